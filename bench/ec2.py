@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""RunInstances until user data runs, for 1 and for 100 instances at once, against the system calls alone.
+
+The user data's first command prints the kernel's clock on the console; the span from just before the call to that
+stamp is the figure. The floor makes the same namespaces, mounts and links without croft (croft-machine-bench --floor).
+"""
+import pathlib
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "test"))
+
+from support.clients import client  # noqa: E402
+from support.croft import Farm, wait_until  # noqa: E402
+
+STAMP = "#!/bin/sh\nread up idle < /proc/uptime\necho croft-bench-at $(date +%s.%N)\n"
+
+
+def stamps(ec2, ids):
+    found = {}
+    for instance in ids:
+        text = ec2.get_console_output(InstanceId=instance).get("Output", "")
+        for line in text.splitlines():
+            if line.startswith("croft-bench-at "):
+                found[instance] = float(line.split()[1])
+    return found
+
+
+def launch(ec2, count):
+    before = time.time()
+    answer = ec2.run_instances(ImageId="ami-0c40f700000000001", MinCount=count, MaxCount=count, InstanceType="t2.nano", UserData=STAMP)
+    answered = time.time()
+    ids = [i["InstanceId"] for i in answer["Instances"]]
+    at = wait_until(lambda: (s := stamps(ec2, ids)) and len(s) == count and s, "every user data has run", 120)
+    ec2.terminate_instances(InstanceIds=ids)
+    return max(at.values()) - before, answered - before
+
+
+def floor(count):
+    tool = ROOT / "build/release/croft-machine-bench"
+    if not tool.exists():
+        return None
+    out = subprocess.run([str(tool), "--floor", str(count)], capture_output=True, text=True, timeout=300)
+    return float(out.stdout.split()[-1]) / 1e3 if out.returncode == 0 else None
+
+
+def main():
+    farm = Farm()
+    try:
+        account = farm.account("bench", instances=200)
+        ec2 = client("ec2", farm.url, account["accessKey"], account["secretKey"])
+        launch(ec2, 1)
+        for count, rounds in ((1, 15), (100, 3)):
+            spans = [launch(ec2, count) for _ in range(rounds)]
+            whole = statistics.median(s for s, _ in spans) * 1e3
+            answer = statistics.median(a for _, a in spans) * 1e3
+            limit = floor(count)
+            ratio = f", floor {limit * 1e3:.1f} ms, ratio {whole / (limit * 1e3):.2f}" if limit else ""
+            print(f"{count:4} instances: user data runs after {whole:.1f} ms (answered after {answer:.1f} ms){ratio}")
+        ids = [i["InstanceId"] for i in ec2.run_instances(ImageId="ami-0c40f700000000001", MinCount=20, MaxCount=20)["Instances"]]
+        for name, arguments in (("one id", {"InstanceIds": ids[:1]}), ("all 20", {"InstanceIds": ids})):
+            times = []
+            for _ in range(100):
+                start = time.perf_counter()
+                ec2.describe_instances(**arguments)
+                times.append(time.perf_counter() - start)
+            print(f"DescribeInstances, {name}: {statistics.median(times) * 1e3:.2f} ms with boto3's own share")
+    finally:
+        farm.close()
+
+
+if __name__ == "__main__":
+    main()

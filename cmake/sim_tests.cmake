@@ -1,0 +1,13 @@
+# test/sim: the controller, the embedded farm and a client in one simulated world. Modules cannot test
+# this: farm and cloud never include each other.
+if(CROFT_TESTS)
+  file(GLOB croft_sim_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/test/sim/*_test.cpp)
+  add_executable(sim_test ${croft_sim_tests})
+  target_link_libraries(sim_test croft_controller croft_farm GTest::gtest GTest::gmock GTest::gtest_main
+    ${CROFT_RAPIDCHECK})
+  target_precompile_headers(sim_test REUSE_FROM croft_test_pch)
+  target_include_directories(sim_test PRIVATE ${CMAKE_SOURCE_DIR}/src)
+  set_target_properties(sim_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test)
+  target_compile_definitions(sim_test PRIVATE CROFT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  add_test(NAME sim COMMAND sim_test)
+endif()

@@ -1,0 +1,26 @@
+#include "cli/verbs.h"
+
+namespace croft::cli {
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> table = {
+      up_command(),
+      plan_command(),
+      down_command(),
+      status_command(),
+      events_command(),
+      stop_command(),
+      resolve_command(),
+      check_command(),
+      fmt_command(),
+      farm_serve_command(),
+      farm_account_add_command(),
+      farm_account_list_command(),
+      farm_doctor_command(),
+      farm_destroy_command(),
+      controller_serve_command(),
+  };
+  return table;
+}
+
+}  // namespace croft::cli

@@ -1,0 +1,57 @@
+// croft controller serve: the long-lived process that holds the applications of one home.
+#include "controller/controller.h"
+
+#include <csignal>
+
+#include "base/log.h"
+#include "cli/daemons.h"
+#include "cli/pid_file.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+#include "farm/farm.h"
+
+namespace croft::cli {
+namespace {
+
+aio::Task<Result<int>> controller_serve(aio::World& world, Invocation& invocation) {
+  CO_TRY(log::open("", log::Level::info));
+  std::optional<PidFile> pid;
+  if (auto path = invocation.value("--pid-file")) pid.emplace(CO_TRY(PidFile::write(*path)));
+  controller::ControllerOptions options;
+  options.home = invocation.home;
+  auto controller = CO_TRY(co_await controller::Controller::open(world, options));
+  log::info("controller", "serving {}", invocation.home);
+  auto outcome = co_await aio::race(controller->serve(), world.processes.signal({SIGTERM, SIGINT}));
+  if (outcome.index() == 0) {
+    CO_TRY(std::move(std::get<0>(outcome)));
+  }
+  // Nothing is up and nothing is kept, so the farm it was started with goes too. One that was
+  // stopped by its user leaves the farm to that user: `croft stop` waits for each.
+  if (controller->ended_by_itself()) {
+    auto asked = co_await farm::admin_call(world, farm_folder(invocation.home), "POST", "/stop",
+                                           R"({"if_empty":true})");
+    if (!asked) log::debug("controller", "no farm to stop: {}", asked.error().line());
+  }
+  log::info("controller", "ended");
+  co_return exit_code::done;
+}
+
+int run_controller_serve(Invocation& invocation) {
+  return run_verb(invocation, controller_serve);
+}
+
+}  // namespace
+
+Command controller_serve_command() {
+  return {.path = "controller serve",
+          .summary = "hold the applications of this home, in the foreground",
+          .details =
+              "`croft up` starts it when none runs; it ends by itself 60 s after the last "
+              "application is down.",
+          .example = "croft controller serve --home /var/lib/croft",
+          .positionals = {},
+          .options = {{"--pid-file", "FILE", "write the process id there"}},
+          .run = run_controller_serve};
+}
+
+}  // namespace croft::cli

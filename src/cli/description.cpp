@@ -1,0 +1,112 @@
+#include "cli/description.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "base/text.h"
+#include "base/units.h"
+#include "components/registry.h"
+
+namespace croft::cli {
+namespace {
+
+Result<std::string> read_file(const std::string& path) {
+  std::error_code problem;
+  auto status = std::filesystem::status(path, problem);
+  if (!std::filesystem::exists(status)) return fail(Code::not_found, "no such file: " + path);
+  if (std::filesystem::is_directory(status))
+    return fail(Code::invalid_argument, path + " is a folder, not a file");
+  std::ifstream in(path, std::ios::binary);
+  std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  if (!in.good() && !in.eof())
+    return fail(Code::io, "cannot read " + path + ": " + std::strerror(errno));
+  return text;
+}
+
+std::optional<std::string> environment(std::string_view name) {
+  const char* value = std::getenv(std::string(name).c_str());
+  if (!value) return std::nullopt;
+  return std::string(value);
+}
+
+/// The properties that old descriptions expect of every machine.
+std::optional<std::string> usual_property(std::string_view name) {
+  if (name == "user.home") return environment("HOME");
+  if (name == "user.name")
+    return environment("USER").value_or(environment("LOGNAME").value_or("unknown"));
+  if (name == "user.dir") return std::filesystem::current_path().string();
+  if (name == "java.io.tmpdir") return environment("TMPDIR").value_or("/tmp");
+  if (name == "os.name") return "Linux";
+  if (name == "file.separator") return "/";
+  if (name == "path.separator") return ":";
+  if (name == "line.separator") return "\n";
+  return std::nullopt;
+}
+
+/// `userinput`: only where somebody can answer.
+std::optional<std::string> ask(std::string_view prompt) {
+  if (isatty(STDIN_FILENO) == 0) return std::nullopt;
+  std::fprintf(stderr, "%.*s ", static_cast<int>(prompt.size()), prompt.data());
+  std::string answer;
+  if (!std::getline(std::cin, answer)) return std::nullopt;
+  return answer;
+}
+
+std::string now() {
+  auto seconds = std::chrono::duration_cast<std::chrono::seconds>(
+      std::chrono::system_clock::now().time_since_epoch());
+  return WallTime::from_unix_seconds(seconds.count()).iso8601();
+}
+
+}  // namespace
+
+std::vector<Option> description_options() {
+  return {
+      {"-I,--include", "DIR", "look for included files here too; may be repeated", true},
+      {"-D,--property", "NAME=VALUE", "what PROPERTY NAME gives; may be repeated", true},
+  };
+}
+
+lang::Options language_options(const Invocation& invocation) {
+  lang::Options options;
+  options.reader = read_file;
+  options.environment = environment;
+  options.ask = ask;
+  options.now = now();
+  options.include = invocation.values("--include");
+  if (auto path = environment("CROFT_PATH"))
+    for (auto& folder : split(*path, ':'))
+      if (!folder.empty()) options.include.push_back(folder);
+  std::map<std::string, std::string, std::less<>> properties;
+  for (const auto& given : invocation.values("--property")) {
+    auto parts = cut(given, '=');
+    properties[std::string(parts ? parts->first : given)] =
+        parts ? std::string(parts->second) : "true";
+  }
+  options.property = [properties](std::string_view name) -> std::optional<std::string> {
+    auto found = properties.find(name);
+    if (found == properties.end()) return usual_property(name);
+    return found->second;
+  };
+  return options;
+}
+
+Result<model::Description> load_description(Invocation& invocation, const std::string& file,
+                                            bool strict) {
+  auto description = TRY(lang::resolve_file(file, language_options(invocation)));
+  auto findings = lang::check(description, components::schemas(), strict);
+  if (!invocation.terminal.quiet)
+    for (const auto& warning : findings.warnings) {
+      std::string text = warning.render();
+      invocation.terminal.note("warning: " + std::string(trim(replace_all(text, "error: ", ""))));
+    }
+  TRY(findings.result());
+  return description;
+}
+
+}  // namespace croft::cli

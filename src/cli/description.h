@@ -1,0 +1,20 @@
+// A description as the command line names it: read from disk, includes followed, resolved, checked.
+#pragma once
+#include <string>
+
+#include "cli/command.h"
+#include "lang/lang.h"
+
+namespace croft::cli {
+
+/// --include, --property and CROFT_PATH as the language's options.
+lang::Options language_options(const Invocation& invocation);
+
+/// Resolves and checks; warnings go to the terminal. `strict`: unknown attributes are errors.
+Result<model::Description> load_description(Invocation& invocation, const std::string& file,
+                                            bool strict = false);
+
+/// The options that verbs with a FILE share.
+std::vector<Option> description_options();
+
+}  // namespace croft::cli

@@ -1,0 +1,82 @@
+// croft events: the history of an application, one JSON object a line (docs/json.md).
+#include <csignal>
+#include <cstdio>
+
+#include "base/text.h"
+#include "cli/application.h"
+#include "cli/daemons.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+
+namespace croft::cli {
+namespace {
+
+aio::Task<Result<int>> print_events(ControllerClient& client, Invocation& invocation,
+                                    std::string target) {
+  LineReader lines(CO_TRY(co_await client.open(target)));
+  auto until = invocation.value("--until");
+  while (true) {
+    auto line = CO_TRY(co_await lines.next());
+    if (!line) co_return until ? exit_code::failed : exit_code::done;
+    if (line->empty()) continue;
+    auto event = wire::json::parse_object(*line, "an event");
+    if (invocation.flag("--human") && event)
+      invocation.terminal.print(event_text(invocation.terminal, *event));
+    else
+      invocation.terminal.print(*line);
+    bool whole = event && text_member(*event, "component") == invocation.positional(0);
+    if (until && whole && text_member(*event, "event") == *until) co_return exit_code::done;
+  }
+}
+
+aio::Task<Result<int>> events(aio::World& world, Invocation& invocation) {
+  // Events outlive the controller: where one has been, it is started again to read them.
+  if (co_await world.disk.info(invocation.home + "/controller"))
+    CO_TRY(co_await ensure_controller(world, invocation.terminal, invocation.home));
+  ControllerClient client(world, invocation.home);
+  uint64_t from = 1;
+  if (auto given = invocation.value("--from")) {
+    auto number = parse_u64(*given);
+    if (!number)
+      co_return fail(Code::invalid_argument,
+                     "--from takes the number of an event, not '" + *given + "'");
+    from = *number;
+  }
+  bool follow = invocation.flag("--follow") || invocation.value("--until");
+  std::string target =
+      fmt::format("/v1/applications/{}/events?from={}{}", path_segment(invocation.positional(0)),
+                  from, follow ? "&follow=true" : "");
+  auto outcome = co_await aio::race(print_events(client, invocation, target),
+                                    world.processes.signal({SIGINT, SIGTERM}));
+  if (outcome.index() == 1) co_return exit_code::interrupted;
+  auto& result = std::get<0>(outcome);
+  if (!result && (result.error().fact("sent") == "no" || result.error().code == Code::not_found) &&
+      result.error().fact("http_status").empty() && result.error().code == Code::unavailable)
+    co_return invocation.fail(
+        Error(Code::unavailable, "no controller runs under " + invocation.home),
+        exit_code::no_controller);
+  co_return std::move(result);
+}
+
+int run_events(Invocation& invocation) {
+  return run_verb(invocation, events);
+}
+
+}  // namespace
+
+Command events_command() {
+  return {
+      .path = "events",
+      .summary = "what happened to an application, one JSON object a line",
+      .details = "Events stay readable after the application has ended.",
+      .example = "croft events talk --follow",
+      .positionals = {{"APP", "name of the application"}},
+      .options = {{"-f,--follow", "", "go on until Ctrl-C"},
+                  {"--from", "SEQ", "start at this event (default 1)"},
+                  {"--until", "EVENT",
+                   "follow until the application as a whole has this event, such as TERMINATED"},
+                  {"--human", "", "lines for people instead of JSON"}},
+      .run = run_events};
+}
+
+}  // namespace croft::cli

@@ -1,0 +1,246 @@
+// croft farm ...: run and administer the embedded farm.
+#include "farm/farm.h"
+
+#include <csignal>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "cli/application.h"
+#include "cli/daemons.h"
+#include "cli/pid_file.h"
+#include "cli/session.h"
+#include "cli/verbs.h"
+#include "sandbox/sandbox.h"
+
+namespace croft::cli {
+namespace {
+
+constexpr Duration folder_check = Duration::seconds(5);
+constexpr Duration end_limit = Duration::seconds(60);
+
+std::string data_folder(const Invocation& invocation) {
+  return invocation.value("--data").value_or(farm_folder(invocation.home));
+}
+
+/// Returns once the folder is gone, and the instances with it: neither a farm whose data vanished nor
+/// machines that nobody can find any more must stay behind.
+aio::Task<Result<>> folder_vanished(aio::World& world, farm::Farm& farm, std::string folder) {
+  while (true) {
+    CO_TRY(co_await world.clock.sleep(folder_check));
+    auto info = co_await world.disk.info(folder);
+    if (info || info.error().code != Code::not_found) continue;
+    co_return co_await aio::deadline(world.clock, end_limit, farm.end_machines(), "ending the instances");
+  }
+}
+
+aio::Task<Result<int>> farm_serve(aio::World& world, Invocation& invocation) {
+  CO_TRY(log::open("", log::Level::info));
+  farm::FarmOptions options;
+  options.data = data_folder(invocation);
+  options.listen = invocation.value("--listen").value_or("127.0.0.1:0");
+  if (auto region = invocation.value("--region")) options.region = *region;
+  auto farm = CO_TRY(co_await farm::Farm::open(world, options));
+  std::optional<PidFile> pid;
+  if (auto path = invocation.value("--pid-file")) pid.emplace(CO_TRY(PidFile::write(*path)));
+  invocation.terminal.print(invocation.json
+                                ? wire::json::compact(wire::json::Object{{"url", farm->url()}})
+                                : "serving EC2 and S3 at " + farm->url());
+  auto ends =
+      co_await aio::race(aio::race(farm->serve(), world.processes.signal({SIGTERM, SIGINT})),
+                         folder_vanished(world, *farm, options.data));
+  if (ends.index() == 1) {
+    log::warn("farm", "{} has vanished: ending", options.data);
+    co_return exit_code::failed;
+  }
+  auto& first = std::get<0>(ends);
+  if (first.index() == 0) CO_TRY(std::move(std::get<0>(first)));
+  co_return exit_code::done;
+}
+
+wire::json::Object account_json(const farm::Account& account, bool with_secret) {
+  wire::json::Object out{{"name", account.name},
+                         {"accountId", account.account_id},
+                         {"canonicalId", account.canonical_id},
+                         {"instances", account.quotas.instances}};
+  if (!account.keys.empty()) {
+    out["accessKey"] = account.keys.front().id;
+    if (with_secret) out["secretKey"] = account.keys.front().secret.reveal();
+  }
+  return out;
+}
+
+aio::Task<Result<int>> account_add(aio::World& world, Invocation& invocation) {
+  farm::NewAccount wanted;
+  wanted.name = invocation.positional(0);
+  wanted.account_id = invocation.value("--account-id");
+  wanted.access_key = invocation.value("--access-key");
+  if (auto secret = invocation.value("--secret-key")) wanted.secret_key = Secret(*secret);
+  if (auto file = invocation.value("--secret-file"))
+    wanted.secret_key =
+        Secret(std::string(trim(CO_TRY(co_await world.disk.read_file(*file, Bytes::kib(4))))));
+  if (auto given = invocation.value("--instances")) {
+    auto number = parse_i64(*given);
+    if (!number || *number < 0)
+      co_return fail(Code::invalid_argument, "--instances takes a number, not '" + *given + "'");
+    wanted.quotas = farm::Quotas{};
+    wanted.quotas->instances = *number;
+  }
+  std::string data = data_folder(invocation);
+  CO_TRY(co_await world.disk.make_dirs(data));
+  auto account = CO_TRY(co_await farm::add_account(world, data, std::move(wanted)));
+  const auto& key = account.keys.front();
+  if (invocation.json) {
+    invocation.terminal.print(wire::json::pretty(account_json(account, true)));
+    co_return exit_code::done;
+  }
+  // The secret goes into a file that only this user reads, not onto a screen that others may see.
+  std::string folder = data + "/credentials", file = folder + "/" + path_segment(account.name);
+  CO_TRY(co_await world.disk.make_dirs(folder));
+  CO_TRY(co_await world.disk.write_file(
+      file,
+      fmt::format("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n", key.id,
+                  key.secret.reveal()),
+      0600));
+  invocation.terminal.print(
+      fmt::format("account {} ({}), access key {}", account.name, account.account_id, key.id));
+  invocation.terminal.print("export AWS_SHARED_CREDENTIALS_FILE=" + file);
+  co_return exit_code::done;
+}
+
+aio::Task<Result<int>> account_list(aio::World& world, Invocation& invocation) {
+  auto accounts = CO_TRY(co_await farm::list_accounts(world, data_folder(invocation)));
+  wire::json::Array list;
+  terminal::Table table({"NAME", "ACCOUNT", "ACCESS KEY", "INSTANCES"});
+  for (const auto& account : accounts) {
+    list.emplace_back(account_json(account, false));
+    table.row({account.name, account.account_id,
+               account.keys.empty() ? "" : account.keys.front().id,
+               std::to_string(account.quotas.instances)});
+  }
+  if (invocation.json)
+    invocation.terminal.print(
+        wire::json::pretty(wire::json::Object{{"accounts", std::move(list)}}));
+  else
+    invocation.terminal.print(table.text());
+  co_return exit_code::done;
+}
+
+aio::Task<Result<int>> farm_destroy(aio::World& world, Invocation& invocation) {
+  std::string data = data_folder(invocation);
+  auto info = co_await world.disk.info(data);
+  if (!info) co_return fail(Error(Code::not_found, "no farm in " + data));
+  auto asked = co_await farm::admin_call(world, data, "POST", "/destroy", "{}");
+  if (!asked) {
+    farm::FarmOptions options;
+    options.data = data;
+    auto farm = CO_TRY(co_await farm::Farm::open(world, options));
+    CO_TRY(co_await farm->destroy());
+  }
+  invocation.terminal.note("every instance of the farm in " + data +
+                           " is gone, and so are its data");
+  if (invocation.json)
+    invocation.terminal.print(wire::json::pretty(wire::json::Object{{"destroyed", data}}));
+  co_return exit_code::done;
+}
+
+int run_farm_serve(Invocation& invocation) {
+  return run_verb(invocation, farm_serve);
+}
+int run_account_add(Invocation& invocation) {
+  return run_verb(invocation, account_add);
+}
+int run_account_list(Invocation& invocation) {
+  return run_verb(invocation, account_list);
+}
+int run_farm_destroy(Invocation& invocation) {
+  return run_verb(invocation, farm_destroy);
+}
+
+int run_doctor(Invocation& invocation) {
+  bool all = true;
+  wire::json::Array list;
+  terminal::Table table({"ABILITY", "", "DETAIL"});
+  for (const auto& ability : sandbox::abilities()) {
+    all &= ability.ok;
+    list.emplace_back(
+        wire::json::Object{{"name", ability.name}, {"ok", ability.ok}, {"detail", ability.detail}});
+    table.row(
+        {ability.name,
+         invocation.terminal.paint(ability.ok ? terminal::Colour::green : terminal::Colour::red,
+                                   ability.ok ? "ok" : "missing"),
+         ability.detail});
+  }
+  if (invocation.json)
+    invocation.terminal.print(
+        wire::json::pretty(wire::json::Object{{"ok", all}, {"abilities", std::move(list)}}));
+  else
+    invocation.terminal.print(table.text());
+  return all ? exit_code::done : exit_code::failed;
+}
+
+const Option data_option{"--data", "DIR", "the farm's folder (default: HOME/farm)"};
+
+}  // namespace
+
+Command farm_serve_command() {
+  return {
+      .path = "farm serve",
+      .summary = "serve EC2 and S3 on one endpoint, in the foreground",
+      .details =
+          "Ready when it answers GET /_croft/health. Instances are real Linux sandboxes and "
+          "outlive the process.",
+      .example = "croft farm serve --data /var/lib/croft-farm --listen 127.0.0.1:4566",
+      .positionals = {},
+      .options = {data_option,
+                  {"--listen", "HOST:PORT", "where to answer (default: a free port of 127.0.0.1)"},
+                  {"--region", "NAME", "the region it stands for (default: us-east-1)"},
+                  {"--pid-file", "FILE", "write the process id there"}},
+      .run = run_farm_serve};
+}
+
+Command farm_account_add_command() {
+  return {.path = "farm account add",
+          .summary = "add an account to the embedded farm",
+          .details =
+              "Without --json the secret goes into a credentials file of mode 0600, whose name is "
+              "printed.",
+          .example = "croft farm account add alice --data /var/lib/croft-farm --json",
+          .positionals = {{"NAME", "display name"}},
+          .options = {data_option,
+                      {"--account-id", "ID", "twelve digits (default: made up)"},
+                      {"--access-key", "K", "access key id (default: made up)"},
+                      {"--secret-key", "S",
+                       "its secret; others may see it in the process list: --secret-file is safer"},
+                      {"--secret-file", "FILE", "read the secret from this file"},
+                      {"--instances", "N", "quota of instances (default: 20)"}},
+          .run = run_account_add};
+}
+
+Command farm_account_list_command() {
+  return {.path = "farm account list",
+          .summary = "the accounts of the embedded farm",
+          .example = "croft farm account list --data /var/lib/croft-farm",
+          .positionals = {},
+          .options = {data_option},
+          .run = run_account_list};
+}
+
+Command farm_doctor_command() {
+  return {.path = "farm doctor",
+          .summary = "what this machine lets the farm do, and what is lost without it",
+          .example = "croft farm doctor",
+          .positionals = {},
+          .options = {},
+          .run = run_doctor};
+}
+
+Command farm_destroy_command() {
+  return {.path = "farm destroy",
+          .summary = "end every instance of a farm and delete its data",
+          .example = "croft farm destroy --data /var/lib/croft-farm",
+          .positionals = {},
+          .options = {data_option},
+          .run = run_farm_destroy};
+}
+
+}  // namespace croft::cli

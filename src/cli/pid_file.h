@@ -1,0 +1,22 @@
+// The pid of a serving process in a file, for the scripts that look after it.
+#pragma once
+#include <string>
+
+#include "base/error.h"
+
+namespace croft::cli {
+
+/// Writes "PID\n"; removes the file when dropped, if it is still ours.
+class PidFile {
+ public:
+  static Result<PidFile> write(std::string path);
+  PidFile(PidFile&& other) noexcept;
+  PidFile& operator=(PidFile&&) = delete;
+  ~PidFile();
+
+ private:
+  explicit PidFile(std::string path) : path_(std::move(path)) {}
+  std::string path_;
+};
+
+}  // namespace croft::cli

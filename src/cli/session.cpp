@@ -1,0 +1,103 @@
+#include "cli/session.h"
+
+#include "controller/controller.h"
+#include "protocol/json_model.h"
+#include "wire/uri.h"
+
+namespace croft::cli {
+namespace {
+
+constexpr size_t line_limit = 1 << 20;
+
+}  // namespace
+
+ControllerClient::ControllerClient(aio::World& world, std::string home)
+    : world_(world), socket_(controller::controller_socket(home)), http_(world) {}
+
+net::ClientRequest ControllerClient::request(std::string method, std::string target) const {
+  net::ClientRequest out;
+  out.method = std::move(method);
+  out.url.scheme = "unix";
+  out.url.host = socket_;
+  out.url.target = std::move(target);
+  return out;
+}
+
+aio::Task<Result<wire::json::Object>> ControllerClient::call(std::string method, std::string target,
+                                                             std::string body, Duration deadline) {
+  auto message = request(std::move(method), std::move(target));
+  message.deadline = deadline;
+  if (!body.empty()) message.headers.add("Content-Type", "application/json");
+  message.body = std::move(body);
+  auto answer = co_await http_.send(std::move(message));
+  if (!answer) {
+    if (answer.error().fact("sent") == "no" || answer.error().code == Code::not_found)
+      answer.error().fact("no_controller", socket_);
+    co_return fail(std::move(answer).error());
+  }
+  wire::json::Object document;
+  if (!answer->body.empty())
+    document = CO_TRY(
+        wire::json::parse_object(answer->body, "the controller's answer", {Bytes::mib(64), 2048}));
+  if (answer->status / 100 == 2) co_return document;
+  co_return fail(
+      error_from_answer(document, fmt::format("the controller answered {}", answer->status)));
+}
+
+aio::Task<Result<std::unique_ptr<net::ResponseStream>>> ControllerClient::open(std::string target) {
+  auto message = request("GET", std::move(target));
+  message.deadline = Duration::forever();
+  auto stream = CO_TRY(co_await http_.open(std::move(message)));
+  if (stream->head().status / 100 == 2) co_return stream;
+  std::string body(16 << 10, '\0');
+  size_t size = CO_TRY(co_await stream->read(body));
+  auto document = wire::json::parse_object(std::string_view(body).substr(0, size));
+  std::string fallback = fmt::format("the controller answered {}", stream->head().status);
+  co_return fail(document ? error_from_answer(*document, fallback)
+                          : Error(Code::unavailable, fallback));
+}
+
+Error error_from_answer(const wire::json::Object& answer, std::string fallback) {
+  auto error = wire::json::object_if(answer, "error");
+  if (error && *error) return protocol::error_from_json(**error);
+  return Error(Code::internal, std::move(fallback));
+}
+
+bool is_no_controller(const Error& error) {
+  return !error.fact("no_controller").empty();
+}
+
+std::string application_name(std::string_view file) {
+  size_t slash = file.rfind('/');
+  std::string name(slash == std::string_view::npos ? file : file.substr(slash + 1));
+  if (name.ends_with(".sf")) name.resize(name.size() - 3);
+  for (char& c : name)
+    if (!std::isalnum(static_cast<unsigned char>(c)) && c != '-' && c != '_') c = '-';
+  return name;
+}
+
+std::string path_segment(std::string_view name) {
+  return wire::percent_encode(name);
+}
+
+aio::Task<Result<std::optional<std::string>>> LineReader::next() {
+  while (true) {
+    size_t end = buffer_.find('\n');
+    if (end != std::string::npos) {
+      std::string line = buffer_.substr(0, end);
+      buffer_.erase(0, end + 1);
+      co_return std::optional<std::string>(std::move(line));
+    }
+    if (ended_) co_return std::optional<std::string>();
+    if (buffer_.size() > line_limit)
+      co_return fail(Code::resource_exhausted,
+                     "a line of the controller's answer is longer than 1 MiB");
+    char piece[16 << 10];
+    size_t size = CO_TRY(co_await stream_->read(piece));
+    if (size == 0) ended_ = true;
+    buffer_.append(piece, size);
+    if (ended_ && !buffer_.empty()) buffer_ += '\n';
+  }
+}
+
+}  // namespace croft::cli

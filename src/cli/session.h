@@ -1,0 +1,65 @@
+// What most verbs need: a World, the controller of this home, and the embedded farm beside it.
+// One object a command. Loop thread only.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "aio/real/real_world.h"
+#include "cli/command.h"
+#include "net/http_client.h"
+#include "wire/json.h"
+
+namespace croft::cli {
+
+/// Runs a verb's coroutine on a fresh World and turns an Error into an exit code.
+template <class Verb>
+int run_verb(Invocation& invocation, Verb verb) {
+  auto real = aio::RealWorld::open();
+  if (!real) return invocation.fail(real.error());
+  Result<int> code = (*real)->run(verb((*real)->world(), invocation));
+  return code ? *code : invocation.fail(code.error());
+}
+
+/// The controller's API over its unix socket.
+class ControllerClient {
+ public:
+  ControllerClient(aio::World& world, std::string home);
+
+  /// The JSON answer of a 2xx; otherwise the Error that the controller sent. Code::unavailable with
+  /// the fact "no_controller" when nothing listens.
+  aio::Task<Result<wire::json::Object>> call(std::string method, std::string target,
+                                             std::string body = "",
+                                             Duration deadline = Duration::seconds(60));
+  /// A body read piece by piece: the event stream.
+  aio::Task<Result<std::unique_ptr<net::ResponseStream>>> open(std::string target);
+
+ private:
+  net::ClientRequest request(std::string method, std::string target) const;
+  aio::World& world_;
+  std::string socket_;
+  net::HttpClient http_;
+};
+
+/// The Error inside {"error": {...}}; `fallback` where there is none.
+Error error_from_answer(const wire::json::Object& answer, std::string fallback);
+/// Nothing listens under this home.
+bool is_no_controller(const Error& error);
+/// "talk" from "examples/talk/talk.sf": letters, digits, '-' and '_' are kept.
+std::string application_name(std::string_view file);
+/// %-encodes a name for a path.
+std::string path_segment(std::string_view name);
+
+/// Splits a body into lines as it arrives.
+class LineReader {
+ public:
+  explicit LineReader(std::unique_ptr<net::ResponseStream> stream) : stream_(std::move(stream)) {}
+  /// nullopt at the end. A line above 1 MiB is an error.
+  aio::Task<Result<std::optional<std::string>>> next();
+
+ private:
+  std::unique_ptr<net::ResponseStream> stream_;
+  std::string buffer_;
+  bool ended_ = false;
+};
+
+}  // namespace croft::cli

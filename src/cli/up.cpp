@@ -1,0 +1,147 @@
+// croft up: plan, apply with live progress, return when the application runs.
+#include <csignal>
+
+#include "cli/application.h"
+#include "cli/session.h"
+#include "cli/up_request.h"
+#include "cli/verbs.h"
+
+namespace croft::cli {
+namespace {
+
+constexpr Duration look_every = Duration::milliseconds(150);
+constexpr Duration second_interrupt = Duration::seconds(3);
+
+/// Events as notes above the live area, until the application has settled.
+aio::Task<Result<>> follow_events(ControllerClient& client, Invocation& invocation,
+                                  std::string target) {
+  LineReader lines(CO_TRY(co_await client.open(target)));
+  while (true) {
+    auto line = CO_TRY(co_await lines.next());
+    if (!line) co_return Result<>{};
+    auto event = wire::json::parse_object(*line, "an event");
+    if (event && !invocation.json) {
+      std::string text = event_text(invocation.terminal, *event);
+      if (!text.empty()) invocation.terminal.note(text);
+    }
+  }
+}
+
+aio::Task<Result<>> draw_progress(aio::World& world, ControllerClient& client,
+                                  Invocation& invocation, std::string target) {
+  while (invocation.terminal.is_live() && !invocation.json) {
+    auto application = co_await client.call("GET", target);
+    if (application) {
+      auto lines = waiting_lines(*application);
+      constexpr size_t most = 8;
+      if (lines.size() > most) {
+        size_t more = lines.size() - most;
+        lines.resize(most);
+        lines.push_back(fmt::format("  and {} more", more));
+      }
+      lines.insert(lines.begin(), counts_text(*application));
+      invocation.terminal.live(lines);
+    }
+    CO_TRY(co_await world.clock.sleep(look_every));
+  }
+  co_return Result<>{};
+}
+
+/// Both until the events end.
+aio::Task<Result<>> show_until_settled(aio::World& world, ControllerClient& client,
+                                       Invocation& invocation, std::string name, int64_t from) {
+  std::string target = "/v1/applications/" + path_segment(name);
+  auto events = follow_events(
+      client, invocation, fmt::format("{}/events?from={}&follow=true&until=settled", target, from));
+  if (!invocation.terminal.is_live() || invocation.json) co_return co_await events;
+  auto first =
+      co_await aio::race(std::move(events), draw_progress(world, client, invocation, target));
+  invocation.terminal.settle();
+  if (first.index() == 0) co_return std::move(std::get<0>(first));
+  co_return std::move(std::get<1>(first));
+}
+
+/// The first Ctrl-C detaches, a second one within three seconds cancels (DESIGN 8.3).
+aio::Task<Result<int>> detach_or_cancel(aio::World& world, ControllerClient& client,
+                                        Invocation& invocation, std::string name) {
+  auto& terminal = invocation.terminal;
+  terminal.settle();
+  terminal.note(fmt::format(
+      "detached: the controller goes on with '{}'. Ctrl-C again within 3 s cancels it.", name));
+  terminal.note(fmt::format(
+      "look: croft status {0}    follow: croft events {0} -f    remove: croft down {0}", name));
+  auto again =
+      co_await aio::race(world.processes.signal({SIGINT}), world.clock.sleep(second_interrupt));
+  if (again.index() == 0) {
+    CO_TRY(co_await client.call("DELETE", "/v1/applications/" + path_segment(name)));
+    terminal.note(fmt::format("cancelled: '{}' is being removed; croft down {} waits for the proof",
+                              name, name));
+  }
+  co_return exit_code::interrupted;
+}
+
+Error failure_of(const wire::json::Object& application, const std::string& name) {
+  auto error = wire::json::object_if(application, "error");
+  if (error && *error) return error_from_answer(application, "");
+  std::string why = text_member(application, "why");
+  return Error(Code::internal,
+               fmt::format("'{}' did not start{}", name, why.empty() ? "" : ": " + why));
+}
+
+aio::Task<Result<int>> up(aio::World& world, Invocation& invocation) {
+  auto request = CO_TRY(co_await prepare_up(world, invocation));
+  auto& terminal = invocation.terminal;
+  ControllerClient client(world, invocation.home);
+  terminal.note(fmt::format("{} on {}", request.name, request.farm_text));
+  auto accepted =
+      CO_TRY(co_await client.call("POST", "/v1/applications", request.body, Duration::minutes(2)));
+  request.body.clear();
+  int64_t seq = CO_TRY(wire::json::int_or(accepted, "seq", 1));
+
+  auto outcome =
+      co_await aio::race(show_until_settled(world, client, invocation, request.name, seq),
+                         world.processes.signal({SIGINT, SIGTERM}));
+  if (outcome.index() == 1)
+    co_return co_await detach_or_cancel(world, client, invocation, request.name);
+  CO_TRY(std::move(std::get<0>(outcome)));
+
+  auto application =
+      CO_TRY(co_await client.call("GET", "/v1/applications/" + path_segment(request.name)));
+  bool running = text_member(application, "phase") == "running";
+  if (invocation.json) terminal.print(wire::json::pretty(application));
+  if (!running) {
+    Error error = failure_of(application, request.name);
+    error.hint(fmt::format("croft events {0} has the story; croft down {0} shows what is left",
+                           request.name));
+    if (invocation.json) co_return exit_code::failed;
+    co_return fail(std::move(error));
+  }
+  if (!invocation.json) {
+    terminal.print(tree_text(terminal, application));
+    terminal.print(fmt::format("'{}' runs: {}", request.name, counts_text(application)));
+  }
+  co_return exit_code::done;
+}
+
+int run_up(Invocation& invocation) {
+  return run_verb(invocation, up);
+}
+
+}  // namespace
+
+Command up_command() {
+  return {
+      .path = "up",
+      .summary = "deploy a description, or continue or update one",
+      .details =
+          "Starts the controller and, where it is the farm that is meant, the embedded farm, when "
+          "none "
+          "runs. Returns when everything runs; when starting fails, what was rented is given back "
+          "unless --keep-on-failure is given. Ctrl-C detaches, a second one cancels.",
+      .example = "croft up examples/talk/talk.sf",
+      .positionals = {{"FILE", "the description"}},
+      .options = up_options(),
+      .run = run_up};
+}
+
+}  // namespace croft::cli

@@ -1,0 +1,151 @@
+#include "cli/up_request.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "base/text.h"
+#include "cli/daemons.h"
+#include "cli/description.h"
+#include "cli/session.h"
+#include "cloud/credentials.h"
+#include "cloud/endpoint.h"
+#include "farm/farm.h"
+#include "protocol/json_model.h"
+
+namespace croft::cli {
+namespace {
+
+/// Travels in clear to the controller over its unix socket, which seals what it keeps.
+class PlainSealer : public protocol::SecretSealer {
+ public:
+  Result<std::string> seal(const Secret& plain) const override { return plain.reveal(); }
+  Result<Secret> open(std::string_view sealed) const override {
+    return Secret(std::string(sealed));
+  }
+};
+
+std::string user_name() {
+  const passwd* entry = getpwuid(getuid());
+  return entry ? entry->pw_name : std::to_string(getuid());
+}
+
+/// The caller's AWS_* variables: the usual credential sources, for components that name none.
+wire::json::Object aws_environment() {
+  wire::json::Object out;
+  for (char** entry = environ; *entry; ++entry) {
+    auto parts = cut(*entry, '=');
+    if (parts && parts->first.starts_with("AWS_")) out[parts->first] = parts->second;
+  }
+  if (const char* home = std::getenv("HOME")) out["HOME"] = home;
+  return out;
+}
+
+wire::json::Object farm_object(const cloud::Farm& farm, const EmbeddedFarm& embedded) {
+  wire::json::Object out{{"region", farm.region}, {"why", farm.why}};
+  switch (farm.kind) {
+    case cloud::FarmKind::embedded:
+      out["kind"] = "embedded";
+      out["url"] = embedded.url;
+      out["admin"] = farm::admin_socket(embedded.data);
+      break;
+    case cloud::FarmKind::aws:
+      out["kind"] = "aws";
+      break;
+    case cloud::FarmKind::url:
+      out["kind"] = "url";
+      break;
+  }
+  if (farm.kind != cloud::FarmKind::embedded) {
+    if (farm.ec2) out["ec2"] = farm.ec2->url.text();
+    if (farm.s3) out["s3"] = farm.s3->url.text();
+  }
+  return out;
+}
+
+Result<wire::json::Object> options_object(const Invocation& invocation) {
+  wire::json::Object out{{"owner", invocation.value("--owner").value_or(user_name())}};
+  if (invocation.flag("--keep-on-failure")) out["keepOnFailure"] = true;
+  for (auto [flag, member] : {std::pair{"--max-instances", "maxInstances"},
+                              std::pair{"--account-instances", "accountInstances"}}) {
+    auto given = invocation.value(flag);
+    if (!given) continue;
+    auto number = parse_u64(*given);
+    if (!number || *number > 1'000'000)
+      return fail(
+          Error(Code::invalid_argument, fmt::format("{} takes a number, not '{}'", flag, *given)));
+    out[member] = static_cast<int64_t>(*number);
+  }
+  for (auto [flag, member] :
+       {std::pair{"--lifetime", "lifetime"}, std::pair{"--timeout", "timeout"}}) {
+    auto given = invocation.value(flag);
+    if (!given) continue;
+    if (auto duration = Duration::parse(*given); !duration)
+      return fail(std::move(duration).error());
+    out[member] = *given;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<Option> up_options() {
+  auto options = description_options();
+  options.insert(
+      options.end(),
+      {
+          {"--name", "APP", "name of the application (default: the file's name without .sf)"},
+          {"--farm", "WHICH",
+           "embedded, aws, or the URL of an EC2 and S3 endpoint (default: CROFT_FARM, else "
+           "AWS_ENDPOINT_URL*, else embedded)"},
+          {"--region", "NAME", "region to rent in (default: AWS_REGION, else us-east-1)"},
+          {"--owner", "NAME", "value of the tag croft:owner (default: the user's name)"},
+          {"--max-instances", "N",
+           "never rent more for this application; maxInstances of sfConfig holds beside it "
+           "(default: 100)"},
+          {"--account-instances", "N",
+           "never rent more for all applications of this controller together"},
+          {"--lifetime", "TIME", "the application removes itself after this time, such as 2h"},
+          {"--timeout", "TIME", "give up starting after this time"},
+          {"--keep-on-failure", "", "when starting fails, keep what was rented for a look"},
+          {"--strict", "", "attributes that the component type does not know are errors"},
+      });
+  return options;
+}
+
+aio::Task<Result<UpRequest>> prepare_up(aio::World& world, Invocation& invocation) {
+  std::string file = invocation.positional(0);
+  auto description = CO_TRY(load_description(invocation, file, invocation.flag("--strict")));
+  auto environment = cloud::process_environment();
+  std::string region =
+      invocation.value("--region").value_or(cloud::region_of(environment, cloud::Credentials{}));
+  auto farm = CO_TRY(cloud::choose_farm(
+      invocation.value("--farm").value_or(environment("CROFT_FARM").value_or("")), environment,
+      region));
+  auto options = CO_TRY(options_object(invocation));
+
+  UpRequest out;
+  out.name = invocation.value("--name").value_or(application_name(file));
+  EmbeddedFarm embedded;
+  out.started_something =
+      CO_TRY(co_await ensure_controller(world, invocation.terminal, invocation.home));
+  if (farm.kind == cloud::FarmKind::embedded) {
+    embedded = CO_TRY(co_await ensure_farm(world, invocation.terminal, invocation.home));
+    out.started_something |= embedded.started;
+    out.farm_text = "the embedded farm at " + embedded.url;
+  } else {
+    out.farm_text = farm.text();
+  }
+  PlainSealer plain;
+  wire::json::Object body{{"name", out.name},
+                          {"file", file},
+                          {"description", CO_TRY(protocol::pack(description, &plain))},
+                          {"farm", farm_object(farm, embedded)},
+                          {"options", std::move(options)},
+                          {"environment", aws_environment()}};
+  out.body = wire::json::compact(body);
+  co_return out;
+}
+
+}  // namespace croft::cli

@@ -1,0 +1,23 @@
+// Each verb's entry in the table; the files are named like the verbs.
+#pragma once
+#include "cli/command.h"
+
+namespace croft::cli {
+
+Command up_command();
+Command plan_command();
+Command down_command();
+Command status_command();
+Command events_command();
+Command stop_command();
+Command resolve_command();
+Command check_command();
+Command fmt_command();
+Command farm_serve_command();
+Command farm_account_add_command();
+Command farm_account_list_command();
+Command farm_doctor_command();
+Command farm_destroy_command();
+Command controller_serve_command();
+
+}  // namespace croft::cli

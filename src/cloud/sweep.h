@@ -1,0 +1,39 @@
+// What is on the account and carries an application's tag: the proof behind `croft down`.
+// It trusts no record of croft's: it asks the farm.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "cloud/ec2.h"
+#include "cloud/s3.h"
+
+namespace croft::cloud {
+
+struct Found {
+  std::string kind;  ///< "instance", "bucket", "key pair"
+  std::string id;
+  std::string component;  ///< the tag croft:component
+  std::string application;
+  std::string state;  ///< of an instance: "running"
+  bool keep = false;  ///< carries croft:keep
+  std::vector<Tag> tags;
+};
+
+struct Swept {
+  std::vector<Found> found;        ///< ordered by kind, then id
+  std::vector<std::string> notes;  ///< what could not be asked for, in words
+};
+
+struct SweepRequest {
+  std::string application;
+  /// Buckets that the journal names. Where the farm cannot tag buckets these are asked for by name;
+  /// where it can, they are looked at too (a bucket may have been made and not yet tagged).
+  std::vector<std::string> known_buckets;
+  bool instances = true;
+  bool buckets = true;
+};
+
+/// Terminated and shutting-down instances are not "found".
+aio::Task<Result<Swept>> sweep(Ec2 ec2, S3 s3, SweepRequest request);
+
+}  // namespace croft::cloud

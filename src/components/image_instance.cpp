@@ -1,0 +1,433 @@
+// ImageInstance: minCount to maxCount machines of one image, rented in one call, watched and given
+// back.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/text.h"
+#include "cloud/ec2.h"
+#include "components/http_action.h"
+#include "components/registry.h"
+
+namespace croft::components {
+
+using cloud::InstanceState;
+using engine::Context;
+using model::Type;
+
+namespace {
+
+constexpr const char* run_intent = engine::rent_instances_intent;
+constexpr const char* terminate_intent = "TerminateInstances";
+constexpr Duration first_look = Duration::milliseconds(50);
+constexpr Duration slowest_look = Duration::seconds(2);
+constexpr Duration settling = Duration::seconds(60);  // a new id may be unknown for a while
+constexpr int looks_for_lost = 4;  // for instances of a call whose answer was lost
+constexpr Duration lost_pause = Duration::seconds(1);
+constexpr size_t ids_shown = 5;
+constexpr size_t user_data_max = 16 << 10;
+
+bool counts(InstanceState state) {
+  return state == InstanceState::pending || state == InstanceState::running;
+}
+bool is_gone(InstanceState state) {
+  return state == InstanceState::terminated || state == InstanceState::shutting_down;
+}
+
+std::string listed(const std::vector<std::string>& ids) {
+  std::vector<std::string> shown(
+      ids.begin(), ids.begin() + static_cast<ptrdiff_t>(std::min(ids.size(), ids_shown)));
+  std::string text = join(shown, ", ");
+  return ids.size() > ids_shown ? fmt::format("{} and {} more", text, ids.size() - ids_shown)
+                                : text;
+}
+
+std::vector<std::string> open_ids(const Context& context) {
+  std::vector<std::string> ids;
+  for (const auto& thing : context.record().rented)
+    if (thing.kind == "instance" && thing.open()) ids.push_back(thing.id);
+  return ids;
+}
+
+/// By filter, so that an id the farm has forgotten is simply missing.
+aio::Task<Result<std::map<std::string, cloud::Instance>>> look(cloud::Ec2 ec2,
+                                                               std::vector<std::string> ids) {
+  constexpr size_t filter_values = 200;
+  std::map<std::string, cloud::Instance> out;
+  for (size_t at = 0; at < ids.size(); at += filter_values) {
+    cloud::DescribeInstances request;
+    auto first = ids.begin() + static_cast<ptrdiff_t>(at);
+    request.filters = {
+        {"instance-id",
+         {first, first + static_cast<ptrdiff_t>(std::min(filter_values, ids.size() - at))}}};
+    for (auto& instance : CO_TRY(co_await ec2.describe_instances(std::move(request))))
+      out[instance.id] = std::move(instance);
+  }
+  co_return out;
+}
+
+class ImageInstance : public engine::Component {
+ public:
+  aio::Task<Result<>> deploy(Context& context) override;
+  aio::Task<Result<>> start(Context& context) override;
+  aio::Task<Result<>> ping(Context& context) override;
+  aio::Task<Result<>> terminate(Context& context, const model::TerminationRecord& record) override;
+  Result<std::optional<engine::Keys>> account(Context& context) override;
+  bool silence_ends() const override { return false; }
+
+ private:
+  aio::Task<Result<cloud::Ec2>> client(Context& context);
+  Result<cloud::RunInstances> request(Context& context);
+  aio::Task<Result<>> check_image(Context& context, cloud::Ec2 ec2, std::string image);
+  aio::Task<Result<>> rent(Context& context, cloud::Ec2 ec2);
+  aio::Task<Result<>> wait_until_running(Context& context, cloud::Ec2 ec2);
+  Result<> judge(Context& context, const std::map<std::string, cloud::Instance>& seen,
+                 std::vector<std::string>& gone);
+  void publish(Context& context, const std::map<std::string, cloud::Instance>& seen);
+  aio::Task<Result<>> find_lost(Context& context, cloud::Ec2 ec2);
+  aio::Task<Result<>> give_back(Context& context, cloud::Ec2 ec2, std::vector<std::string> ids);
+};
+
+Result<std::optional<engine::Keys>> ImageInstance::account(Context& context) {
+  engine::Keys keys;
+  keys.access_key = TRY(context.string_or("id", ""));
+  if (TRY(context.value_if("key"))) keys.secret_key = TRY(context.secret("key"));
+  return std::optional(std::move(keys));
+}
+
+aio::Task<Result<cloud::Ec2>> ImageInstance::client(Context& context) {
+  auto keys = CO_TRY(account(context));
+  co_return co_await context.ec2(keys->access_key, keys->secret_key);
+}
+
+Result<cloud::RunInstances> ImageInstance::request(Context& context) {
+  cloud::RunInstances out;
+  out.image_id = TRY(context.string("imageID"));
+  if (out.image_id.empty())
+    return fail(Code::invalid_argument, "no image to deploy: imageID is empty",
+                context.where("imageID"));
+  int64_t least = TRY(context.integer_or("minCount", 1));
+  int64_t most = TRY(context.integer_or("maxCount", least));
+  if (least < 1 || most < least || most > 100'000)
+    return fail(
+        Code::invalid_argument,
+        fmt::format("minCount is {} and maxCount {}: at least 1, and no maximum below the minimum",
+                    least, most),
+        context.where(least < 1 ? "minCount" : "maxCount"));
+  out.min_count = static_cast<int>(least);
+  out.max_count = static_cast<int>(most);
+  out.client_token = context.client_token();
+  out.instance_type = TRY(context.string_or("instanceType", ""));
+  out.user_data = TRY(context.string_or("userData", ""));
+  if (out.user_data.size() > user_data_max)
+    return fail(
+        Code::invalid_argument,
+        fmt::format("userData has {} bytes, {} are allowed", out.user_data.size(), user_data_max),
+        context.where("userData"));
+  out.key_name = TRY(context.string_or("keyName", ""));
+  out.zone = TRY(context.string_or("zone", ""));
+  out.instance_profile = TRY(context.string_or("instanceProfile", ""));
+  for (const auto& group : TRY(context.vector_or_empty("securityGroups")))
+    if (auto* name = group.get<std::string>())
+      (name->starts_with("sg-") ? out.security_group_ids : out.security_groups).push_back(*name);
+  out.tags = context.tags();
+  return out;
+}
+
+aio::Task<Result<>> ImageInstance::deploy(Context& context) {
+  CO_TRY(request(context));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> ImageInstance::start(Context& context) {
+  auto ec2 = CO_TRY(co_await client(context));
+  bool open = context.record().intent && context.record().intent->action == run_intent;
+  if (open_ids(context).empty() || open) CO_TRY(co_await rent(context, ec2));
+  co_return co_await wait_until_running(context, ec2);
+}
+
+/// Before anything is promised: does the farm answer, is the key right, is there such an image?
+aio::Task<Result<>> ImageInstance::check_image(Context& context, cloud::Ec2 ec2,
+                                               std::string image) {
+  context.waits(fmt::format("the farm is asked for image {}", image));
+  auto images = co_await ec2.describe_images({image});
+  if (images && !images->empty()) co_return Result<>{};
+  Error error = images ? Error(Code::not_found, fmt::format("there is no image {}", image))
+                       : std::move(images).error();
+  if (error.code == Code::not_found || error.code == Code::invalid_argument) {
+    error.where = context.where("imageID");
+    error.hint(context.farm().kind == cloud::FarmKind::embedded
+                   ? fmt::format("let it stand for the built-in image: `farm extends EmbeddedFarm "
+                                 "{{ images extends {{ any \"{}\"; }} }}`",
+                                 image)
+                   : "image ids differ from region to region");
+  } else if (error.code == Code::unauthenticated || error.code == Code::permission_denied) {
+    error.where = context.where("key");
+    error.hint(
+        "id and key of this component are an access key and its secret; without them the usual AWS "
+        "variables count");
+  }
+  co_return fail(std::move(error));
+}
+
+aio::Task<Result<>> ImageInstance::rent(Context& context, cloud::Ec2 ec2) {
+  cloud::RunInstances wanted = CO_TRY(request(context));
+  if (context.record().intent) {
+    // Asked for before, and the answer was lost: the same question with the same token.
+    const auto& facts = context.record().intent->facts;
+    auto number = [&](const char* name, int fallback) {
+      auto found = facts.find(name);
+      auto parsed = found == facts.end() ? std::nullopt : parse_u64(found->second);
+      return parsed ? static_cast<int>(*parsed) : fallback;
+    };
+    wanted.min_count = number("minCount", wanted.min_count);
+    wanted.max_count = number("maxCount", wanted.max_count);
+  } else {
+    CO_TRY(co_await check_image(context, ec2, wanted.image_id));
+    int64_t free = context.free_instances();
+    if (free < wanted.min_count)
+      co_return fail(
+          Error(Code::resource_exhausted,
+                fmt::format("at least {} instances are needed, and the limits of the "
+                            "application leave {}",
+                            wanted.min_count, free),
+                context.where("minCount"))
+              .hint("see maxInstances of sfConfig, --max-instances, --account-instances"));
+    wanted.max_count = static_cast<int>(std::min<int64_t>(wanted.max_count, free));
+    CO_TRY(co_await context.intend(run_intent, {{"minCount", fmt::format("{}", wanted.min_count)},
+                                                {"maxCount", fmt::format("{}", wanted.max_count)},
+                                                {"imageId", wanted.image_id}}));
+  }
+  context.waits(
+      wanted.min_count == wanted.max_count
+          ? fmt::format("{} instances are asked for", wanted.min_count)
+          : fmt::format("{} to {} instances are asked for", wanted.min_count, wanted.max_count));
+  int least = wanted.min_count;
+  auto reservation = co_await context.outside(run_intent, ec2.run_instances(std::move(wanted)));
+  if (!reservation) {
+    Error error = std::move(reservation).error();
+    if (error.code == Code::resource_exhausted) {
+      error.where = context.where("minCount");
+      error.hint(fmt::format(
+          "at least {} are needed (minCount): lower it, or raise the account's quota", least));
+    }
+    if (!outcome_unknown(error)) CO_TRY(co_await context.settle({}, {}, error));
+    co_return fail(std::move(error));
+  }
+  std::vector<engine::Rented> made;
+  for (const auto& instance : reservation->instances)
+    made.push_back(context.rented("instance", instance.id));
+  co_return co_await context.settle(std::move(made));
+}
+
+/// Which of ours are gone. An error when fewer than minCount are left.
+Result<> ImageInstance::judge(Context& context, const std::map<std::string, cloud::Instance>& seen,
+                              std::vector<std::string>& gone) {
+  std::vector<std::string> told;
+  size_t alive = 0;
+  for (const auto& thing : context.record().rented) {
+    if (thing.kind != "instance" || !thing.open()) continue;
+    auto found = seen.find(thing.id);
+    if (found == seen.end()) {
+      if (context.world().clock.wall() - thing.since < settling) {
+        ++alive;
+        continue;
+      }
+      told.push_back(thing.id + " is unknown");
+      gone.push_back(thing.id);
+    } else if (counts(found->second.state)) {
+      ++alive;
+    } else {
+      told.push_back(fmt::format(
+          "{} is {}{}", thing.id, name_of(found->second.state),
+          found->second.state_reason.empty() ? "" : " (" + found->second.state_reason + ")"));
+      if (is_gone(found->second.state)) gone.push_back(thing.id);
+    }
+  }
+  auto least = static_cast<size_t>(TRY(context.integer_or("minCount", 1)));
+  if (alive >= least) return {};
+  return fail(
+      Error(Code::conflict, fmt::format("{} of at least {} instances are left: {}", alive, least,
+                                        told.empty() ? "the farm gave fewer" : listed(told))));
+}
+
+void ImageInstance::publish(Context& context, const std::map<std::string, cloud::Instance>& seen) {
+  model::Vector ids, addresses, public_addresses;
+  for (const std::string& id : open_ids(context)) {
+    auto found = seen.find(id);
+    if (found == seen.end() || found->second.state != InstanceState::running) continue;
+    ids.emplace_back(id);
+    addresses.emplace_back(found->second.private_address);
+    if (!found->second.public_address.empty())
+      public_addresses.emplace_back(found->second.public_address);
+  }
+  if (!ids.empty()) context.publish("instance", ids.front());
+  context.publish("instances", std::move(ids));
+  context.publish("addresses", std::move(addresses));
+  context.publish("publicAddresses", std::move(public_addresses));
+}
+
+aio::Task<Result<>> ImageInstance::wait_until_running(Context& context, cloud::Ec2 ec2) {
+  Duration pause = first_look;
+  for (;;) {
+    auto ids = open_ids(context);
+    auto seen = CO_TRY(co_await look(ec2, ids));
+    std::vector<std::string> gone;
+    CO_TRY(judge(context, seen, gone));
+    size_t running = static_cast<size_t>(std::ranges::count_if(
+        seen, [](const auto& item) { return item.second.state == InstanceState::running; }));
+    if (!gone.empty()) CO_TRY(co_await context.settle({}, gone));
+    if (running + gone.size() >= ids.size()) {
+      publish(context, seen);
+      co_return Result<>{};
+    }
+    context.waits(fmt::format("{} of {} instances run", running, ids.size()));
+    CO_TRY(co_await context.world().clock.sleep(pause));
+    pause = std::min(pause * 2, slowest_look);
+  }
+}
+
+aio::Task<Result<>> ImageInstance::ping(Context& context) {
+  auto ec2 = CO_TRY(co_await client(context));
+  auto seen = CO_TRY(co_await look(ec2, open_ids(context)));
+  std::vector<std::string> gone;
+  Result<> enough = judge(context, seen, gone);
+  if (!gone.empty()) {
+    context.event("INSTANCES_GONE", listed(gone));
+    CO_TRY(co_await context.settle({}, gone));
+    publish(context, seen);
+  }
+  co_return enough;
+}
+
+/// A call whose answer was lost may have rented something: it is found by the token that went with
+/// it.
+aio::Task<Result<>> ImageInstance::find_lost(Context& context, cloud::Ec2 ec2) {
+  std::vector<engine::Rented> made;
+  for (int i = 0; i < looks_for_lost && made.empty(); ++i) {
+    if (i > 0) CO_TRY(co_await context.world().clock.sleep(lost_pause));
+    context.waits("looking for instances of a call whose answer was lost");
+    cloud::DescribeInstances query;
+    query.filters = {{"client-token", {context.client_token()}}};
+    for (const auto& instance : CO_TRY(co_await ec2.describe_instances(std::move(query))))
+      if (!is_gone(instance.state)) made.push_back(context.rented("instance", instance.id));
+  }
+  co_return co_await context.settle(std::move(made));
+}
+
+aio::Task<Result<>> ImageInstance::terminate(Context& context, const model::TerminationRecord&) {
+  if (!context.record().intent && open_ids(context).empty()) co_return Result<>{};
+  auto ec2 = CO_TRY(co_await client(context));
+  if (context.record().intent && context.record().intent->action == run_intent)
+    CO_TRY(co_await find_lost(context, ec2));
+  auto ids = open_ids(context);
+  bool keep =
+      CO_TRY(context.boolean_or("keep", false)) || !CO_TRY(context.boolean_or("shutdown", true));
+  if (!keep || context.remove_kept()) co_return co_await give_back(context, ec2, std::move(ids));
+  if (ids.empty()) co_return Result<>{};
+  CO_TRY(co_await context.outside("CreateTags", ec2.create_tags(ids, {{cloud::tag_keep, "true"}})));
+  co_return co_await context.keep(std::move(ids));
+}
+
+aio::Task<Result<>> ImageInstance::give_back(Context& context, cloud::Ec2 ec2,
+                                             std::vector<std::string> ids) {
+  Duration pause = first_look;
+  bool asked = false;
+  for (;;) {
+    auto seen = CO_TRY(co_await look(ec2, ids));
+    std::vector<std::string> gone, left;
+    for (const std::string& id : ids) {
+      auto found = seen.find(id);
+      bool over = found == seen.end() || found->second.state == InstanceState::terminated;
+      (over ? gone : left).push_back(id);
+    }
+    if (left.empty()) co_return co_await context.settle({}, gone);
+    if (!asked) {
+      CO_TRY(co_await context.intend(terminate_intent, {{"instances", join(left, " ")}}));
+      CO_TRY(co_await context.outside(terminate_intent, ec2.terminate_instances(left)));
+      asked = true;
+      continue;
+    }
+    context.waits(
+        fmt::format("{} of {} instances are terminated", ids.size() - left.size(), ids.size()));
+    CO_TRY(co_await context.world().clock.sleep(pause));
+    pause = std::min(pause * 2, slowest_look);
+  }
+}
+
+void check_counts(const model::Component& component, std::vector<Error>& errors) {
+  auto least = component.integer("minCount"), most = component.integer("maxCount");
+  if (least && most && *most < *least) {
+    Where where = component.find("maxCount")->where;
+    where.path = "maxCount";
+    errors.push_back(Error(Code::invalid_argument,
+                           fmt::format("maxCount is {}, below minCount {}", *most, *least), where)
+                         .hint("the farm gives between minCount and maxCount instances"));
+  }
+}
+
+Result<std::vector<plan::Rent>> rents_of(const model::Component& component) {
+  int64_t least = component.integer("minCount").value_or(1);
+  return std::vector<plan::Rent>{
+      {"instance", least, component.integer("maxCount").value_or(least)}};
+}
+
+}  // namespace
+
+engine::ComponentType image_instance_type() {
+  engine::ComponentType type;
+  auto& schema = type.schema;
+  schema.sf_class = "croft.ImageInstance";
+  schema.type = "ImageInstance";
+  schema.base = "croft.Prim";
+  schema.doc =
+      "minCount to maxCount machines of one image, rented together, watched, and given back at the "
+      "end.";
+  auto count = [](std::string name, std::string doc) {
+    auto out = attribute(std::move(name), Type::integer, std::move(doc));
+    out.least = 1;
+    return out;
+  };
+  auto updated = [](model::AttributeSchema out) {
+    out.change = model::Change::update;
+    return out;
+  };
+  auto published = [](std::string name, Type kind, std::string doc) {
+    auto out = attribute(std::move(name), kind, std::move(doc));
+    out.published = true;
+    return out;
+  };
+  auto key =
+      updated(attribute("key", Type::any, "its secret access key, or a component that gives it"));
+  key.secret = true;
+  schema.attributes = {
+      updated(
+          attribute("id", Type::string, "access key id; without it the usual AWS variables count")),
+      key,
+      required("imageID", Type::string, "the image they are made of: ami-..."),
+      attribute("instanceType", Type::string, "size: m1.small"),
+      attribute("userData", Type::string,
+                "given to each machine; run at first boot when it is a script"),
+      count("minCount", "fewer than this is a failure; default 1"),
+      count("maxCount", "no more than this; default minCount"),
+      updated(with_default("shutdown", Type::boolean, true, "give them back at the end")),
+      attribute("keyName", Type::string, "key pair for logins"),
+      attribute("securityGroups", Type::strings, "names or ids of security groups"),
+      attribute("zone", Type::string, "availability zone; empty: any"),
+      attribute("instanceProfile", Type::string, "role whose temporary keys they get"),
+      updated(attribute("awsServer", Type::string,
+                        "kept for old descriptions: the farm is chosen by --farm")),
+      updated(attribute("awsServerSecure", Type::boolean, "kept for old descriptions")),
+      published("instance", Type::any, "id of the first instance"),
+      published("instances", Type::any, "ids of the instances"),
+      published("addresses", Type::any, "their private addresses, in the same order"),
+      published("publicAddresses", Type::any, "their public addresses"),
+  };
+  schema.rule = check_counts;
+  type.make = [] { return std::make_unique<ImageInstance>(); };
+  type.rents = rents_of;
+  return type;
+}
+
+}  // namespace croft::components

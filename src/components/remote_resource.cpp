@@ -1,0 +1,357 @@
+#include "components/remote_resource.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "components/data_source.h"
+#include "components/registry.h"
+#include "wire/uri.h"
+
+namespace croft::components {
+
+using engine::Context;
+using model::Type;
+
+namespace {
+
+constexpr size_t body_shown = 300;
+constexpr const char* aws_host = "s3.amazonaws.com";
+
+bool changes_something(const HttpAction& action) {
+  return action.verb == "PUT" || action.verb == "POST" || action.verb == "DELETE";
+}
+
+std::string shown(std::string_view body) {
+  std::string text = printable(trim(body.substr(0, body_shown)));
+  for (char& c : text)
+    if (c == '\n' || c == '\r') c = ' ';
+  return text;
+}
+
+/// `["k", v]` pairs and plain strings of a list, as name and value.
+Result<std::vector<std::pair<std::string, std::string>>> pairs_of(Context& context,
+                                                                  std::string_view attribute) {
+  std::vector<std::pair<std::string, std::string>> out;
+  auto text_of = [](const model::Value& value) -> std::string {
+    if (auto* text = value.get<std::string>()) return *text;
+    if (auto number = value.as_integer()) return fmt::format("{}", *number);
+    if (auto* flag = value.get<bool>()) return *flag ? "true" : "false";
+    return "";
+  };
+  auto list = TRY(context.vector_or_empty(attribute));
+  for (const auto& item : list) {
+    const auto* pair = item.get<model::Vector>();
+    if (pair && pair->size() == 2) {
+      out.emplace_back(text_of((*pair)[0]), text_of((*pair)[1]));
+    } else if (auto* text = item.get<std::string>()) {
+      auto parts = cut(*text, '=');
+      out.emplace_back(parts ? parts->first : *text, parts ? parts->second : "");
+    } else {
+      return fail(Error(Code::type_mismatch,
+                        fmt::format("{} holds a {}", attribute, item.kind_name()),
+                        context.where(attribute))
+                      .hint("write pairs: [[\"name\", \"value\"], ...]"));
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+aio::Task<Result<>> RemoteResource::deploy(Context& context) {
+  for (const char* name : {"startActions", "livenessActions", "terminateActions"})
+    CO_TRY(actions_of(context, name));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> RemoteResource::start(Context& context) {
+  if (context.record().intent) CO_TRY(co_await finish_intent(context));
+  auto actions = CO_TRY(actions_of(context, "startActions"));
+  if (context.ran_before()) {
+    // Taken over from another process: what it did is not done again, but it has to be there.
+    co_return co_await ping(context);
+  }
+  for (const HttpAction& action : actions) {
+    context.waits(fmt::format("{} {}", action.verb, CO_TRY(url_text(context))));
+    CO_TRY(co_await start_action(context, action));
+  }
+  if (CO_TRY(context.boolean_or("sfShouldTerminate", false)))
+    context.end(model::TerminationRecord::normal(context.path(), "its start actions are done"));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> RemoteResource::ping(Context& context) {
+  auto actions = CO_TRY(actions_of(context, "livenessActions"));
+  for (const HttpAction& action : actions) CO_TRY(co_await act(context, action));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> RemoteResource::terminate(Context& context, const model::TerminationRecord&) {
+  if (context.record().intent) CO_TRY(co_await finish_intent(context));
+  auto actions = CO_TRY(actions_of(context, "terminateActions"));
+  for (const HttpAction& action : actions) CO_TRY(co_await end_action(context, action));
+  co_return co_await after_end(context);
+}
+
+Result<std::optional<engine::Keys>> RemoteResource::account(Context& context) {
+  if (!TRY(is_aws(context))) return std::optional<engine::Keys>{};
+  return std::optional(TRY(keys(context)));
+}
+
+aio::Task<Result<>> RemoteResource::start_action(Context& context, HttpAction action) {
+  if (changes_something(action)) co_return co_await act_journaled(context, std::move(action));
+  co_return co_await act(context, std::move(action));
+}
+
+aio::Task<Result<>> RemoteResource::end_action(Context& context, HttpAction action) {
+  // What never started has nothing to undo.
+  if (!context.ran_before() && !context.record().memory.contains("acted")) co_return Result<>{};
+  co_return co_await start_action(context, std::move(action));
+}
+
+aio::Task<Result<>> RemoteResource::finish_intent(Context& context) {
+  co_return co_await context.settle({});
+}
+aio::Task<Result<>> RemoteResource::after_end(Context&) {
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> RemoteResource::act_journaled(Context& context, HttpAction action) {
+  std::string what = fmt::format("{} {}", action.verb, CO_TRY(url_text(context)));
+  context.remember("acted", "yes");
+  CO_TRY(co_await context.intend(what, {}));
+  auto done = co_await context.outside(what, act(context, action));
+  if (!done) {
+    if (!outcome_unknown(done.error())) CO_TRY(co_await context.settle({}, {}, done.error()));
+    co_return done;
+  }
+  co_return co_await context.settle({});
+}
+
+aio::Task<Result<>> RemoteResource::act(Context& context, HttpAction action) {
+  auto answer = co_await exchange(context, action);
+  if (!answer) {
+    Error error = std::move(answer).error();
+    auto url = url_text(context);
+    co_return fail(error.frame(fmt::format("{} {}", action.verb, url ? *url : context.path())));
+  }
+  co_return judge(context, action, *answer);
+}
+
+Result<bool> RemoteResource::is_aws(Context& context) const {
+  return TRY(context.string_or("authorization", "")) == "HTTP_AWS";
+}
+
+Result<engine::Keys> RemoteResource::keys(Context& context) const {
+  engine::Keys out;
+  out.access_key = TRY(context.string_or("username", ""));
+  if (auto password = TRY(context.value_if("password")))
+    out.secret_key = TRY(context.secret("password"));
+  return out;
+}
+
+aio::Task<Result<cloud::S3>> RemoteResource::s3(Context& context) {
+  std::string host = CO_TRY(context.string_or("host", ""));
+  auto own = CO_TRY(keys(context));
+  if (host.empty() || host == aws_host)
+    co_return co_await context.s3(own.access_key, own.secret_key);
+  std::string scheme = to_lower(CO_TRY(context.string_or("protocol", "https")));
+  int64_t port = CO_TRY(context.integer_or("port", 0));
+  cloud::Endpoint endpoint;
+  endpoint.service = cloud::Service::s3;
+  endpoint.region = context.farm().region;
+  endpoint.url = CO_TRY(net::Url::parse(port > 0 ? fmt::format("{}://{}:{}/", scheme, host, port)
+                                                 : fmt::format("{}://{}/", scheme, host)));
+  co_return co_await context.s3_at(std::move(endpoint), std::move(own));
+}
+
+Result<std::pair<std::string, std::string>> RemoteResource::bucket_and_key(Context& context) const {
+  std::string path(TRY(context.string_or("path", "")));
+  while (path.starts_with('/')) path.erase(0, 1);
+  while (path.ends_with('/')) path.pop_back();
+  std::string page = TRY(context.string_or("page", ""));
+  if (auto parts = cut(path, '/')) {
+    std::string key(parts->second);
+    if (!page.empty()) key += "/" + page;
+    return std::pair{std::string(parts->first), key};
+  }
+  while (page.starts_with('/')) page.erase(0, 1);
+  return std::pair{path, page};
+}
+
+Result<std::string> RemoteResource::url_text(Context& context) const {
+  if (TRY(is_aws(context))) {
+    auto [bucket, key] = TRY(bucket_and_key(context));
+    return key.empty() ? bucket : bucket + "/" + key;
+  }
+  std::string url = TRY(context.string_or("url", ""));
+  if (!url.empty()) return url;
+  std::string scheme = to_lower(TRY(context.string_or("protocol", "http")));
+  int64_t port = TRY(context.integer_or("port", 0));
+  std::string path = TRY(context.string_or("path", "")), page = TRY(context.string_or("page", ""));
+  std::string out = fmt::format("{}://{}", scheme, TRY(context.string("host")));
+  if (port > 0) out += fmt::format(":{}", port);
+  for (const std::string& piece : {path, page}) {
+    if (piece.empty()) continue;
+    if (!out.ends_with('/') && !piece.starts_with('/')) out += '/';
+    out += wire::percent_encode_path(piece);
+  }
+  wire::Query query;
+  for (auto& [name, value] : TRY(pairs_of(context, "queries"))) query.add(name, value);
+  return query.empty() ? out : out + "?" + query.text();
+}
+
+aio::Task<Result<net::Response>> RemoteResource::exchange(Context& context, HttpAction action) {
+  if (CO_TRY(is_aws(context))) {
+    auto request = CO_TRY(co_await s3_request(context, action));
+    auto client = CO_TRY(co_await s3(context));
+    co_return co_await client.raw(std::move(request));
+  }
+  auto request = CO_TRY(co_await plain_request(context, action));
+  co_return co_await context.http().send(std::move(request));
+}
+
+aio::Task<Result<cloud::S3Request>> RemoteResource::s3_request(Context& context,
+                                                               HttpAction action) {
+  cloud::S3Request request;
+  request.method = action.verb;
+  auto [bucket, key] = CO_TRY(bucket_and_key(context));
+  request.bucket = bucket;
+  request.key = key;
+  request.query = CO_TRY(pairs_of(context, "queries"));
+  for (auto& [name, value] : CO_TRY(pairs_of(context, "headers"))) request.headers.add(name, value);
+  if (action.verb == "PUT" || action.verb == "POST") {
+    auto body = CO_TRY(co_await body_of(context, "datasource"));
+    request.body = std::move(body.bytes);
+    if (!body.content_type.empty()) request.headers.set("Content-Type", body.content_type);
+  }
+  request.repeatable = action.verb != "POST";
+  request.deadline = CO_TRY(context.duration_or("readTimeout", "ms", request.deadline));
+  co_return request;
+}
+
+aio::Task<Result<net::ClientRequest>> RemoteResource::plain_request(Context& context,
+                                                                    HttpAction action) {
+  net::ClientRequest request;
+  request.method = action.verb;
+  request.url = CO_TRY(net::Url::parse(CO_TRY(url_text(context))));
+  for (auto& [name, value] : CO_TRY(pairs_of(context, "headers"))) request.headers.add(name, value);
+  std::string way = CO_TRY(context.string_or("authorization", ""));
+  if (way == "HTTP_BASIC") {
+    auto own = CO_TRY(keys(context));
+    request.headers.set("Authorization",
+                        "Basic " + base64(own.access_key + ":" + own.secret_key.reveal()));
+  } else if (!way.empty()) {
+    co_return fail(Error(Code::unsupported,
+                         fmt::format("authorization \"{}\" is not there yet", way),
+                         context.where("authorization"))
+                       .hint("\"HTTP_BASIC\" and \"HTTP_AWS\" are"));
+  }
+  if (action.verb == "PUT" || action.verb == "POST") {
+    auto body = CO_TRY(co_await body_of(context, "datasource"));
+    request.body = std::move(body.bytes);
+    if (!body.content_type.empty()) request.headers.set("Content-Type", body.content_type);
+  }
+  request.deadline = CO_TRY(context.duration_or("readTimeout", "ms", request.deadline));
+  request.connect_deadline =
+      CO_TRY(context.duration_or("connectTimeout", "ms", request.connect_deadline));
+  if (request.connect_deadline >= Duration::forever())
+    request.connect_deadline = Duration::seconds(5);
+  co_return request;
+}
+
+Result<> RemoteResource::judge(Context& context, const HttpAction& action,
+                               const net::Response& answer) {
+  std::string url = TRY(url_text(context));
+  if (!action.accepts(answer.status)) {
+    std::string text =
+        fmt::format("{} {} answered {} {}, {} is wanted", action.verb, url, answer.status,
+                    wire::reason_phrase(answer.status), action.wanted());
+    if (TRY(context.boolean_or("fetchErrorText", true)) && !answer.body.empty())
+      text += ": " + shown(answer.body);
+    Error error(code_of_status(answer.status), text);
+    error.fact("http_status", fmt::format("{}", answer.status));
+    return fail(std::move(error));
+  }
+  auto types = TRY(context.vector_or_empty("mimeType"));
+  if (types.empty() || answer.body.empty()) return {};
+  std::string got(trim(answer.headers.value("Content-Type")
+                           .substr(0, answer.headers.value("Content-Type").find(';'))));
+  for (const auto& type : types)
+    if (auto* text = type.get<std::string>(); text && equals_ignore_case(*text, got)) return {};
+  return fail(
+      Error(Code::type_mismatch,
+            fmt::format("{} {} answered with the type '{}'", action.verb, url, printable(got)),
+            context.where("mimeType")));
+}
+
+model::ComponentSchema remote_resource_schema() {
+  model::ComponentSchema schema;
+  schema.base = "croft.Prim";
+  auto updated = [](model::AttributeSchema attribute) {
+    attribute.change = model::Change::update;
+    return attribute;
+  };
+  auto password =
+      updated(attribute("password", Type::any, "secret of the user, or a component that gives it"));
+  password.secret = true;
+  auto authorization =
+      updated(with_default("authorization", Type::string, "", "how requests are signed"));
+  authorization.choices = {"", "HTTP_BASIC", "HTTP_AWS", "HTTP_NTLM", "HTTP_DIGEST"};
+  auto port = with_default("port", Type::integer, 0, "0: the protocol's own");
+  port.least = 0;
+  port.most = 65535;
+  auto timeout = [&](const char* name, const char* doc) {
+    auto out = updated(attribute(name, Type::any, doc));
+    out.bare_unit = "ms";
+    return out;
+  };
+  schema.attributes = {
+      attribute("url", Type::string, "the whole address; else it is put together from the next"),
+      attribute("protocol", Type::string, "http or https"),
+      attribute("host", Type::string,
+                "name or address; on S3 types the chosen farm's unless another is named"),
+      port,
+      attribute("path", Type::string, "first part of the path; the bucket on S3"),
+      attribute("page", Type::string, "rest of the path; the object's key on S3"),
+      attribute("queries", Type::vector, "pairs [\"k\", v] after the '?'"),
+      authorization,
+      updated(attribute("username", Type::string, "who signs: user name or access key id")),
+      password,
+      updated(attribute("authenticationRequired", Type::boolean, "kept for old descriptions")),
+      updated(with_default("startActions", Type::vector, model::Vector{},
+                           "what makes it: [verb, minCode, maxCode] each")),
+      updated(with_default("livenessActions", Type::vector, model::Vector{},
+                           "what shows that it is there")),
+      updated(with_default("terminateActions", Type::vector, model::Vector{}, "what removes it")),
+      updated(attribute("headers", Type::vector, "pairs of further headers")),
+      updated(attribute("mimeType", Type::vector, "types that answers may have; empty: any")),
+      updated(attribute("datasource", Type::any, "component that gives the body of PUT and POST")),
+      timeout("connectTimeout", "milliseconds until a connection stands; negative: the usual"),
+      timeout("readTimeout", "milliseconds for a whole exchange; negative: for ever"),
+      updated(attribute("followRedirects", Type::boolean, "not yet: a redirect is an answer")),
+      updated(attribute("useSystemProxySettings", Type::boolean, "kept for old descriptions")),
+      updated(with_default("fetchErrorText", Type::boolean, true, "show the body of refusals")),
+      updated(attribute("responseRegexp", Type::string, "not yet")),
+      updated(attribute("resultXPath", Type::string, "not yet")),
+      updated(attribute("minimumResponseCode", Type::integer, "kept for old descriptions")),
+      updated(attribute("maximumResponseCode", Type::integer, "kept for old descriptions")),
+  };
+  schema.rule = [](const model::Component& component, std::vector<Error>& errors) {
+    for (const char* name : {"startActions", "livenessActions", "terminateActions"})
+      check_actions(component, name, errors);
+  };
+  return schema;
+}
+
+engine::ComponentType remote_resource_type() {
+  engine::ComponentType type;
+  type.schema = remote_resource_schema();
+  type.schema.sf_class = "croft.RemoteResource";
+  type.schema.type = "RemoteResource";
+  type.schema.doc = "Anything behind a URL: made, watched and removed by lists of HTTP actions.";
+  type.make = [] { return std::make_unique<RemoteResource>(); };
+  return type;
+}
+
+}  // namespace croft::components

@@ -1,0 +1,135 @@
+#include "controller/farm_setup.h"
+
+#include <fmt/format.h>
+
+#include "protocol/json_model.h"
+#include "wire/json.h"
+
+namespace croft::controller {
+namespace {
+
+namespace json = wire::json;
+
+constexpr Duration call_deadline = Duration::seconds(30);
+constexpr const char* id_variable = "AWS_ACCESS_KEY_ID";
+
+aio::Task<Result<json::Value>> ask(net::HttpClient& http, std::string socket, std::string method,
+                                   std::string path, std::string body) {
+  net::ClientRequest request;
+  request.method = std::move(method);
+  request.url.scheme = "unix";
+  request.url.host = std::move(socket);
+  request.url.target = std::move(path);
+  request.deadline = call_deadline;
+  if (!body.empty()) request.headers.add("Content-Type", "application/json");
+  request.body = std::move(body);
+  auto answer = co_await http.send(std::move(request));
+  if (!answer)
+    co_return fail(std::move(answer)
+                       .error()
+                       .frame("asking the embedded farm")
+                       .hint("`croft up` starts it when it does not run"));
+  auto document = CO_TRY(json::parse(answer->body, "the farm's answer"));
+  if (answer->status / 100 == 2) co_return document;
+  if (document.is_object())
+    if (auto error = json::object_if(document.get_object(), "error"); error && *error)
+      co_return fail(protocol::error_from_json(**error));
+  co_return fail(Code::internal, fmt::format("the embedded farm answered {}", answer->status));
+}
+
+/// A component's attributes, those below `name` when it is a component.
+std::vector<model::Attribute> parts_of(const model::Component& farm, std::string_view name) {
+  auto part = farm.component(name);
+  return part ? part->attributes() : std::vector<model::Attribute>{};
+}
+
+void copy_number(const model::Component& from, std::string_view name, json::Object& into) {
+  if (auto number = from.integer(name)) into[name] = *number;
+}
+
+Result<json::Object> account_json(const model::Component& farm, const model::Attribute& attribute) {
+  auto account = attribute.value.as_component();
+  auto id = account->string("id"), key = account->string("key");
+  if (!id || !key)
+    return fail(
+        Error(Code::invalid_argument,
+              fmt::format("the account '{}' of the farm needs an id and a key", attribute.name),
+              account->where));
+  json::Object out{{"name", account->string("name").value_or(attribute.name)},
+                   {"accessKey", *id},
+                   {"secretKey", *key}};
+  if (auto number = account->string("accountId")) out["accountId"] = *number;
+  json::Object quotas;
+  if (auto common = farm.component("quotas"))
+    for (const char* name : {"instances", "buckets", "storage"}) copy_number(*common, name, quotas);
+  for (const char* name : {"instances", "buckets", "storage"}) copy_number(*account, name, quotas);
+  if (!quotas.empty()) out["quotas"] = std::move(quotas);
+  return out;
+}
+
+std::map<std::string, std::string> variables_of(const json::Object& account) {
+  auto id = json::string_or(account, "accessKey", ""),
+       key = json::string_or(account, "secretKey", "");
+  if (!id || !key || id->empty()) return {};
+  return {{id_variable, *id}, {"AWS_SECRET_ACCESS_KEY", *key}, {"AWS_SESSION_TOKEN", ""}};
+}
+
+bool knows(const json::Object& account, std::string_view id) {
+  auto keys = json::array_if(account, "keys");
+  if (!keys || !*keys) return false;
+  for (const auto& key : **keys)
+    if (key.is_object())
+      if (auto name = json::string_or(key.get_object(), "accessKey", ""); name && *name == id)
+        return true;
+  return false;
+}
+
+}  // namespace
+
+aio::Task<Result<std::map<std::string, std::string>>> prepare_embedded_farm(
+    net::HttpClient& http, std::string admin_socket, model::ComponentPtr farm,
+    std::map<std::string, std::string> environment) {
+  std::map<std::string, std::string> first;
+  std::vector<model::Attribute> accounts, images;
+  if (farm) {
+    accounts = parts_of(*farm, "accounts");
+    images = parts_of(*farm, "images");
+  }
+  for (const auto& attribute : accounts) {
+    if (!attribute.value.as_component()) continue;
+    auto body = CO_TRY(account_json(*farm, attribute));
+    auto answer = co_await ask(http, admin_socket, "POST", "/accounts", json::compact(body));
+    if (!answer) {
+      Error error = std::move(answer).error();
+      if (!error.where.known()) error.where = attribute.value.as_component()->where;
+      co_return fail(
+          error.frame(fmt::format("making the account '{}' of the farm", attribute.name)));
+    }
+    if (first.empty()) first = variables_of(body);
+  }
+  for (const auto& attribute : images) {
+    const auto* id = attribute.value.get<std::string>();
+    if (!id) continue;
+    json::Object body{{"id", *id}, {"name", attribute.name}};
+    auto answer = co_await ask(http, admin_socket, "POST", "/images", json::compact(body));
+    if (answer) continue;
+    Error error = std::move(answer).error();
+    if (!error.where.known()) error.where = attribute.where;
+    co_return fail(error.frame(fmt::format("making the image '{}' of the farm", attribute.name)));
+  }
+  auto known = CO_TRY(co_await ask(http, admin_socket, "GET", "/accounts", ""));
+  const json::Array none;
+  const json::Array& list = known.is_array() ? known.get_array() : none;
+  auto own = environment.find(id_variable);
+  for (const auto& account : list) {
+    if (!account.is_object()) continue;
+    if (own != environment.end() && knows(account.get_object(), own->second))
+      co_return std::map<std::string, std::string>{};
+    if (first.empty()) first = variables_of(account.get_object());
+  }
+  if (!first.empty()) co_return first;
+  auto made = CO_TRY(co_await ask(http, admin_socket, "POST", "/accounts", R"({"name":"croft"})"));
+  co_return made.is_object() ? variables_of(made.get_object()) : first;
+}
+
+}  // namespace croft::controller

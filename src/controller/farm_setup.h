@@ -1,0 +1,20 @@
+// What an application expects of the embedded farm, told to that farm through its admin socket:
+// accounts, image ids. Idempotent.
+#pragma once
+#include <map>
+#include <string>
+
+#include "model/component.h"
+#include "net/http_client.h"
+
+namespace croft::controller {
+
+/// `farm` may be null. Returns AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of an account of the
+/// farm when those of `environment` are not known to it: the first of the description, else the
+/// farm's first, else a new one. Code::conflict where the farm has something else under a name or
+/// id.
+aio::Task<Result<std::map<std::string, std::string>>> prepare_embedded_farm(
+    net::HttpClient& http, std::string admin_socket, model::ComponentPtr farm,
+    std::map<std::string, std::string> environment);
+
+}  // namespace croft::controller

@@ -1,0 +1,174 @@
+// One application: brings its description up, keeps an eye on it, takes it down, and says what is
+// so. All it does is recorded first, so that another process can go on from any point. Loop thread
+// only. run() is its life; the other calls are requests and questions to it.
+#pragma once
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "aio/sync.h"
+#include "cloud/environment.h"
+#include "engine/component.h"
+#include "engine/executor.h"
+#include "engine/ledger.h"
+#include "engine/node.h"
+#include "plan/plan.h"
+#include "protocol/api.h"
+
+namespace croft::engine {
+
+/// What an application needs of the process around it. References outlive it.
+struct Services {
+  aio::World& world;
+  store::Store& store;
+  const Registry& registry;
+  const protocol::SecretSealer& sealer;
+  net::HttpClient& http;
+  net::Retrier& retrier;
+  /// Makes the embedded farm as the description's `farm` (may be null) says, and gives the
+  /// variables that hold the credentials of its account, where the caller's are unknown to that
+  /// farm.
+  std::function<aio::Task<Result<std::map<std::string, std::string>>>(
+      std::string admin_socket, model::ComponentPtr farm,
+      std::map<std::string, std::string> environment)>
+      prepare_farm;
+  /// Instances that other applications rent now.
+  std::function<int64_t(std::string_view application)> instances_of_others;
+};
+
+/// What `up` asks for.
+struct Wanted {
+  model::Description description;
+  cloud::Farm farm;
+  std::string farm_admin;
+  Options options;
+  /// AWS_* variables of the caller: where credentials come from that the description does not give.
+  std::map<std::string, std::string> environment;
+};
+
+enum class UpChange { created, continued, updated };
+
+class Application {
+ public:
+  Application(Services services, std::string name);
+  ~Application();
+
+  /// A new one; durable on return.
+  aio::Task<Result<>> create(Wanted wanted);
+  /// From the store, as another process left it.
+  aio::Task<Result<>> load();
+  /// Until shutdown(). Everything rented stays as it is then.
+  aio::Task<Result<>> run();
+  void shutdown();
+
+  // ---- requests; durable on return, carried out by run() ----
+  aio::Task<Result<UpChange>> up(Wanted wanted);
+  aio::Task<Result<>> down(bool remove_kept);
+  /// Pings all now. The failing ones with their reasons; what follows from it follows.
+  aio::Task<Result<std::vector<std::pair<std::string, Error>>>> ping_all();
+
+  // ---- questions ----
+  const std::string& name() const { return record_.name; }
+  const ApplicationRecord& record() const { return record_; }
+  /// All that the description has, or that is not yet gone; in the description's order.
+  std::vector<std::shared_ptr<const Node>> nodes() const;
+  const std::optional<protocol::DownProof>& proof() const { return proof_; }
+  /// up, failed, down, or going down with a pass behind it that did not succeed.
+  bool settled() const;
+  /// Notified at every change of a component or of the application.
+  aio::Signal& changed() { return changed_; }
+  Ledger& ledger() { return ledger_; }
+  uint64_t last_event() const { return ledger_.last_event(); }
+  int64_t instances() const;  ///< rented now
+  /// Rented, or asked for with the answer not yet known: what counts against limits.
+  int64_t claimed_instances() const;
+  size_t kept() const;  ///< things croft made that stay on purpose
+  const model::Description& description() const { return description_; }
+
+  // ---- for its nodes ----
+  Services& services() { return services_; }
+  const cloud::Environment& environment() const { return environment_; }
+  void node_changed() { changed_.notify(); }
+  void node_ended(const std::string& path, model::TerminationRecord record);
+  Node* find(std::string_view path) const;
+  /// How many instances `asking` may rent beside what it has: the limits of application and
+  /// account, less what the others have, have asked for, and need at least.
+  int64_t free_instances(const Node& asking) const;
+  /// Something of it was rented, or asked for: its farm has answered.
+  bool has_made_anything() const;
+  /// Something inside it could not be ended in this pass.
+  bool stuck_inside(std::string_view path) const;
+  void got_stuck(std::string path) { stuck_.push_back(std::move(path)); }
+  /// Its components as the plan reads them.
+  std::vector<plan::Recorded> recorded() const;
+
+ private:
+  struct Ended {
+    std::string path;
+    model::TerminationRecord record;
+  };
+  bool interrupted() const { return shutdown_ || changed_wish_ || !ended_.empty(); }
+  aio::Task<Result<>> until_interrupted();
+  void set_state(protocol::ApplicationState state, std::string why);
+  void tell(std::string component, std::string event, std::string why,
+            std::optional<model::TerminationRecord> record = std::nullopt);
+
+  aio::Task<Result<>> store_wanted(Wanted wanted);
+  Result<> set_environment(std::map<std::string, std::string> variables);
+  aio::Task<Result<>> prepare_farm();
+  aio::Task<Result<model::Description>> stored_description(uint64_t version);
+  void start_over();
+  void set_lifetime(WallTime from);
+  aio::Task<Result<>> react();
+  void end_all(model::TerminationRecord record);
+
+  aio::Task<Result<>> go_up();
+  aio::Task<Result<>> bring_up();
+  void take_over(const plan::Plan& plan);
+  std::shared_ptr<Node> make_node(const plan::Item& item, const Node* old);
+  aio::Task<Result<>> run_step(plan::Step step);
+  aio::Task<Result<>> remove_parts(std::vector<std::string> tops);
+
+  aio::Task<Result<>> watch_over();
+  aio::Task<Result<>> liveness_loop();
+  aio::Task<Result<>> ping_one(std::shared_ptr<Node> node, aio::Semaphore& places);
+  void judge_ping(Node& node, Result<> result);
+  aio::Task<Result<>> lifetime_wait();
+
+  aio::Task<Result<>> go_down();
+  aio::Task<Result<protocol::DownProof>> one_pass();
+  aio::Task<Result<>> until_shutdown();
+  aio::Task<Result<>> sweep(protocol::DownProof& proof);
+  aio::Task<Result<>> sweep_account(Node& node, Keys keys, protocol::DownProof& proof);
+  void list_recorded(protocol::DownProof& proof) const;
+
+  Services services_;
+  Ledger ledger_;
+  ApplicationRecord record_;
+  model::Description description_;
+  cloud::Environment environment_;
+  std::map<std::string, std::string> variables_;  // what environment_ reads
+  std::map<std::string, std::shared_ptr<Node>, std::less<>> nodes_;
+  std::vector<model::Description> old_descriptions_;  // components not yet gone live in them
+  std::optional<protocol::DownProof> proof_;
+  std::deque<Ended> ended_;
+  bool shutdown_ = false;
+  bool changed_wish_ = false;       // desired or description changed: look again
+  bool described_anew_ = false;     // bring_up has not yet seen this description
+  bool again_ = false;              // `up` was asked for after it had failed
+  std::vector<std::string> stuck_;  // what this pass of going down could not end
+  bool pass_over_ = false;          // going down: one pass is behind us
+  aio::Signal wake_, changed_;
+};
+
+/// What `up` would do, without doing it. `current` may be null: nothing runs under that name.
+Result<plan::Plan> plan_of(const Registry& registry, const std::string& name,
+                           const model::Description& description, const Options& options,
+                           const Application* current, int64_t instances_of_others);
+/// Of a component: sfLivenessDelay and sfLivenessFactor, its own or the nearest above; 15 s and 2.
+std::pair<Duration, int64_t> liveness_of(const model::Component& component);
+
+}  // namespace croft::engine

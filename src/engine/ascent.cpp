@@ -1,0 +1,254 @@
+// How an application goes up: the plan, what it replaces or removes, then deploy and start.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "engine/application.h"
+#include "engine/redact.h"
+#include "protocol/events.h"
+
+namespace croft::engine {
+
+using protocol::ApplicationState;
+
+namespace {
+
+constexpr Duration default_delay = Duration::seconds(15);
+constexpr int64_t default_factor = 2;
+constexpr Duration farm_patience = Duration::seconds(30);
+constexpr Duration farm_pause = Duration::milliseconds(200);
+
+std::optional<model::Value> nearest_value(const model::Component& component,
+                                          std::string_view name) {
+  for (const model::Component* at = &component; at; at = at->parent())
+    if (const auto* attribute = at->find(name)) {
+      if (auto* link = attribute->value.get<std::shared_ptr<const model::Reference>>()) {
+        auto value = model::follow(*at, **link);
+        return value ? std::optional(*value) : std::nullopt;
+      }
+      return attribute->value;
+    }
+  return std::nullopt;
+}
+
+/// What helps to ask the farm's owner.
+void add_request_facts(Error& error) {
+  std::string_view status = error.fact("http_status"), request = error.fact("request_id");
+  if (!request.empty())
+    error.hint(fmt::format("the farm answered {}; request id {}", status.empty() ? "so" : status,
+                           request));
+}
+
+}  // namespace
+
+std::pair<Duration, int64_t> liveness_of(const model::Component& component) {
+  Duration delay = default_delay;
+  int64_t factor = default_factor;
+  if (auto value = nearest_value(component, "sfLivenessDelay")) {
+    if (auto number = value->as_number()) delay = Duration::seconds_f(std::max(0.0, *number));
+    if (auto* text = value->get<std::string>())
+      if (auto parsed = Duration::parse(*text, "s")) delay = *parsed;
+  }
+  if (auto value = nearest_value(component, "sfLivenessFactor"))
+    if (auto number = value->as_integer()) factor = std::max<int64_t>(1, *number);
+  return {delay, factor};
+}
+
+Result<plan::Plan> plan_of(const Registry& registry, const std::string& name,
+                           const model::Description& description, const Options& options,
+                           const Application* current, int64_t instances_of_others) {
+  plan::Input input;
+  input.application = name;
+  input.config = description.config;
+  if (current) input.recorded = current->recorded();
+  input.limits.application_instances = options.max_instances;
+  input.limits.account_instances = options.account_instances;
+  input.limits.account_in_use = instances_of_others;
+  input.catalog = registry.catalog();
+  return plan::make(input);
+}
+
+std::vector<plan::Recorded> Application::recorded() const {
+  std::vector<plan::Recorded> out;
+  for (const auto& [path, node] : nodes_) {
+    plan::Recorded item;
+    item.path = path;
+    item.type = node->record.type;
+    item.identity = node->record.identity;
+    item.state =
+        node->record.state == model::State::described ? node->taken_from : node->record.state;
+    // Running, but not under this process's eyes yet: it has to be taken over.
+    if (item.state == model::State::running && !node->live) item.state = model::State::starting;
+    item.compound = node->record.compound;
+    item.ordered_end = node->record.ordered_end;
+    item.needs = node->record.needs;
+    item.position = node->record.position;
+    item.holds = node->record.holds();
+    out.push_back(std::move(item));
+  }
+  return out;
+}
+
+aio::Task<Result<>> Application::go_up() {
+  auto task = bring_up();
+  if (record_.options.up_timeout)
+    task = aio::deadline(services_.world.clock, *record_.options.up_timeout, std::move(task),
+                         "going up");
+  auto winner = co_await aio::race(std::move(task), until_interrupted());
+  if (winner.index() == 1) {
+    if (shutdown_) co_return Result<>{};
+    co_return std::get<1>(std::move(winner));  // cancelled from outside, or a request to look at
+  }
+  Result<> done = std::get<0>(std::move(winner));
+  if (done) {
+    if (record_.desired == Desired::up) set_state(ApplicationState::up, "");
+    record_.error.reset();
+    ledger_.put(record_);
+    co_return co_await ledger_.flush();
+  }
+  if (done.error().code == Code::cancelled) co_return done;
+  add_request_facts(done.error());
+  if (done.error().code == Code::timeout)
+    for (const auto& [path, node] : nodes_)
+      if (node->record.state == model::State::starting && !node->record.why.empty())
+        done.error().hint(fmt::format("{} waited: {}", path, node->record.why));
+  if (description_.root) redact(done.error(), *description_.root);
+  record_.error = done.error();
+  std::string culprit(done.error().fact("component"));
+  if (culprit.empty()) culprit = name();
+  std::string reason = done.error().line();
+  tell(name(), protocol::event::failed, reason);
+  if (record_.options.keep_on_failure) {
+    set_state(ApplicationState::failed, reason);
+  } else {
+    record_.desired = Desired::down;
+    end_all(model::TerminationRecord::abnormal(culprit, "up did not succeed", reason));
+  }
+  co_return co_await ledger_.flush();
+}
+
+aio::Task<Result<>> Application::prepare_farm() {
+  if (record_.farm_admin.empty() || !services_.prepare_farm) co_return Result<>{};
+  model::ComponentPtr farm = description_.root ? description_.root->component("farm") : nullptr;
+  aio::Clock& clock = services_.world.clock;
+  Moment give_up = clock.now() + farm_patience;
+  auto more = co_await services_.prepare_farm(record_.farm_admin, farm, variables_);
+  while (!more && more.error().code == Code::unavailable &&
+         clock.now() < give_up) {  // it may be starting
+    CO_TRY(co_await clock.sleep(farm_pause));
+    more = co_await services_.prepare_farm(record_.farm_admin, farm, variables_);
+  }
+  if (!more) co_return fail(std::move(more).error());
+  auto all = variables_;
+  for (auto& [variable, text] : *more) all[variable] = text;
+  if (all == variables_) co_return Result<>{};
+  CO_TRY(set_environment(std::move(all)));
+  co_return co_await ledger_.flush();
+}
+
+aio::Task<Result<>> Application::bring_up() {
+  CO_TRY(co_await prepare_farm());
+  described_anew_ = false;
+  int64_t others = services_.instances_of_others ? services_.instances_of_others(name()) : 0;
+  auto plan =
+      CO_TRY(plan_of(services_.registry, name(), description_, record_.options, this, others));
+  std::vector<std::string> gone;
+  for (const plan::Item& item : plan.items)
+    if (item.change == plan::Change::replace || item.change == plan::Change::remove)
+      gone.push_back(item.path);
+  if (!gone.empty()) CO_TRY(co_await remove_parts(gone));
+  take_over(plan);
+  StepWork work = [this](plan::Step step) { return run_step(std::move(step)); };
+  StepAtOnce at_once = [this](const plan::Step& step) {
+    Node* node = find(step.path);
+    return node && node->at_once(step.verb);
+  };
+  co_return co_await execute(plan.steps, work, at_once);
+}
+
+aio::Task<Result<>> Application::run_step(plan::Step step) {
+  auto found = nodes_.find(step.path);
+  CHECK(found != nodes_.end(), "a step of a component that has no node");
+  std::shared_ptr<Node> node = found->second;
+  switch (step.verb) {
+    case plan::Verb::deploy:
+      co_return co_await node->deploy();
+    case plan::Verb::start:
+      co_return co_await node->start();
+    case plan::Verb::terminate:
+      co_return co_await node->terminate();
+    case plan::Verb::live:
+      break;
+  }
+  co_return Result<>{};
+}
+
+std::shared_ptr<Node> Application::make_node(const plan::Item& item, const Node* old) {
+  ComponentRecord record;
+  if (old) record = old->record;
+  bool anew = item.change != plan::Change::adopt;
+  if (old && anew) {
+    ++record.generation;
+    record.memory.clear();
+    record.published.clear();
+    record.intent.reset();
+  }
+  record.path = item.path;
+  record.type = item.type;
+  record.state = model::State::described;
+  record.since = services_.world.clock.wall();
+  record.why.clear();
+  record.record.reset();
+  auto node = std::make_shared<Node>(*this, std::move(record), item.component,
+                                     services_.registry.find(item.type));
+  if (old && !anew)
+    node->taken_from =
+        old->record.state == model::State::described ? old->taken_from : old->record.state;
+  return node;
+}
+
+/// Nodes as the plan wants them: new objects for what is made or taken over, the old ones for what
+/// runs, now reading the new description.
+void Application::take_over(const plan::Plan& plan) {
+  for (auto& [path, node] : nodes_) node->current = false;
+  for (const plan::Item& item : plan.items) {
+    if (item.change == plan::Change::remove) continue;
+    std::shared_ptr<Node>& node = nodes_[item.path];
+    if (item.change != plan::Change::keep) node = make_node(item, node.get());
+    node->current = true;
+    node->description = item.component;
+    for (const auto& [name, value] : node->record.published) item.component->set(name, value);
+    node->record.version = record_.version;
+    node->record.identity = item.identity;
+    node->record.position = item.position;
+    node->record.compound = item.compound;
+    node->record.ordered_end = item.ordered_end;
+    node->record.needs = item.needs;
+    std::tie(node->delay, node->factor) = liveness_of(*item.component);
+    if (item.change == plan::Change::keep) ledger_.put(node->record);
+  }
+  changed_.notify();
+}
+
+aio::Task<Result<>> Application::remove_parts(std::vector<std::string> tops) {
+  plan::Graph graph = plan::removal(recorded(), tops);
+  StepWork work = [this](plan::Step step) { return run_step(std::move(step)); };
+  StepAtOnce at_once = [this](const plan::Step& step) {
+    Node* node = find(step.path);
+    return !node || node->at_once(step.verb);
+  };
+  ExecuteOptions options;
+  options.stop_on_error = false;
+  CO_TRY(co_await execute(graph, work, at_once, options));
+  for (const std::string& top : tops)
+    for (const auto& [path, node] : nodes_)
+      if (plan::inside(path, top) && !node->ended())
+        co_return fail(Error(Code::conflict,
+                             fmt::format("{} could not be removed: {}", path, node->record.why))
+                           .fact("component", path)
+                           .hint("`croft up` again tries it again"));
+  co_return Result<>{};
+}
+
+}  // namespace croft::engine

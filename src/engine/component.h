@@ -1,0 +1,83 @@
+// A component type as code: what every type implements and how the engine finds it.
+// One object a live component. All calls of one object come one after another, except ping() and
+// work(), which run beside each other. Loop thread only; the Context outlives the object.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "aio/task.h"
+#include "engine/context.h"
+#include "model/record.h"
+#include "model/schema.h"
+#include "plan/plan.h"
+
+namespace croft::engine {
+
+class Component {
+ public:
+  virtual ~Component() = default;
+
+  /// Reads and checks its attributes. Nothing is rented; may be called again.
+  virtual aio::Task<Result<>> deploy(Context& context);
+  /// Rents, starts; returns when it runs. Idempotent: it looks at its record first. What is rented
+  /// already is checked and taken over, an open intent is finished, only the rest is made.
+  virtual aio::Task<Result<>> start(Context& context);
+  /// Is it alive? Code::unavailable, throttled and timeout mean "cannot tell": they count as a
+  /// failure only after sfLivenessFactor such answers in a row. Any other error ends the component.
+  virtual aio::Task<Result<>> ping(Context& context);
+  /// Whether unanswered checks in a row end it. Not for what lives on a farm: a farm that cannot be
+  /// reached proves nothing about the machines and buckets on it.
+  virtual bool silence_ends() const { return true; }
+  /// What goes on while it runs (a timer); ComponentType::works. Cancelled before terminate().
+  virtual aio::Task<Result<>> work(Context& context);
+  /// Gives back what it rented. Idempotent; works from the record alone where deploy() failed or
+  /// never ran. An error means "try again later".
+  virtual aio::Task<Result<>> terminate(Context& context, const model::TerminationRecord& record);
+
+  /// A Compound: what the end of a child means. True: the end of this component, with its record.
+  virtual bool ends_with_child(std::string_view child, const model::TerminationRecord& record);
+  /// The account that `down` has to look through for what may be left; nullopt: it rents nothing.
+  virtual Result<std::optional<Keys>> account(Context& context);
+};
+
+/// Bounds of the calls above; each type may have its own.
+struct Timeouts {
+  Duration deploy = Duration::seconds(60);
+  Duration start = Duration::minutes(15);
+  Duration ping = Duration::seconds(30);
+  Duration terminate = Duration::minutes(10);
+};
+
+struct ComponentType {
+  model::ComponentSchema schema;     ///< sf_class is its name
+  std::vector<std::string> aliases;  ///< further values of sfClass that mean it
+  bool compound = false;             ///< deploys its children
+  bool works = false;                ///< has a work()
+  Timeouts timeouts;
+  std::function<std::unique_ptr<Component>()> make;
+  /// What starting it rents; empty: nothing.
+  std::function<Result<std::vector<plan::Rent>>(const model::Component&)> rents;
+};
+
+/// The component types of a process, by class name. Read-only once built.
+class Registry {
+ public:
+  void add(ComponentType type);
+  const ComponentType* find(std::string_view sf_class) const;
+  /// The type of a component of a description. Code::unresolved with the place and the nearest
+  /// name.
+  Result<const ComponentType*> type_of(const model::Component& component) const;
+  /// For lang::check, `croft doc` and the language server; aliases are in it.
+  const model::SchemaSet& schemas() const { return schemas_; }
+  /// What the plan asks.
+  plan::Catalog catalog() const;
+
+ private:
+  std::map<std::string, std::shared_ptr<const ComponentType>, std::less<>> types_;
+  model::SchemaSet schemas_;
+};
+
+}  // namespace croft::engine

@@ -1,0 +1,121 @@
+// What a component sees of the world: its attributes with links followed, the farm, the journal,
+// and how to say what it waits for. One object a live component, owned by its node. Loop thread
+// only.
+#pragma once
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "aio/scope.h"
+#include "aio/world.h"
+#include "cloud/ec2.h"
+#include "cloud/s3.h"
+#include "engine/record.h"
+#include "model/component.h"
+#include "net/http_client.h"
+
+namespace croft::engine {
+
+class Node;
+
+/// Whose account a component acts on; both empty: the usual sources of credentials.
+struct Keys {
+  std::string access_key;
+  Secret secret_key;
+};
+
+class Context {
+ public:
+  explicit Context(Node& node) : node_(node) {}
+  Context(const Context&) = delete;
+  Context& operator=(const Context&) = delete;
+
+  aio::World& world() const;
+  const std::string& path() const;  ///< "app:a:b"
+  const std::string& application() const;
+  /// What is durable about it.
+  const ComponentRecord& record() const;
+  /// It ran before (this controller took the application over).
+  bool ran_before() const;
+  /// `down` was told to remove what is kept on purpose, too.
+  bool remove_kept() const;
+
+  // ---- attributes: own ones, links followed to the end, what components published included ----
+  /// Code::unresolved with the attribute's place when absent or when its link leads nowhere (yet).
+  Result<model::Value> value(std::string_view name) const;
+  /// The same; nullopt when the component has no such attribute, or it is null.
+  Result<std::optional<model::Value>> value_if(std::string_view name) const;
+  /// Code::type_mismatch with place, wanted and found type. Empty strings are values.
+  Result<std::string> string(std::string_view name) const;
+  Result<std::string> string_or(std::string_view name, std::string_view fallback) const;
+  Result<int64_t> integer(std::string_view name) const;
+  Result<int64_t> integer_or(std::string_view name, int64_t fallback) const;
+  Result<bool> boolean_or(std::string_view name, bool fallback) const;
+  /// A string with a unit, or a bare number of `unit`. A negative number is Duration::forever().
+  Result<Duration> duration_or(std::string_view name, std::string_view unit,
+                               Duration fallback) const;
+  Result<model::Vector> vector_or_empty(std::string_view name) const;
+  /// A component value behind the attribute (a data source), or null.
+  Result<model::ComponentPtr> component_or_null(std::string_view name) const;
+  /// A secret: a string, or what a component {from, name} refers to. Never logged.
+  Result<Secret> secret(std::string_view name) const;
+  /// The place of an attribute, for errors of the component's own.
+  Where where(std::string_view name) const;
+
+  /// A fact that is known only now ("instances", "addresses"); others reach it by links. Durable
+  /// with the next journal step.
+  void publish(std::string name, model::Value value);
+  /// A note that survives restarts. Durable with the next journal step.
+  void remember(std::string name, std::string text);
+
+  // ---- what people see ----
+  /// "10 instances: 3 of 10 running"; empty: nothing. Shown by status while it lasts.
+  void waits(std::string text);
+  void event(std::string name, std::string why);
+
+  /// The component has ended by itself; its parent decides what that means.
+  void end(model::TerminationRecord record);
+
+  // ---- the journal ----
+  /// Durable on return. Call it before anything outside is made, changed or removed.
+  aio::Task<Result<>> intend(std::string action, std::map<std::string, std::string> facts);
+  /// The intent's result: what was made, what is gone (ids). Durable on return.
+  /// `error`: what the farm refused it with. A call whose outcome is unknown is not settled.
+  aio::Task<Result<>> settle(std::vector<Rented> made, std::vector<std::string> returned = {},
+                             std::optional<Error> error = std::nullopt);
+  /// Marks rented things as kept on purpose. Durable on return.
+  aio::Task<Result<>> keep(std::vector<std::string> ids);
+  /// One outside call between its two crash hooks: `CO_TRY(co_await context.outside("x", call()))`.
+  template <class T>
+  aio::Task<Result<T>> outside(std::string what, aio::Task<Result<T>> call) {
+    world().crash.pass("call " + what);
+    Result<T> answer = co_await call;
+    world().crash.pass("answer " + what);
+    co_return answer;
+  }
+  Rented rented(std::string kind, std::string id) const;
+  /// How many instances it may rent now. Ask right before intend(): others start beside it.
+  int64_t free_instances() const;
+  /// The rented thing of that id, or null. Until the next journal step.
+  const Rented* find_rented(std::string_view id) const;
+
+  // ---- the farm ----
+  /// The same at every attempt for one component and generation; at most 64 characters.
+  std::string client_token() const;
+  std::vector<cloud::Tag> tags() const;
+  const cloud::Farm& farm() const;
+  /// Clients for the chosen farm with these credentials (both empty: the usual sources). Waits of
+  /// the retry policy show in status.
+  aio::Task<Result<cloud::Ec2>> ec2(std::string access_key, Secret secret_key);
+  aio::Task<Result<cloud::S3>> s3(std::string access_key, Secret secret_key);
+  /// The same at another endpoint than the farm's.
+  aio::Task<Result<cloud::Ec2>> ec2_at(cloud::Endpoint endpoint, Keys keys);
+  aio::Task<Result<cloud::S3>> s3_at(cloud::Endpoint endpoint, Keys keys);
+  net::HttpClient& http() const;
+
+ private:
+  Node& node_;
+};
+
+}  // namespace croft::engine

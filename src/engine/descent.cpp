@@ -1,0 +1,253 @@
+// How an application goes down: everything in reverse order, then the farm is asked what carries
+// its tag, and the proof is written. What could not be given back is tried again, for ever slower.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "base/log.h"
+#include "cloud/sweep.h"
+#include "engine/application.h"
+#include "protocol/events.h"
+
+namespace croft::engine {
+
+using protocol::ApplicationState;
+using protocol::DownProof;
+using protocol::Resource;
+
+namespace {
+
+constexpr Duration short_question = Duration::seconds(5);
+constexpr Duration long_question = Duration::minutes(5);
+constexpr Duration first_pause = Duration::seconds(5);
+constexpr Duration longest_pause = Duration::seconds(60);
+
+bool listed(const std::vector<Resource>& list, const cloud::Found& found) {
+  return std::ranges::any_of(
+      list, [&](const Resource& item) { return item.kind == found.kind && item.id == found.id; });
+}
+
+Resource resource_of(const cloud::Found& found, std::string why) {
+  Resource out;
+  out.kind = found.kind;
+  out.id = found.id;
+  out.component = found.component;
+  out.why = std::move(why);
+  return out;
+}
+
+aio::Task<Result<>> remove_stray(cloud::Ec2 ec2, cloud::S3 s3, cloud::Found found) {
+  if (found.kind == "instance") {
+    CO_TRY(co_await ec2.terminate_instances({found.id}));
+    co_return Result<>{};
+  }
+  if (found.kind == "bucket") {
+    CO_TRY(co_await cloud::empty_bucket(s3, found.id));
+    co_return co_await s3.delete_bucket(found.id);
+  }
+  co_return fail(Code::unsupported,
+                 fmt::format("croft cannot remove a {} it has no record of", found.kind));
+}
+
+}  // namespace
+
+bool Application::stuck_inside(std::string_view path) const {
+  return std::ranges::any_of(stuck_,
+                             [&](const std::string& stuck) { return plan::inside(stuck, path); });
+}
+
+aio::Task<Result<>> Application::until_shutdown() {
+  while (!shutdown_) CO_TRY(co_await wake_.wait());
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> Application::go_down() {
+  Duration pause = first_pause;
+  for (;;) {
+    auto winner = co_await aio::race(one_pass(), until_shutdown());
+    if (winner.index() == 1) co_return std::get<1>(std::move(winner));
+    DownProof proof = CO_TRY(std::get<0>(std::move(winner)));
+    bool done = proof.left.empty() && proof.notes.empty();
+    std::string why = record_.why;
+    if (!proof.left.empty())
+      why = fmt::format("{} left: {} {}{}", proof.left.size(), proof.left[0].kind, proof.left[0].id,
+                        proof.left[0].why.empty() ? "" : ", " + proof.left[0].why);
+    else if (!proof.notes.empty())
+      why = proof.notes.front();
+    ledger_.put(proof);
+    proof_ = std::move(proof);
+    pass_over_ = true;
+    if (done) {
+      record_.remove_kept = false;
+      set_state(ApplicationState::down, why);
+      co_return co_await ledger_.flush();
+    }
+    set_state(ApplicationState::going_down, why);
+    tell(name(), protocol::event::attention, why);
+    CO_TRY(co_await ledger_.flush());
+    // Asked again, it tries again at once.
+    changed_wish_ = false;
+    ended_.clear();
+    auto waited = co_await aio::race(services_.world.clock.sleep(pause), until_interrupted());
+    if (shutdown_) co_return Result<>{};
+    if (waited.index() == 0) {
+      CO_TRY(std::get<0>(std::move(waited)));
+    } else {
+      CO_TRY(std::get<1>(std::move(waited)));
+      pass_over_ = false;
+    }
+    pause = std::min(pause * 2, longest_pause);
+  }
+}
+
+aio::Task<Result<DownProof>> Application::one_pass() {
+  stuck_.clear();
+  StepWork work = [this](plan::Step step) { return run_step(std::move(step)); };
+  StepAtOnce at_once = [this](const plan::Step& step) {
+    Node* node = find(step.path);
+    return !node || node->at_once(step.verb);
+  };
+  // Who ended by itself is over first, then the rest in order.
+  if (record_.record && record_.record->culprit != name()) {
+    Node* culprit = find(record_.record->culprit);
+    if (culprit && !culprit->ended() && !culprit->at_once(plan::Verb::terminate))
+      CO_TRY(co_await run_step({record_.record->culprit, plan::Verb::terminate}));
+  }
+  ExecuteOptions options;
+  options.stop_on_error = false;
+  plan::Graph graph = plan::removal(recorded());
+  stuck_.clear();
+  CO_TRY(co_await execute(graph, work, at_once, options));
+  if (record_.remove_kept)
+    for (auto& [path, node] : nodes_)
+      if (node->record.state == model::State::terminated &&
+          std::ranges::any_of(node->record.rented,
+                              [](const Rented& thing) { return thing.kept && !thing.returned; }))
+        CO_TRY(co_await node->remove_kept());
+  DownProof proof;
+  proof.application = name();
+  proof.farm = record_.farm.text();
+  list_recorded(proof);
+  CO_TRY(co_await sweep(proof));
+  co_return proof;
+}
+
+void Application::list_recorded(DownProof& proof) const {
+  for (const auto& [path, node] : nodes_) {
+    for (const Rented& thing : node->record.rented) {
+      Resource line;
+      line.kind = thing.kind;
+      line.id = thing.id;
+      line.component = path;
+      line.made = thing.since;
+      line.removed = thing.returned;
+      if (thing.adopted) {
+        line.why = "it was there before: croft neither empties nor removes it";
+        proof.kept.push_back(std::move(line));
+        continue;
+      }
+      proof.rented.push_back(line);
+      if (thing.returned) {
+        proof.returned.push_back(std::move(line));
+      } else if (thing.kept) {
+        line.why = "kept on purpose";
+        proof.kept.push_back(std::move(line));
+      } else {
+        line.why = node->record.why;
+        proof.left.push_back(std::move(line));
+      }
+    }
+    // A removal under way speaks of things that are listed already.
+    if (!node->record.intent || std::ranges::any_of(node->record.rented, &Rented::open)) continue;
+    Resource open;
+    open.kind = "unfinished call";
+    open.id = node->record.intent->action;
+    open.component = path;
+    open.why = node->record.why;
+    proof.left.push_back(std::move(open));
+  }
+}
+
+aio::Task<Result<>> Application::sweep(DownProof& proof) {
+  std::set<std::string> asked;
+  std::vector<std::shared_ptr<Node>> nodes;
+  for (const auto& [path, node] : nodes_) nodes.push_back(node);
+  for (const auto& node : nodes) {
+    // A component that was never started has made nothing.
+    if (!node->object || node->record.state == model::State::described) continue;
+    auto keys = node->object->account(node->context);
+    if (!keys) {
+      proof.notes.push_back(fmt::format("{}: {}", node->record.path, keys.error().line()));
+      continue;
+    }
+    if (!*keys || !asked.insert((*keys)->access_key).second) continue;
+    // Where nothing was ever made there is little to prove: the farm's silence holds nobody up.
+    bool nothing = proof.rented.empty() && proof.left.empty() && proof.kept.empty();
+    auto swept =
+        co_await aio::deadline(services_.world.clock, nothing ? short_question : long_question,
+                               sweep_account(*node, **keys, proof), "asking the farm what is left");
+    if (swept) continue;
+    if (swept.error().code == Code::cancelled) co_return swept;
+    if (nothing)
+      log::info("engine", "{}: nothing was rented; the farm was not asked: {}", name(),
+                swept.error().line());
+    else
+      proof.notes.push_back(fmt::format("the farm could not be asked: {}", swept.error().line()));
+  }
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> Application::sweep_account(Node& node, Keys keys, DownProof& proof) {
+  cloud::SweepRequest request;
+  request.application = name();
+  request.instances = record_.farm.ec2.has_value();
+  request.buckets = record_.farm.s3.has_value();
+  for (const Resource& thing : proof.rented)
+    if (thing.kind == "bucket" && !thing.removed) request.known_buckets.push_back(thing.id);
+  cloud::Farm farm = record_.farm;
+  if (!request.instances && !request.buckets) co_return Result<>{};
+  cloud::Ec2 ec2 =
+      CO_TRY(co_await (request.instances ? node.context.ec2(keys.access_key, keys.secret_key)
+                                         : node.context.ec2_at(*farm.s3, keys)));
+  cloud::S3 s3 =
+      CO_TRY(co_await (request.buckets ? node.context.s3(keys.access_key, keys.secret_key)
+                                       : node.context.s3_at(*farm.ec2, keys)));
+  auto swept = co_await cloud::sweep(ec2, s3, request);
+  node.waits.clear();
+  if (!swept) co_return fail(std::move(swept).error());
+  for (auto& note : swept->notes) proof.notes.push_back(std::move(note));
+  for (const cloud::Found& found : swept->found) {
+    if (listed(proof.left, found) || listed(proof.kept, found)) continue;
+    std::string life = cloud::tag_value(found.tags, tag_incarnation);
+    bool ours = life == record_.uid;
+    if (!life.empty() && !ours) {
+      log::info("engine", "{}: {} {} belongs to another application of this name", name(),
+                found.kind, found.id);
+      continue;
+    }
+    if (found.keep && !record_.remove_kept) {
+      proof.kept.push_back(resource_of(found, "carries the tag croft:keep"));
+      continue;
+    }
+    if (!ours) {
+      proof.left.push_back(
+          resource_of(found, "carries this application's tag, but croft did not make it"));
+      continue;
+    }
+    auto gone = co_await remove_stray(ec2, s3, found);
+    if (!gone && gone.error().code == Code::cancelled) co_return gone;
+    Resource line = resource_of(found, "found by its tag");
+    if (gone) {
+      line.removed = services_.world.clock.wall();
+      if (!listed(proof.rented, found)) proof.rented.push_back(line);
+      if (!listed(proof.returned, found)) proof.returned.push_back(line);
+    } else {
+      line.why = gone.error().line();
+      proof.left.push_back(std::move(line));
+    }
+  }
+  co_return Result<>{};
+}
+
+}  // namespace croft::engine

@@ -1,0 +1,70 @@
+// The durable side of one application: what changed is collected and committed together; whoever
+// must know that it is durable awaits flush(), and all who wait share one sync. Also reads it back.
+// Loop thread only. Bounds: events_per_read at once; a commit carries what came in since the last.
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "aio/sync.h"
+#include "engine/record.h"
+#include "protocol/events.h"
+#include "protocol/journal.h"
+#include "store/store.h"
+
+namespace croft::engine {
+
+struct Loaded {
+  ApplicationRecord application;
+  std::vector<ComponentRecord> components;  ///< in the description's order
+  std::optional<protocol::DownProof> proof;
+};
+
+class Ledger {
+ public:
+  Ledger(aio::World& world, store::Store& store, std::string application);
+
+  // ---- writing: collected until the next flush ----
+  void put(const ApplicationRecord& record);
+  void put(const ComponentRecord& record);
+  void put(const protocol::DownProof& proof);
+  void erase_component(std::string_view path);
+  void put_text(std::string_view key, std::string text);  ///< below the application's key
+  /// Gives it its number and the time.
+  uint64_t event(protocol::Event event);
+  uint64_t journal(protocol::JournalRecord record);
+
+  /// All that was put before this call is durable on return.
+  aio::Task<Result<>> flush();
+  /// Flushes whenever something was put; until cancelled.
+  aio::Task<Result<>> flush_loop();
+
+  // ---- reading ----
+  static aio::Task<Result<std::vector<std::string>>> names(store::Store& store);
+  /// Also finds where the numbers of events and journal go on. Code::not_found.
+  aio::Task<Result<Loaded>> load();
+  aio::Task<Result<std::optional<std::string>>> text(std::string_view key);
+  static constexpr size_t events_per_read = 500;
+  /// Durable events from `seq` on, at most events_per_read.
+  aio::Task<Result<std::vector<protocol::Event>>> events(uint64_t seq);
+  uint64_t last_event() const { return next_event_ - 1; }
+  /// Notified when events became durable.
+  aio::Signal& committed() { return committed_; }
+
+ private:
+  aio::Task<Result<uint64_t>> last_number(std::string prefix);
+  void change(std::string key, std::optional<std::string> value);
+
+  aio::World& world_;
+  store::Store& store_;
+  std::string application_;
+  std::map<std::string, std::optional<std::string>> changes_;
+  uint64_t put_ = 0;      // counts changes
+  uint64_t durable_ = 0;  // up to this one they are
+  bool committing_ = false;
+  uint64_t next_event_ = 1, next_journal_ = 1;
+  aio::Signal committed_, dirty_;
+};
+
+}  // namespace croft::engine

@@ -1,0 +1,131 @@
+// How an application is watched while it runs: pings flow down the tree, each bounded and beside
+// the others, so that a slow one delays nobody; a lifetime ends it.
+#include <fmt/format.h>
+
+#include "engine/application.h"
+#include "protocol/events.h"
+
+namespace croft::engine {
+namespace {
+
+constexpr size_t pings_at_once = 256;
+constexpr Duration longest_nap = Duration::minutes(10);
+
+bool tells_nothing(Code code) {
+  return code == Code::unavailable || code == Code::timeout || code == Code::throttled;
+}
+
+bool worth_a_ping(const Node& node) {
+  return node.live && node.object && node.delay > Duration{} &&
+         !(node.type->compound && !node.type->works);
+}
+
+}  // namespace
+
+aio::Task<Result<>> Application::watch_over() {
+  aio::Scope scope(co_await aio::here());
+  scope.spawn(liveness_loop());
+  scope.spawn(lifetime_wait());
+  auto interrupted = co_await until_interrupted();
+  scope.cancel();
+  auto joined = co_await scope.join();
+  static_cast<void>(joined);
+  co_return interrupted;
+}
+
+aio::Task<Result<>> Application::lifetime_wait() {
+  if (!record_.ends) co_return Result<>{};
+  aio::Clock& clock = services_.world.clock;
+  while (clock.wall() < *record_.ends)
+    CO_TRY(co_await clock.sleep(std::min(*record_.ends - clock.wall(), longest_nap)));
+  node_ended(name(), model::TerminationRecord::normal(name(), "its lifetime is over"));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> Application::liveness_loop() {
+  aio::Clock& clock = services_.world.clock;
+  aio::Semaphore places(pings_at_once);
+  aio::Scope pings(co_await aio::here());
+  Result<> slept = Result<>{};
+  while (slept) {
+    Moment now = clock.now();
+    Moment next = now + longest_nap;
+    for (auto& [path, node] : nodes_) {
+      if (!worth_a_ping(*node)) continue;
+      if (node->next_ping <= now) {
+        node->next_ping = now + node->delay;
+        if (!node->pinging) {
+          node->pinging = true;
+          pings.spawn(ping_one(node, places));
+        }
+      }
+      next = std::min(next, node->next_ping);
+    }
+    slept = co_await clock.sleep(next - now);
+  }
+  pings.cancel();
+  auto joined = co_await pings.join();
+  static_cast<void>(joined);
+  co_return slept;
+}
+
+aio::Task<Result<>> Application::ping_one(std::shared_ptr<Node> node, aio::Semaphore& places) {
+  Result<> result = co_await places.acquire();
+  if (result) {
+    result = co_await node->ping();
+    places.release();
+  }
+  node->pinging = false;
+  judge_ping(*node, std::move(result));
+  co_return Result<>{};
+}
+
+void Application::judge_ping(Node& node, Result<> result) {
+  if (result) {
+    if (node.missed > 0) node.context.waits("");
+    node.missed = 0;
+    return;
+  }
+  const Error& error = result.error();
+  if (error.code == Code::cancelled || node.record.state != model::State::running) return;
+  bool patient = node.object && !node.object->silence_ends();
+  if (tells_nothing(error.code) && (++node.missed <= node.factor || patient)) {
+    std::string text =
+        patient ? fmt::format("the farm does not answer, so it is left as it is: {}", error.line())
+                : fmt::format("no answer to liveness check {} of {}: {}", node.missed,
+                              node.factor + 1, error.line());
+    if (node.missed == 1) node.context.event(protocol::event::waiting, text);
+    node.context.waits(std::move(text));
+    return;
+  }
+  node.context.event(protocol::event::liveness_failed, error.line());
+  node_ended(node.record.path, model::TerminationRecord::abnormal(
+                                   node.record.path, "liveness check failed", error.line()));
+}
+
+namespace {
+struct PingRound {
+  std::vector<std::pair<std::string, Error>> failed;
+};
+aio::Task<Result<>> ping_for(std::shared_ptr<Node> node, PingRound& round) {
+  auto result = co_await node->ping();
+  if (!result) round.failed.emplace_back(node->record.path, std::move(result).error());
+  co_return Result<>{};
+}
+}  // namespace
+
+aio::Task<Result<std::vector<std::pair<std::string, Error>>>> Application::ping_all() {
+  if (record_.state != protocol::ApplicationState::up)
+    co_return fail(Code::conflict, fmt::format("{} is {}: only a running application is pinged",
+                                               name(), protocol::name_of(record_.state)));
+  PingRound round;
+  aio::Scope scope(co_await aio::here());
+  for (auto& [path, node] : nodes_)
+    if (worth_a_ping(*node)) scope.spawn(ping_for(node, round));
+  CO_TRY(co_await scope.join());
+  for (const auto& [path, error] : round.failed)
+    if (Node* node = find(path)) judge_ping(*node, fail(error));
+  co_return std::move(round.failed);
+}
+
+}  // namespace croft::engine

@@ -1,0 +1,77 @@
+// A live component as the engine sees it: its record, its object, how it is pinged. Owned by its
+// Application. Loop thread only.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "aio/scope.h"
+#include "engine/component.h"
+#include "engine/context.h"
+#include "engine/record.h"
+#include "model/component.h"
+
+namespace croft::engine {
+
+class Application;
+
+class Node {
+ public:
+  Node(Application& application, ComponentRecord record, model::ComponentPtr description,
+       const ComponentType* type);
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  /// Moves along the lifecycle table; records it and tells it. False where the table has no such
+  /// step.
+  bool enter(model::LifeEvent event, std::string why = "");
+  /// Its deploy(), start(), terminate(): bounded, journaled, told.
+  aio::Task<Result<>> deploy();
+  aio::Task<Result<>> start();
+  aio::Task<Result<>> ping();
+  /// Never fails for a reason of the component's: what cannot be given back is in record.why.
+  aio::Task<Result<>> terminate();
+  /// After its end: what was kept on purpose goes, too.
+  aio::Task<Result<>> remove_kept();
+  /// Nothing but a change of state: a Compound without code of its own.
+  bool at_once(plan::Verb verb);
+  /// Ends work() and waits for it.
+  aio::Task<void> stop_work();
+  /// Its start() succeeded once, in whichever process.
+  bool ran_before() const;
+  /// Nothing is left to do for its end.
+  bool ended() const {
+    bool over = record.state == model::State::terminated || record.state == model::State::described;
+    return over && !record.holds();
+  }
+
+  int64_t claimed_instances() const;  ///< rented, or asked for with the answer not yet known
+  int64_t least_instances() const;    ///< what its description needs
+
+  Application& application;
+  ComponentRecord record;
+  model::ComponentPtr description;  ///< null: no description of it was found (any more)
+  const ComponentType* type;        ///< null: this croft does not know it
+  Context context;
+  std::unique_ptr<Component> object;
+
+  /// Taken over from this state, and not yet deployed anew.
+  model::State taken_from = model::State::described;
+  bool live = false;    ///< started, or taken over, by this process
+  bool current = true;  ///< the description (still) has it
+  std::string waits;
+  WallTime waits_since;
+  // Liveness.
+  Duration delay;
+  int64_t factor = 2;
+  int64_t missed = 0;  ///< answers in a row that told nothing
+  bool pinging = false;
+  Moment next_ping;
+
+ private:
+  aio::Task<Result<>> start_patiently();
+  void fail_with(const Error& error);
+  std::unique_ptr<aio::Scope> work_;
+};
+
+}  // namespace croft::engine

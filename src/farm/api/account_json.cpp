@@ -1,0 +1,88 @@
+#include "farm/api/account_json.h"
+
+#include "wire/json.h"
+
+namespace croft::farm {
+namespace {
+
+namespace json = wire::json;
+
+json::Object quotas_json(const Quotas& quotas) {
+  return {{"instances", quotas.instances},
+          {"buckets", quotas.buckets},
+          {"storage", quotas.storage.count()}};
+}
+
+Result<Quotas> quotas_from(const json::Object& object) {
+  Quotas out;
+  out.instances = TRY(json::int_or(object, "instances", out.instances));
+  out.buckets = TRY(json::int_or(object, "buckets", out.buckets));
+  out.storage = Bytes(TRY(json::int_or(object, "storage", out.storage.count())));
+  return out;
+}
+
+}  // namespace
+
+std::string to_json(const Account& account) {
+  json::Object out{{"name", account.name},
+                   {"accountId", account.account_id},
+                   {"canonicalId", account.canonical_id},
+                   {"created", account.created.ns},
+                   {"quotas", quotas_json(account.quotas)}};
+  json::Array keys;
+  for (const AccessKey& key : account.keys)
+    keys.push_back(json::Object{
+        {"accessKey", key.id}, {"secretKey", key.secret.reveal()}, {"enabled", key.enabled}});
+  out["keys"] = std::move(keys);
+  if (!account.keys.empty()) {
+    out["accessKey"] = account.keys.front().id;
+    out["secretKey"] = account.keys.front().secret.reveal();
+  }
+  return json::compact(out);
+}
+
+Result<Account> account_from_json(std::string_view text) {
+  json::Object object = TRY(json::parse_object(text, "account"));
+  Account out;
+  out.name = TRY(json::string_at(object, "name"));
+  out.account_id = TRY(json::string_at(object, "accountId"));
+  out.canonical_id = TRY(json::string_at(object, "canonicalId"));
+  out.created.ns = TRY(json::int_or(object, "created", 0));
+  out.quotas = TRY(quotas_from(*TRY(json::object_at(object, "quotas"))));
+  for (const json::Value& item : *TRY(json::array_at(object, "keys"))) {
+    if (!item.is_object())
+      return fail(Code::type_mismatch, "account: 'keys' holds something else than objects");
+    const json::Object& key = item.get_object();
+    out.keys.push_back({.id = TRY(json::string_at(key, "accessKey")),
+                        .secret = Secret(TRY(json::string_at(key, "secretKey"))),
+                        .enabled = TRY(json::bool_or(key, "enabled", true))});
+  }
+  return out;
+}
+
+std::string to_json(const NewAccount& account) {
+  json::Object out{{"name", account.name}};
+  if (account.account_id) out["accountId"] = *account.account_id;
+  if (account.access_key) out["accessKey"] = *account.access_key;
+  if (account.secret_key) out["secretKey"] = account.secret_key->reveal();
+  if (account.quotas) out["quotas"] = quotas_json(*account.quotas);
+  return json::compact(out);
+}
+
+Result<NewAccount> new_account_from_json(std::string_view text) {
+  json::Object object = TRY(json::parse_object(text, "account"));
+  NewAccount out;
+  out.name = TRY(json::string_at(object, "name"));
+  auto optional = [&](std::string_view name) -> Result<std::optional<std::string>> {
+    std::string found = TRY(json::string_or(object, name, ""));
+    return found.empty() ? std::nullopt : std::optional(std::move(found));
+  };
+  out.account_id = TRY(optional("accountId"));
+  out.access_key = TRY(optional("accessKey"));
+  if (auto secret = TRY(optional("secretKey"))) out.secret_key = Secret(std::move(*secret));
+  if (const json::Object* quotas = TRY(json::object_if(object, "quotas")))
+    out.quotas = TRY(quotas_from(*quotas));
+  return out;
+}
+
+}  // namespace croft::farm

@@ -1,0 +1,246 @@
+#include "farm/api/auth.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "farm/api/error.h"
+#include "wire/aws_chunked.h"
+
+namespace croft::farm {
+namespace {
+
+namespace sigv4 = wire::sigv4;
+
+constexpr std::string_view use_sigv4 =
+    "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256";
+
+std::string_view sigv2_setting(Protocol protocol) {
+  return protocol == Protocol::s3
+             ? " (boto3: Config(signature_version='s3v4'); s3cmd: signature_v2 = False)"
+             : " (libcloud: signature_version='4'; boto: EC2_USE_SIGV4=1)";
+}
+
+/// What parse_authorization refused, in the words of the service.
+Error translate(const Error& error, Protocol protocol, bool query) {
+  std::string_view reason = error.fact("reason");
+  if (reason == "sigv2") {
+    std::string text = fmt::format("{}{}", use_sigv4, sigv2_setting(protocol));
+    return protocol == Protocol::s3 ? aws_error("InvalidRequest", 400, text)
+                                    : aws_error("AuthFailure", 401, text);
+  }
+  if (protocol == Protocol::ec2) {
+    if (reason == "absent")
+      return aws_error("MissingAuthenticationToken", 403,
+                       "Request is missing Authentication Token");
+    if (reason == "algorithm") return aws_error("IncompleteSignature", 400, std::string(use_sigv4));
+    return aws_error("IncompleteSignature", 400, error.what);
+  }
+  if (reason == "absent") return aws_error("AccessDenied", 403, "Access Denied");
+  if (reason == "both")
+    return aws_error("InvalidArgument", 400,
+                     "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, "
+                     "Signature query "
+                     "string parameter or the Authorization header should be specified");
+  if (query) return aws_error("AuthorizationQueryParametersError", 400, error.what);
+  if (reason == "algorithm") return aws_error("InvalidRequest", 400, std::string(use_sigv4));
+  if (reason == "date")
+    return aws_error(
+        "AccessDenied", 403,
+        fmt::format("AWS authentication requires a valid Date or x-amz-date header: {}",
+                    error.what));
+  return aws_error("AuthorizationHeaderMalformed", 400,
+                   fmt::format("The authorization header is malformed; {}", error.what));
+}
+
+Error malformed_authorization(const sigv4::Authorization& auth, std::string why,
+                              std::string_view region) {
+  std::string_view code =
+      auth.presigned ? "AuthorizationQueryParametersError" : "AuthorizationHeaderMalformed";
+  std::string_view what = auth.presigned ? "Error parsing the X-Amz-Credential parameter"
+                                         : "The authorization header is malformed";
+  return aws_error(code, 400, fmt::format("{}; {}", what, why))
+      .fact("xml:Region", std::string(region));
+}
+
+bool known_payload_hash(std::string_view hash) {
+  if (hash == sigv4::unsigned_payload || wire::is_aws_chunked(hash)) return true;
+  return hash.size() == 64 && std::ranges::all_of(hash, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+         });
+}
+
+Error unknown_key(const sigv4::Authorization& auth, Protocol protocol) {
+  if (protocol == Protocol::ec2)
+    return aws_error("AuthFailure", 401,
+                     "AWS was not able to validate the provided access credentials");
+  return aws_error("InvalidAccessKeyId", 403,
+                   "The AWS Access Key Id you provided does not exist in our records.")
+      .fact("xml:AWSAccessKeyId", auth.access_key);
+}
+
+Error mismatch(const sigv4::Authorization& auth, const wire::RequestHead& head, Protocol protocol,
+               std::string_view payload_hash) {
+  if (protocol == Protocol::ec2)
+    return aws_error(
+        "AuthFailure", 401,
+        "AWS was not able to validate the provided access credentials: the request signature we "
+        "calculated does not match the signature you provided");
+  Error error = aws_error(
+      "SignatureDoesNotMatch", 403,
+      "The request signature we calculated does not match the signature you provided. Check "
+      "your key and signing method.");
+  error.fact("xml:AWSAccessKeyId", auth.access_key);
+  error.fact("xml:SignatureProvided", auth.signature);
+  // As the service does: the texts, without any secret, let a client's author find the difference.
+  std::string_view service = name_of(protocol);
+  if (auto text =
+          sigv4::canonical_request(head, service, auth.signed_headers,
+                                   payload_hash.empty() ? auth.payload_hash : payload_hash)) {
+    error.fact("xml:StringToSign", sigv4::string_to_sign(auth.amz_date, auth.scope, *text));
+    error.fact("xml:CanonicalRequest", *text);
+  }
+  return error;
+}
+
+}  // namespace
+
+std::string_view name_of(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::ec2:
+      return "ec2";
+    case Protocol::s3:
+      return "s3";
+  }
+  return "s3";
+}
+
+Result<> Authenticator::check_form(const sigv4::Authorization& auth, const wire::RequestHead& head,
+                                   Protocol protocol) {
+  std::string_view service = name_of(protocol);
+  if (auth.scope.service != service) {
+    std::string why = fmt::format("incorrect service \"{}\". This endpoint belongs to \"{}\"",
+                                  printable(auth.scope.service), service);
+    if (protocol == Protocol::ec2)
+      return fail(aws_error("AuthFailure", 401,
+                            fmt::format("Credential should be scoped to correct service: 'ec2'")));
+    return fail(malformed_authorization(auth, std::move(why), region_));
+  }
+  if (auth.scope.region != region_) {
+    if (protocol == Protocol::ec2)
+      return fail(aws_error(
+          "AuthFailure", 401,
+          fmt::format("Credential should be scoped to a valid region, not '{}'; this farm is '{}'",
+                      printable(auth.scope.region), region_)));
+    return fail(malformed_authorization(auth,
+                                        fmt::format("the region '{}' is wrong; expecting '{}'",
+                                                    printable(auth.scope.region), region_),
+                                        region_));
+  }
+  if (!auth.session_token.empty()) {
+    // No temporary credentials are issued yet: whatever the token is, it is not ours.
+    if (protocol == Protocol::ec2)
+      return fail(
+          aws_error("AuthFailure", 401, "The security token included in the request is invalid"));
+    return fail(
+        aws_error("InvalidToken", 400, "The provided token is malformed or otherwise invalid."));
+  }
+  // One request has one canonical form: a list in another order would be a second one.
+  if (std::ranges::adjacent_find(auth.signed_headers, std::greater_equal<>()) !=
+      auth.signed_headers.end()) {
+    if (protocol == Protocol::ec2)
+      return fail(aws_error("IncompleteSignature", 400,
+                            "SignedHeaders must be sorted and name each header once"));
+    return fail(malformed_authorization(
+        auth, "SignedHeaders must be sorted and name each header once", region_));
+  }
+  std::vector<std::string> missing = sigv4::unsigned_headers(auth, head);
+  if (!missing.empty()) {
+    if (protocol == Protocol::ec2)
+      return fail(aws_error("IncompleteSignature", 400,
+                            fmt::format("'{}' must be a signed header", join(missing, ", "))));
+    return fail(aws_error("AccessDenied", 403,
+                          "There were headers present in the request which were not signed")
+                    .fact("xml:HeadersNotSigned", join(missing, ", ")));
+  }
+  if (protocol == Protocol::s3 && auth.payload_hash.empty())
+    return fail(aws_error("InvalidRequest", 400,
+                          "Missing required header for this request: x-amz-content-sha256"));
+  if (protocol == Protocol::s3 && !known_payload_hash(auth.payload_hash))
+    return fail(
+        aws_error(
+            "InvalidArgument", 400,
+            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-UNSIGNED-PAYLOAD-TRAILER, "
+            "STREAMING-AWS4-HMAC-SHA256-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER or a "
+            "valid "
+            "sha256 value.")
+            .fact("xml:ArgumentName", "x-amz-content-sha256")
+            .fact("xml:ArgumentValue", printable(auth.payload_hash)));
+  return {};
+}
+
+Result<> Authenticator::check_time(const sigv4::Authorization& auth, Protocol protocol) {
+  WallTime now = world_.clock.wall();
+  Duration age = now - auth.time;
+  bool future = age < Duration() - allowed_skew;
+  if (auth.presigned) {
+    if (future)
+      return fail(protocol == Protocol::s3
+                      ? aws_error("AccessDenied", 403, "Request is not yet valid")
+                      : aws_error("RequestExpired", 400, "Request is not yet valid"));
+    if (age <= auth.expires) return {};
+    if (protocol == Protocol::ec2)
+      return fail(aws_error("RequestExpired", 400, "Request has expired."));
+    return fail(aws_error("AccessDenied", 403, "Request has expired")
+                    .fact("xml:X-Amz-Expires", std::to_string(auth.expires.ns() / 1'000'000'000))
+                    .fact("xml:Expires", (auth.time + auth.expires).iso8601())
+                    .fact("xml:ServerTime", now.iso8601()));
+  }
+  if (!future && age <= allowed_skew) return {};
+  if (protocol == Protocol::ec2)
+    return fail(
+        aws_error("RequestExpired", 400,
+                  fmt::format("Request has expired. Timestamp date is {}, the current time is {}",
+                              auth.amz_date, now.iso8601_basic())));
+  return fail(
+      aws_error("RequestTimeTooSkewed", 403,
+                "The difference between the request time and the current time is too large.")
+          .fact("xml:RequestTime", auth.amz_date)
+          .fact("xml:ServerTime", now.iso8601())
+          .fact("xml:MaxAllowedSkewMilliseconds", std::to_string(allowed_skew.ms())));
+}
+
+Result<Verified> Authenticator::verify(const wire::RequestHead& head, Protocol protocol,
+                                       std::string_view payload_hash) {
+  auto parsed = sigv4::parse_authorization(head);
+  if (!parsed) return fail(translate(parsed.error(), protocol, !head.headers.has("Authorization")));
+  sigv4::Authorization auth = std::move(*parsed);
+  TRY(check_form(auth, head, protocol));
+  TRY(check_time(auth, protocol));
+
+  // From here on an unknown key takes the steps of a known one: who asks cannot tell by the clock
+  // which keys exist.
+  Accounts::Found found = accounts_.find_key(auth.access_key);
+  bool usable = found.account && found.key->enabled;
+  const Secret& secret = usable ? found.key->secret : nobody_;
+  auto expected = sigv4::expected_signature(auth, head, payload_hash, secret, &keys_);
+  if (!expected)
+    return fail(
+        translate(Error(expected.error()).fact("reason", "malformed"), protocol, auth.presigned));
+  bool same = constant_time_equal(*expected, auth.signature);
+  if (!usable) return fail(unknown_key(auth, protocol));
+  if (!same) return fail(mismatch(auth, head, protocol, payload_hash));
+  Caller caller{found.account, auth.access_key, auth.scope.region, {}};
+  return Verified{std::move(caller), std::move(auth)};
+}
+
+std::optional<sigv4::ChunkSigner> Authenticator::chunk_signer(const Verified& verified) {
+  const sigv4::Authorization& auth = verified.authorization;
+  if (auth.payload_hash != sigv4::streaming && auth.payload_hash != sigv4::streaming_trailer)
+    return {};
+  Accounts::Found found = accounts_.find_key(auth.access_key);
+  if (!found.account) return {};
+  return sigv4::ChunkSigner(keys_.key(found.key->secret, auth.scope), auth.amz_date, auth.scope,
+                            auth.signature);
+}
+
+}  // namespace croft::farm

@@ -1,0 +1,87 @@
+// The farm's front door: one endpoint for EC2 and S3, told apart by the service in the signature's
+// scope, else by the shape of the request. Checks signatures, gives ids, writes envelopes, meters.
+// Loop thread only. Limits: an EC2 request of max_ec2_body bytes.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "farm/api/answer.h"
+#include "farm/api/auth.h"
+#include "farm/api/context.h"
+#include "net/http_server.h"
+#include "wire/uri.h"
+
+namespace croft::farm {
+
+/// A verified S3 call, before its body was read. Lives on the front door's frame.
+struct S3Request {
+  net::Exchange& exchange;
+  Answer& answer;
+  Caller caller;
+  wire::sigv4::Authorization authorization;
+  std::optional<wire::sigv4::ChunkSigner> chunks;  ///< for a signed aws-chunked body
+  std::string bucket;                              ///< empty: the service itself
+  std::string key;                                 ///< decoded; empty: the bucket itself
+  wire::Query query;
+  std::string_view operation;  ///< set by the service: "PutObject"
+  uint64_t bytes_in = 0;
+
+  const wire::RequestHead& head() const { return exchange.request(); }
+  std::string_view header(std::string_view name) const { return head().headers.value(name); }
+};
+
+/// Answers S3 calls; s3::Service implements it.
+class S3Service {
+ public:
+  virtual ~S3Service() = default;
+  /// An Error before anything was answered becomes the S3 error body.
+  virtual aio::Task<Result<>> call(S3Request& request) = 0;
+};
+
+/// Where an S3 request points, by Host header and path.
+struct S3Address {
+  std::string bucket;
+  std::string key;
+};
+/// `domains`: "localhost" makes "photos.localhost" the bucket "photos". An address, a domain itself
+/// or any other host is path style. Error: InvalidURI.
+Result<S3Address> s3_address(std::string_view host, std::string_view raw_path,
+                             const std::vector<std::string>& domains);
+
+/// The service named in the credential scope of the header or query; empty without a signature.
+std::string scope_service(const wire::RequestHead& head);
+
+class FrontDoor {
+ public:
+  static constexpr Bytes max_ec2_body = Bytes::mib(1);
+
+  /// `ec2` may be null: its actions then answer NotImplemented.
+  FrontDoor(Context& context, S3Service& s3, Ec2Service* ec2, std::vector<std::string> domains);
+
+  /// One request, from the outside (`instance` empty) or from inside an instance.
+  aio::Task<Result<>> handle(net::Exchange& exchange, std::string instance);
+
+  Authenticator& authenticator() { return authenticator_; }
+  uint64_t served() const { return served_; }
+
+ private:
+  aio::Task<Result<>> health(net::Exchange& exchange);
+  aio::Task<Result<>> serve_s3(net::Exchange& exchange, std::string instance);
+  aio::Task<Result<>> call_s3(net::Exchange& exchange, Answer& answer, std::string instance,
+                              Usage& usage);
+  aio::Task<Result<>> serve_ec2(net::Exchange& exchange, std::string instance);
+  aio::Task<Result<std::string>> call_ec2(net::Exchange& exchange, Ec2Request& request,
+                                          Usage& usage);
+  aio::Task<Result<>> refuse_service(net::Exchange& exchange, std::string service);
+  RequestIds s3_ids();
+  std::string ec2_id();
+
+  Context& context_;
+  S3Service& s3_;
+  Ec2Service* ec2_;
+  std::vector<std::string> domains_;
+  Authenticator authenticator_;
+  uint64_t served_ = 0;
+};
+
+}  // namespace croft::farm

@@ -1,0 +1,137 @@
+// What is true of every action of the table: DryRun, unknown parameters, ids and filters.
+#include <gtest/gtest.h>
+
+#include "farm/ec2/bench_farm.h"
+
+namespace croft::farm::ec2 {
+namespace {
+
+/// Parameters with which each action succeeds, given one running instance.
+Fields good_fields(const Action& action, const std::string& id) {
+  static const std::map<std::string_view, Fields> special{
+      {"RunInstances",
+       {{"ImageId", std::string(builtin_image)}, {"MinCount", "1"}, {"MaxCount", "1"}}},
+      {"CreateKeyPair", {{"KeyName", "new"}, {"KeyType", "ed25519"}}},
+      {"ImportKeyPair",
+       {{"KeyName", "imported"},
+        {"PublicKeyMaterial",
+         base64("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBCKrMIGH1jlE9ewd3Wl3zFeDxZQwbVwZ7Tpl6gMxQhv "
+                "me")}}},
+      {"DeleteKeyPair", {{"KeyName", "any"}}},
+      {"CreateTags", {{"Tag.1.Key", "k"}, {"Tag.1.Value", "v"}}},
+      {"DeleteTags", {{"Tag.1.Key", "k"}}},
+      {"ModifyInstanceAttribute", {{"DisableApiTermination.Value", "false"}}},
+      {"DescribeInstanceAttribute", {{"Attribute", "instanceType"}}},
+  };
+  Fields out;
+  if (auto found = special.find(action.name); found != special.end()) out = found->second;
+  for (const Param& param : action.parameters) {
+    if (param.path == "InstanceId") out.emplace_back("InstanceId", id);
+    if (param.path == "InstanceId.N" && param.required) out.emplace_back("InstanceId.1", id);
+    if (param.path == "ResourceId.N") out.emplace_back("ResourceId.1", id);
+  }
+  return out;
+}
+
+class EveryAction : public testing::Test {
+ protected:
+  BenchFarm farm;
+  std::string id;
+  void SetUp() override {
+    id = farm.run(1, 1).front();
+    farm.settle();
+  }
+  std::string all_records() {
+    auto entries = farm.sim.run(farm.store->range(store::prefix("")));
+    std::string out;
+    for (const auto& entry : *entries)
+      out += fmt::format("{}={}@{}\n", entry.key, entry.value, entry.modified);
+    return out;
+  }
+};
+
+TEST_F(EveryAction, dry_run_changes_nothing_and_says_so) {
+  std::string before = all_records();
+  for (const Action& action : actions()) {
+    Fields fields = good_fields(action, id);
+    if (action.name == "StartInstances") continue;  // the same path as Stop; nothing to start here
+    fields.emplace_back("DryRun", "true");
+    auto answer = farm.call(std::string(action.name), fields);
+    ASSERT_FALSE(answer) << action.name;
+    EXPECT_EQ(answer.error().fact("aws_code"), "DryRunOperation")
+        << action.name << ": " << answer.error().what;
+    EXPECT_EQ(answer.error().fact("http_status"), "412");
+  }
+  farm.settle();
+  EXPECT_EQ(all_records(), before);
+  EXPECT_EQ(farm.state_of(id), "running");
+}
+
+TEST_F(EveryAction, succeeds_and_answers_well_formed_xml) {
+  for (const Action& action : actions()) {
+    std::string own = farm.run(1, 1).front();
+    farm.settle();
+    if (action.name == "StartInstances") {
+      farm.ask("StopInstances", {{"InstanceId.1", own}});
+      farm.settle();
+    }
+    farm.ask(std::string(action.name), good_fields(action, own));
+    farm.ask("TerminateInstances", {{"InstanceId.1", own}});
+    farm.settle();
+  }
+}
+
+TEST_F(EveryAction, unknown_parameters_and_filters_are_refused) {
+  for (const Action& action : actions()) {
+    Fields fields = good_fields(action, id);
+    fields.emplace_back("Nonsense", "1");
+    EXPECT_EQ(farm.refusal(std::string(action.name), fields), "UnknownParameter") << action.name;
+    if (!action.filters) continue;
+    fields = good_fields(action, id);
+    fields.emplace_back("Filter.1.Name", "nonsense");
+    fields.emplace_back("Filter.1.Value.1", "1");
+    EXPECT_EQ(farm.refusal(std::string(action.name), fields), "InvalidParameterValue")
+        << action.name;
+  }
+}
+
+TEST_F(EveryAction, ids_are_checked_for_form_and_then_for_being_there) {
+  for (const Action& action : actions()) {
+    for (const Param& param : action.parameters) {
+      if (param.kind != Kind::id) continue;
+      std::string name = replace_all(param.path, ".N", ".1");
+      std::string_view prefix = param.detail;
+      Fields fields = good_fields(action, id);
+      std::erase_if(fields, [&](const auto& field) { return field.first == name; });
+      Fields malformed = fields, absent = fields;
+      malformed.emplace_back(name, fmt::format("{}-nothex", prefix));
+      EXPECT_TRUE(farm.refusal(std::string(action.name), malformed).ends_with(".Malformed"))
+          << action.name << " " << name;
+      absent.emplace_back(name, fmt::format("{}-0123456789abcdef0", prefix));
+      if (action.name == "DeleteKeyPair") continue;  // idempotent
+      EXPECT_TRUE(farm.refusal(std::string(action.name), absent).ends_with(".NotFound"))
+          << action.name << " " << name;
+    }
+  }
+}
+
+TEST_F(EveryAction, other_accounts_see_nothing_of_it) {
+  for (std::string_view action : {"TerminateInstances", "StopInstances", "RebootInstances",
+                                  "DescribeInstances", "DescribeInstanceStatus"}) {
+    auto answer = farm.call_as(farm.bob, std::string(action), {{"InstanceId.1", id}});
+    ASSERT_FALSE(answer) << action;
+    EXPECT_EQ(answer.error().fact("aws_code"), "InvalidInstanceID.NotFound");
+  }
+  auto all = farm.call_as(farm.bob, "DescribeInstances", {});
+  EXPECT_EQ(*all, "<reservationSet></reservationSet>");
+}
+
+TEST_F(EveryAction, a_mistyped_action_gets_a_suggestion) {
+  auto answer = farm.call("DescribeInstance");
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().fact("aws_code"), "InvalidAction");
+  EXPECT_NE(answer.error().what.find("DescribeInstances"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace croft::farm::ec2

@@ -1,0 +1,28 @@
+// The addresses of instances: 10.77.0.0/16, cut into one part per zone; the first four addresses
+// and the last of each part stay free, as in an EC2 subnet. Pure.
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace croft::farm::ec2 {
+
+struct Subnet {
+  uint32_t base = 0;
+  int prefix = 16;
+  uint32_t size() const { return 1u << (32 - prefix); }
+  uint32_t first() const { return base + 4; }
+  uint32_t last() const { return base + size() - 2; }
+  bool contains(uint32_t address) const { return address >= first() && address <= last(); }
+  std::string text() const;  ///< "10.77.64.0/18"
+};
+
+inline constexpr std::string_view network_text = "10.77.0.0/16";
+
+/// The part of zone number `zone` of `zones` (1 to 64).
+Subnet subnet_of(size_t zone, size_t zones);
+std::optional<uint32_t> parse_ipv4(std::string_view text);
+std::string ipv4_text(uint32_t address);
+
+}  // namespace croft::farm::ec2

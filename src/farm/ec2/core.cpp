@@ -1,0 +1,198 @@
+#include "farm/ec2/core.h"
+
+#include <unistd.h>
+
+#include "farm/ec2/address.h"
+#include "farm/ec2/ids.h"
+
+namespace croft::farm::ec2 {
+
+Capacity Capacity::of_this_machine() {
+  Capacity out;
+  long pages = ::sysconf(_SC_PHYS_PAGES), size = ::sysconf(_SC_PAGESIZE),
+       cores = ::sysconf(_SC_NPROCESSORS_ONLN);
+  if (pages > 0 && size > 0) out.memory = Bytes(static_cast<int64_t>(pages) * size);
+  if (cores > 0) out.cores = static_cast<int>(cores);
+  return out;
+}
+
+size_t Capacity::room_for(const InstanceType& type, const State& state) const {
+  int64_t memory_left = memory.count() * memory_overcommit;
+  int64_t cpu_left = int64_t{1000} * cores * cpu_overcommit;
+  int64_t slots = static_cast<int64_t>(instances);
+  for (const auto& [id, instance] : state.instances()) {
+    if (!is_live(instance.state)) continue;
+    --slots;
+    const InstanceType* taken = find_instance_type(instance.type);
+    if (!taken) continue;
+    memory_left -= taken->memory().count();
+    cpu_left -= taken->cpu_permille;
+  }
+  int64_t room =
+      std::min({slots, memory_left / type.memory().count(), cpu_left / type.cpu_permille});
+  return static_cast<size_t>(std::max<int64_t>(room, 0));
+}
+
+size_t Core::zone_index(std::string_view zone) const {
+  return static_cast<size_t>(std::ranges::find(context.zones, zone) - context.zones.begin());
+}
+
+const std::string& Core::derived(std::string_view prefix, std::string_view account,
+                                 std::string_view name) const {
+  std::string key;
+  key.append(prefix).append("/").append(account).append("/").append(name);
+  auto found = derived_ids.find(key);
+  if (found == derived_ids.end())
+    found = derived_ids.emplace(std::move(key), derived_id(prefix, account, name)).first;
+  return found->second;
+}
+
+const std::string& Core::vpc_of(std::string_view account) const {
+  return derived("vpc", account, "default");
+}
+
+const std::string& Core::subnet_of(std::string_view account, std::string_view zone) const {
+  return derived("subnet", account, zone);
+}
+
+const std::string& Core::default_group_of(std::string_view account) const {
+  return derived("sg", account, "default");
+}
+
+std::string Core::private_dns(const Instance& instance) const {
+  if (instance.state == InstanceState::terminated) return "";
+  if (context.region == "us-east-1") return instance.hostname() + ".ec2.internal";
+  return fmt::format("{}.{}.compute.internal", instance.hostname(), context.region);
+}
+
+Result<> Call::effect() const {
+  if (!dry_run) return {};
+  return fail(
+      aws_error("DryRunOperation", 412, "Request would have succeeded, but DryRun flag is set."));
+}
+
+// ---- tags
+// -----------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr size_t max_tags = 50;
+
+size_t characters(std::string_view text) {
+  size_t count = 0;
+  for (char c : text) count += (static_cast<unsigned char>(c) & 0xc0) != 0x80;
+  return count;
+}
+
+}  // namespace
+
+Result<> check_tag(std::string_view key, std::string_view value) {
+  if (key.empty())
+    return fail(
+        aws_error("MissingParameter", 400, "The request must contain the parameter tag key"));
+  if (key.starts_with("aws:"))
+    return fail(aws_error("InvalidParameterValue", 400,
+                          "Tag keys starting with 'aws:' are reserved for internal use"));
+  if (characters(key) > 128)
+    return fail(aws_error("InvalidParameterValue", 400,
+                          "Tag key exceeds the maximum length of 128 characters"));
+  if (characters(value) > 256)
+    return fail(aws_error("InvalidParameterValue", 400,
+                          "Tag value exceeds the maximum length of 256 characters"));
+  return {};
+}
+
+Result<> check_tag_count(const Tags& tags) {
+  if (tags.size() <= max_tags) return {};
+  return fail(aws_error("TagLimitExceeded", 400,
+                        fmt::format("More than {} tags on one resource", max_tags)));
+}
+
+Result<std::vector<TagSpec>> read_tag_specs(const Params& params,
+                                            std::initializer_list<std::string_view> types) {
+  std::vector<TagSpec> out;
+  for (const Params& group : params.items("TagSpecification")) {
+    TagSpec spec{group.text("ResourceType"), {}};
+    if (std::ranges::find(types, spec.resource_type) == types.end())
+      return fail(
+          aws_error("InvalidParameterValue", 400,
+                    fmt::format("'{}' is not a valid taggable resource type for this operation",
+                                spec.resource_type)));
+    for (const Params& tag : group.items("Tag")) {
+      std::string key = tag.text("Key"), value = tag.text("Value");
+      TRY(check_tag(key, value));
+      if (!spec.tags.emplace(key, value).second)
+        return fail(aws_error("InvalidParameterValue", 400,
+                              fmt::format("Duplicate tag key '{}' specified", key)));
+    }
+    TRY(check_tag_count(spec.tags));
+    out.push_back(std::move(spec));
+  }
+  return out;
+}
+
+Tags tags_for(const std::vector<TagSpec>& specs, std::string_view type) {
+  Tags out;
+  for (const TagSpec& spec : specs)
+    if (spec.resource_type == type) out.insert(spec.tags.begin(), spec.tags.end());
+  return out;
+}
+
+void write_tags(Xml& xml, const Tags& tags) {
+  if (tags.empty()) return;
+  xml.list("tagSet", tags,
+           [&](const auto& tag) { xml.text("key", tag.first).text("value", tag.second); });
+}
+
+// ---- dispatch
+// -------------------------------------------------------------------------------------
+
+namespace {
+
+constexpr Param dry_run_param[] = {{"DryRun", Kind::boolean}};
+
+/// What the table's flags add to the schema of an action.
+std::vector<Param> common_params(const Action& action) {
+  std::vector<Param> out(std::begin(dry_run_param), std::end(dry_run_param));
+  if (action.filters) out.insert(out.end(), std::begin(filter_params), std::end(filter_params));
+  if (action.page_from > 0) {
+    out.push_back({"MaxResults", Kind::integer, false, "", action.page_from, 1000});
+    out.push_back({"NextToken", Kind::text, false, "", 0, 1024});
+  }
+  return out;
+}
+
+}  // namespace
+
+const Action* find_action(std::string_view name) {
+  for (const Action& action : actions())
+    if (action.name == name) return &action;
+  return nullptr;
+}
+
+aio::Task<Answer> dispatch(Core& core, const Ec2Request& request) {
+  const Action* action = find_action(request.action);
+  if (!action) {
+    std::vector<std::string> known;
+    for (const Action& one : actions()) known.emplace_back(one.name);
+    std::string hint = did_you_mean(request.action, known);
+    co_return fail(aws_error("InvalidAction", 400,
+                             fmt::format("The action {} is not valid for this web service{}",
+                                         request.action, hint.empty() ? "" : "; " + hint)));
+  }
+  Call call;
+  call.action = action->name;
+  call.caller = request.caller;
+  call.params =
+      CO_TRY(Params::check(action->parameters, common_params(*action), request.parameters));
+  if (action->filters) call.filters = CO_TRY(read_filters(call.params));
+  if (action->page_from > 0)
+    call.page = CO_TRY(read_page(action->name, call.params, action->page_ids));
+  call.dry_run = call.params.flag("DryRun");
+  if (action->change) co_return co_await action->change(core, std::move(call));
+  Answer answer = action->read(core, call);
+  if (answer) CO_TRY(call.effect());
+  co_return answer;
+}
+
+}  // namespace croft::farm::ec2

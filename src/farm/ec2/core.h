@@ -1,0 +1,114 @@
+// What every EC2 action works with: the farm's parts, one checked call, and the table of actions.
+// One mechanism checks parameters, filters, pages and DryRun for all of them. Loop thread only.
+#pragma once
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "farm/api/context.h"
+#include "farm/ec2/filter.h"
+#include "farm/ec2/fleet.h"
+#include "farm/ec2/page.h"
+#include "farm/ec2/params.h"
+#include "farm/ec2/state.h"
+#include "farm/ec2/xml.h"
+
+namespace croft::farm::ec2 {
+
+/// What this machine can carry. Instances are given less than they are promised: most of them idle.
+struct Capacity {
+  Bytes memory = Bytes::gib(24);
+  int cores = 2;
+  int memory_overcommit = 8;
+  int cpu_overcommit = 128;
+  size_t instances = 1000;
+
+  /// Of this machine, from the kernel.
+  static Capacity of_this_machine();
+  /// How many more instances of `type` fit beside `live` ones.
+  size_t room_for(const InstanceType& type, const State& state) const;
+};
+
+struct Core {
+  Context& context;
+  State& state;
+  Fleet& fleet;
+  Capacity capacity;
+
+  WallTime now() const { return context.world.clock.wall(); }
+  size_t zone_index(std::string_view zone) const;  ///< zones.size() when unknown
+  // The default network of an account; worked out once, for lists of a thousand instances.
+  const std::string& vpc_of(std::string_view account) const;
+  const std::string& subnet_of(std::string_view account, std::string_view zone) const;
+  const std::string& default_group_of(std::string_view account) const;
+  /// "ip-10-77-0-5.ec2.internal"
+  std::string private_dns(const Instance& instance) const;
+
+  const std::string& derived(std::string_view prefix, std::string_view account,
+                             std::string_view name) const;
+  mutable std::map<std::string, std::string, std::less<>> derived_ids = {};
+};
+
+struct Call {
+  std::string_view action;
+  Params params;
+  Caller caller;
+  std::vector<Filter> filters;
+  Page page;
+  bool dry_run = false;
+
+  std::string account() const {
+    return caller.account ? caller.account->account_id : std::string();
+  }
+  /// Stands in every changing action between its checks and its first effect: DryRun ends here.
+  Result<> effect() const;
+};
+
+using Answer = Result<std::string>;
+using ReadHandler = Answer (*)(Core&, const Call&);
+using ChangeHandler = aio::Task<Answer> (*)(Core&, Call);
+
+struct Action {
+  std::string_view name;
+  Schema parameters;
+  ReadHandler read = nullptr;      ///< one of the two
+  ChangeHandler change = nullptr;  ///< must ask Call::effect() before its first effect
+  bool filters = false;
+  int64_t page_from = 0;           ///< smallest MaxResults; 0: not paged
+  std::string_view page_ids = "";  ///< parameter that excludes MaxResults
+};
+
+std::span<const Action> actions();
+const Action* find_action(std::string_view name);
+
+/// Checks the call against the table and runs it.
+aio::Task<Answer> dispatch(Core& core, const Ec2Request& request);
+
+// ---- shared by actions
+// ----------------------------------------------------------------------------
+
+struct TagSpec {
+  std::string resource_type;
+  Tags tags;
+};
+/// TagSpecification.N of a call for the given resource types; InvalidParameterValue for others.
+Result<std::vector<TagSpec>> read_tag_specs(const Params& params,
+                                            std::initializer_list<std::string_view> types);
+/// Of `specs`, those for one type.
+Tags tags_for(const std::vector<TagSpec>& specs, std::string_view type);
+/// Keys, lengths, the aws: prefix, and at most 50 in all.
+Result<> check_tag(std::string_view key, std::string_view value);
+Result<> check_tag_count(const Tags& tags);
+void write_tags(Xml& xml, const Tags& tags);
+
+/// All the instances named by InstanceId.N, of this account; NotFound names those that are missing.
+Result<std::vector<Instance*>> named_instances(Core& core, const Call& call,
+                                               std::string_view parameter);
+void write_state(Xml& xml, std::string_view name, InstanceState state);
+/// The inside of one <item> of instancesSet.
+void write_instance(Xml& xml, Core& core, const Instance& instance);
+/// reservationId, ownerId, groupSet, instancesSet.
+void write_reservation(Xml& xml, Core& core, std::span<Instance* const> instances);
+
+}  // namespace croft::farm::ec2

@@ -1,0 +1,412 @@
+// DescribeInstances, DescribeInstanceStatus, DescribeInstanceAttribute, and how an instance looks
+// in XML.
+#include <algorithm>
+
+#include "base/text.h"
+#include "farm/ec2/handlers.h"
+#include "farm/ec2/ids.h"
+
+namespace croft::farm::ec2 {
+
+Result<std::vector<Instance*>> named_instances(Core& core, const Call& call,
+                                               std::string_view parameter) {
+  std::vector<Instance*> out;
+  std::vector<std::string> missing;
+  std::string account = call.account();
+  for (const std::string& id : call.params.list(parameter)) {
+    Instance* instance = core.state.find_instance(account, id);
+    if (!instance)
+      missing.push_back(id);
+    else if (std::ranges::find(out, instance) == out.end())
+      out.push_back(instance);
+  }
+  if (!missing.empty()) return fail(not_found(*id_kind("i"), missing));
+  return out;
+}
+
+void write_state(Xml& xml, std::string_view name, InstanceState state) {
+  xml.in(name, [&] { xml.number("code", static_cast<int>(state)).plain("name", name_of(state)); });
+}
+
+namespace {
+
+void write_groups(Xml& xml, Core& core, std::string_view account) {
+  xml.in("groupSet", [&] {
+    xml.in("item", [&] {
+      xml.plain("groupId", core.default_group_of(account)).text("groupName", "default");
+    });
+  });
+}
+
+std::string sub_id(std::string_view prefix, const Instance& instance) {
+  return fmt::format("{}-{}", prefix, std::string_view(instance.id).substr(2));
+}
+
+void write_interface(Xml& xml, Core& core, const Instance& i, const std::string& dns) {
+  xml.plain("networkInterfaceId", sub_id("eni", i))
+      .plain("subnetId", core.subnet_of(i.account, i.zone));
+  xml.plain("vpcId", core.vpc_of(i.account)).text("description", "").plain("ownerId", i.account);
+  xml.text("status", "in-use")
+      .plain("macAddress", i.mac())
+      .plain("privateIpAddress", i.private_address);
+  xml.plain("privateDnsName", dns).flag("sourceDestCheck", true);
+  write_groups(xml, core, i.account);
+  xml.in("attachment", [&] {
+    xml.plain("attachmentId", sub_id("eni-attach", i))
+        .number("deviceIndex", 0)
+        .text("status", "attached");
+    xml.time("attachTime", i.created).flag("deleteOnTermination", true);
+  });
+  xml.in("privateIpAddressesSet", [&] {
+    xml.in("item", [&] {
+      xml.plain("privateIpAddress", i.private_address)
+          .plain("privateDnsName", dns)
+          .flag("primary", true);
+    });
+  });
+  xml.text("interfaceType", "interface");
+}
+
+void write_root_device(Xml& xml, const Instance& i) {
+  xml.text("rootDeviceType", "ebs").text("rootDeviceName", "/dev/sda1");
+  if (i.state == InstanceState::terminated) return void(xml.text("blockDeviceMapping", ""));
+  xml.in("blockDeviceMapping", [&] {
+    xml.in("item", [&] {
+      xml.text("deviceName", "/dev/sda1");
+      xml.in("ebs", [&] {
+        xml.plain("volumeId", sub_id("vol", i)).text("status", "attached");
+        xml.time("attachTime", i.created).flag("deleteOnTermination", true);
+      });
+    });
+  });
+}
+
+}  // namespace
+
+void write_instance(Xml& xml, Core& core, const Instance& i) {
+  bool gone = i.state == InstanceState::terminated;
+  std::string dns = core.private_dns(i);
+  xml.plain("instanceId", i.id).plain("imageId", i.image);
+  write_state(xml, "instanceState", i.state);
+  xml.plain("privateDnsName", dns).text("dnsName", "");
+  xml.text("reason", i.transition)
+      .optional("keyName", i.key_name)
+      .number("amiLaunchIndex", i.launch_index);
+  xml.text("productCodes", "").plain("instanceType", i.type).time("launchTime", i.launched);
+  xml.in("placement", [&] {
+    xml.plain("availabilityZone", i.zone).text("groupName", "").text("tenancy", "default");
+  });
+  xml.in("monitoring", [&] { xml.text("state", i.monitoring ? "enabled" : "disabled"); });
+  if (!gone) {
+    xml.plain("subnetId", core.subnet_of(i.account, i.zone)).plain("vpcId", core.vpc_of(i.account));
+    xml.plain("privateIpAddress", i.private_address).flag("sourceDestCheck", true);
+    write_groups(xml, core, i.account);
+  } else {
+    xml.text("groupSet", "");
+  }
+  if (!i.reason.code.empty())
+    xml.in("stateReason",
+           [&] { xml.text("code", i.reason.code).text("message", i.reason.message); });
+  xml.text("architecture", "x86_64");
+  write_root_device(xml, i);
+  xml.text("virtualizationType", "hvm").text("clientToken", i.client_token);
+  write_tags(xml, i.tags);
+  xml.text("hypervisor", "xen");
+  if (gone)
+    xml.text("networkInterfaceSet", "");
+  else
+    xml.in("networkInterfaceSet",
+           [&] { xml.in("item", [&] { write_interface(xml, core, i, dns); }); });
+  xml.flag("ebsOptimized", false).flag("enaSupport", true);
+  const InstanceType* type = find_instance_type(i.type);
+  xml.in("cpuOptions",
+         [&] { xml.number("coreCount", type ? type->vcpus : 1).number("threadsPerCore", 1); });
+  xml.in("metadataOptions", [&] {
+    xml.text("state", "applied").text("httpTokens", i.tokens_required ? "required" : "optional");
+    xml.number("httpPutResponseHopLimit", i.hop_limit)
+        .text("httpEndpoint", i.metadata_enabled ? "enabled" : "disabled");
+    xml.text("httpProtocolIpv6", "disabled")
+        .text("instanceMetadataTags", i.metadata_tags ? "enabled" : "disabled");
+  });
+  xml.text("platformDetails", "Linux/UNIX").text("usageOperation", "RunInstances");
+}
+
+void write_reservation(Xml& xml, Core& core, std::span<Instance* const> instances) {
+  const Instance& first = *instances.front();
+  xml.plain("reservationId", first.reservation)
+      .plain("ownerId", first.account)
+      .text("groupSet", "");
+  xml.list("instancesSet", instances,
+           [&](const Instance* instance) { write_instance(xml, core, *instance); });
+}
+
+// ---- filters
+// --------------------------------------------------------------------------------------
+
+namespace {
+
+/// Filters ask about things outside the record too (VPC, names): the item carries its Core.
+struct Seen {
+  Core* core;
+  const Instance* i;
+};
+using Out = std::vector<std::string>&;
+
+std::string flag_text(bool value) {
+  return value ? "true" : "false";
+}
+bool gone(const Seen& s) {
+  return s.i->state == InstanceState::terminated;
+}
+
+constexpr FilterField<Seen> instance_fields[] = {
+    {"instance-id", [](const Seen& s, Out out) { out.push_back(s.i->id); }},
+    {"instance-state-name", [](const Seen& s, Out out) { out.emplace_back(name_of(s.i->state)); }},
+    {"instance-state-code",
+     [](const Seen& s, Out out) { out.push_back(std::to_string(static_cast<int>(s.i->state))); }},
+    {"image-id", [](const Seen& s, Out out) { out.push_back(s.i->image); }},
+    {"instance-type", [](const Seen& s, Out out) { out.push_back(s.i->type); }},
+    {"key-name",
+     [](const Seen& s, Out out) {
+       if (!s.i->key_name.empty()) out.push_back(s.i->key_name);
+     }},
+    {"client-token",
+     [](const Seen& s, Out out) {
+       if (!s.i->client_token.empty()) out.push_back(s.i->client_token);
+     }},
+    {"reservation-id", [](const Seen& s, Out out) { out.push_back(s.i->reservation); }},
+    {"owner-id", [](const Seen& s, Out out) { out.push_back(s.i->account); }},
+    {"availability-zone", [](const Seen& s, Out out) { out.push_back(s.i->zone); }},
+    {"launch-time", [](const Seen& s, Out out) { out.push_back(s.i->launched.iso8601()); }},
+    {"launch-index",
+     [](const Seen& s, Out out) { out.push_back(std::to_string(s.i->launch_index)); }},
+    {"private-ip-address",
+     [](const Seen& s, Out out) {
+       if (!gone(s)) out.push_back(s.i->private_address);
+     }},
+    {"network-interface.addresses.private-ip-address",
+     [](const Seen& s, Out out) {
+       if (!gone(s)) out.push_back(s.i->private_address);
+     }},
+    {"private-dns-name", [](const Seen& s, Out out) { out.push_back(s.core->private_dns(*s.i)); }},
+    {"dns-name", [](const Seen&, Out) {}},
+    {"ip-address", [](const Seen&, Out) {}},
+    {"vpc-id",
+     [](const Seen& s, Out out) {
+       if (!gone(s)) out.push_back(s.core->vpc_of(s.i->account));
+     }},
+    {"network-interface.vpc-id",
+     [](const Seen& s, Out out) {
+       if (!gone(s)) out.push_back(s.core->vpc_of(s.i->account));
+     }},
+    {"subnet-id",
+     [](const Seen& s, Out out) {
+       if (!gone(s)) out.push_back(s.core->subnet_of(s.i->account, s.i->zone));
+     }},
+    {"network-interface.subnet-id",
+     [](const Seen& s, Out out) {
+       if (!gone(s)) out.push_back(s.core->subnet_of(s.i->account, s.i->zone));
+     }},
+    {"instance.group-id",
+     [](const Seen& s, Out out) {
+       if (!gone(s)) out.push_back(s.core->default_group_of(s.i->account));
+     }},
+    {"group-id",
+     [](const Seen& s, Out out) {
+       if (!gone(s)) out.push_back(s.core->default_group_of(s.i->account));
+     }},
+    {"instance.group-name",
+     [](const Seen& s, Out out) {
+       if (!gone(s)) out.emplace_back("default");
+     }},
+    {"group-name",
+     [](const Seen& s, Out out) {
+       if (!gone(s)) out.emplace_back("default");
+     }},
+    {"reason", [](const Seen& s, Out out) { out.push_back(s.i->transition); }},
+    {"state-reason-code",
+     [](const Seen& s, Out out) {
+       if (!s.i->reason.code.empty()) out.push_back(s.i->reason.code);
+     }},
+    {"state-reason-message",
+     [](const Seen& s, Out out) {
+       if (!s.i->reason.code.empty()) out.push_back(s.i->reason.message);
+     }},
+    {"root-device-type", [](const Seen&, Out out) { out.emplace_back("ebs"); }},
+    {"root-device-name", [](const Seen&, Out out) { out.emplace_back("/dev/sda1"); }},
+    {"architecture", [](const Seen&, Out out) { out.emplace_back("x86_64"); }},
+    {"hypervisor", [](const Seen&, Out out) { out.emplace_back("xen"); }},
+    {"virtualization-type", [](const Seen&, Out out) { out.emplace_back("hvm"); }},
+    {"tenancy", [](const Seen&, Out out) { out.emplace_back("default"); }},
+    {"instance-lifecycle", [](const Seen&, Out) {}},
+    {"platform", [](const Seen&, Out) {}},
+    {"monitoring-state",
+     [](const Seen& s, Out out) { out.emplace_back(s.i->monitoring ? "enabled" : "disabled"); }},
+    {"source-dest-check", [](const Seen&, Out out) { out.emplace_back("true"); }},
+    {"metadata-options.http-tokens",
+     [](const Seen& s, Out out) {
+       out.emplace_back(s.i->tokens_required ? "required" : "optional");
+     }},
+    {"metadata-options.http-endpoint",
+     [](const Seen& s, Out out) {
+       out.emplace_back(s.i->metadata_enabled ? "enabled" : "disabled");
+     }},
+    {"block-device-mapping.device-name",
+     [](const Seen& s, Out out) {
+       if (!gone(s)) out.emplace_back("/dev/sda1");
+     }},
+    {"block-device-mapping.delete-on-termination",
+     [](const Seen& s, Out out) {
+       if (!gone(s)) out.push_back(flag_text(true));
+     }},
+};
+
+const Tags& tags_of(const Seen& seen) {
+  return seen.i->tags;
+}
+
+std::string sort_key(const Instance& instance) {
+  return fmt::format("{:016}", instance.sequence);
+}
+
+}  // namespace
+
+Answer describe_instances(Core& core, const Call& call) {
+  auto matches = TRY(Matcher<Seen>::make(call.filters, instance_fields, tags_of));
+  std::vector<Instance*> candidates = TRY(named_instances(core, call, "InstanceId"));
+  if (call.params.list("InstanceId").empty()) candidates = core.state.instances_of(call.account());
+  std::ranges::sort(candidates, {}, &Instance::sequence);
+  std::vector<std::pair<std::string, Instance*>> chosen;
+  for (Instance* instance : candidates)
+    if (matches({&core, instance})) chosen.emplace_back(sort_key(*instance), instance);
+  std::string next = cut_page(call.action, call.page, chosen);
+
+  // Instances of one reservation stand together, at the place of its first.
+  std::vector<std::vector<Instance*>> reservations;
+  std::map<std::string_view, size_t> place;
+  for (auto& [key, instance] : chosen) {
+    auto [at, fresh] = place.emplace(instance->reservation, reservations.size());
+    if (fresh) reservations.emplace_back();
+    reservations[at->second].push_back(instance);
+  }
+  Xml xml;
+  xml.list("reservationSet", reservations,
+           [&](const auto& reservation) { write_reservation(xml, core, reservation); });
+  xml.optional("nextToken", next);
+  return xml.take();
+}
+
+// ---- status
+// ---------------------------------------------------------------------------------------
+
+namespace {
+
+std::string_view check_of(const Instance& instance) {
+  return instance.state == InstanceState::running   ? "ok"
+         : instance.state == InstanceState::pending ? "initializing"
+                                                    : "not-applicable";
+}
+
+constexpr FilterField<Seen> status_fields[] = {
+    {"availability-zone", [](const Seen& s, Out out) { out.push_back(s.i->zone); }},
+    {"instance-state-name", [](const Seen& s, Out out) { out.emplace_back(name_of(s.i->state)); }},
+    {"instance-state-code",
+     [](const Seen& s, Out out) { out.push_back(std::to_string(static_cast<int>(s.i->state))); }},
+    {"instance-status.status", [](const Seen& s, Out out) { out.emplace_back(check_of(*s.i)); }},
+    {"instance-status.reachability",
+     [](const Seen& s, Out out) {
+       out.emplace_back(check_of(*s.i) == "ok" ? "passed" : "initializing");
+     }},
+    {"system-status.status", [](const Seen& s, Out out) { out.emplace_back(check_of(*s.i)); }},
+    {"system-status.reachability",
+     [](const Seen& s, Out out) {
+       out.emplace_back(check_of(*s.i) == "ok" ? "passed" : "initializing");
+     }},
+    {"event.code", [](const Seen&, Out) {}},
+};
+
+void write_check(Xml& xml, std::string_view name, std::string_view status) {
+  xml.in(name, [&] {
+    xml.text("status", status);
+    if (status == "not-applicable") return;
+    xml.in("details", [&] {
+      xml.in("item", [&] {
+        xml.text("name", "reachability").text("status", status == "ok" ? "passed" : "initializing");
+      });
+    });
+  });
+}
+
+}  // namespace
+
+Answer describe_instance_status(Core& core, const Call& call) {
+  auto matches = TRY(Matcher<Seen>::make(call.filters, status_fields, tags_of));
+  std::vector<Instance*> candidates = TRY(named_instances(core, call, "InstanceId"));
+  if (call.params.list("InstanceId").empty()) candidates = core.state.instances_of(call.account());
+  std::ranges::sort(candidates, {}, &Instance::sequence);
+  bool all = call.params.flag("IncludeAllInstances");
+  std::vector<std::pair<std::string, Instance*>> chosen;
+  for (Instance* instance : candidates)
+    if ((all || instance->state == InstanceState::running) && matches({&core, instance}))
+      chosen.emplace_back(sort_key(*instance), instance);
+  std::string next = cut_page(call.action, call.page, chosen);
+  Xml xml;
+  xml.list("instanceStatusSet", chosen, [&](const auto& item) {
+    const Instance& i = *item.second;
+    xml.text("instanceId", i.id).text("availabilityZone", i.zone);
+    write_state(xml, "instanceState", i.state);
+    write_check(xml, "systemStatus", check_of(i));
+    write_check(xml, "instanceStatus", check_of(i));
+  });
+  xml.optional("nextToken", next);
+  return xml.take();
+}
+
+Answer describe_instance_attribute(Core& core, const Call& call) {
+  std::string id = call.params.text("InstanceId"), attribute = call.params.text("Attribute");
+  Instance* i = core.state.find_instance(call.account(), id);
+  if (!i) return fail(not_found(*id_kind("i"), {id}));
+  Xml xml;
+  xml.text("instanceId", id);
+  auto value = [&](std::string_view text) {
+    xml.in(attribute, [&] {
+      if (!text.empty()) xml.text("value", text);
+    });
+  };
+  if (attribute == "instanceType")
+    value(i->type);
+  else if (attribute == "userData")
+    value(base64(i->user_data));
+  else if (attribute == "disableApiTermination")
+    value(flag_text(i->termination_protection));
+  else if (attribute == "instanceInitiatedShutdownBehavior")
+    value(i->shutdown_behavior);
+  else if (attribute == "rootDeviceName")
+    value("/dev/sda1");
+  else if (attribute == "sourceDestCheck" || attribute == "enaSupport")
+    value("true");
+  else if (attribute == "ebsOptimized" || attribute == "disableApiStop")
+    value("false");
+  else if (attribute == "groupSet")
+    write_groups(xml, core, i->account);
+  else if (attribute == "enclaveOptions")
+    xml.in(attribute, [&] { xml.flag("enabled", false); });
+  else if (attribute == "blockDeviceMapping") {
+    xml.in("blockDeviceMapping", [&] {
+      xml.in("item", [&] {
+        xml.text("deviceName", "/dev/sda1");
+        xml.in("ebs", [&] {
+          xml.text("volumeId", sub_id("vol", *i))
+              .text("status", "attached")
+              .flag("deleteOnTermination", true);
+        });
+      });
+    });
+  } else if (attribute == "productCodes")
+    xml.text("productCodes", "");
+  else
+    value("");
+  return xml.take();
+}
+
+}  // namespace croft::farm::ec2

@@ -1,0 +1,64 @@
+#include "farm/ec2/ids.h"
+
+#include "base/digest.h"
+#include "base/text.h"
+#include "farm/api/error.h"
+
+namespace croft::farm::ec2 {
+
+namespace {
+
+constexpr IdKind kinds[] = {
+    {"i", "instance", "InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound", "instance ID"},
+    {"ami", "image", "InvalidAMIID.Malformed", "InvalidAMIID.NotFound", "image id"},
+    {"key", "key-pair", "InvalidKeyPairId.Malformed", "InvalidKeyPair.NotFound", "key pair ID"},
+    {"sg", "security-group", "InvalidGroupId.Malformed", "InvalidGroup.NotFound", "security group"},
+    {"subnet", "subnet", "InvalidSubnetID.Malformed", "InvalidSubnetID.NotFound", "subnet ID"},
+    {"vpc", "vpc", "InvalidVpcID.Malformed", "InvalidVpcID.NotFound", "vpc ID"},
+};
+
+}  // namespace
+
+const IdKind* id_kind(std::string_view prefix) {
+  for (const IdKind& kind : kinds)
+    if (kind.prefix == prefix) return &kind;
+  return nullptr;
+}
+
+const IdKind* id_kind_of(std::string_view id) {
+  auto parts = cut(id, '-');
+  return parts ? id_kind(parts->first) : nullptr;
+}
+
+bool well_formed(const IdKind& kind, std::string_view id) {
+  size_t start = kind.prefix.size() + 1;
+  if (!id.starts_with(kind.prefix) || id.size() <= start || id[start - 1] != '-') return false;
+  std::string_view digits = id.substr(start);
+  if (digits.size() != 8 && digits.size() != 17) return false;
+  return digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+Result<> check_id(const IdKind& kind, std::string_view id) {
+  if (well_formed(kind, id)) return {};
+  return fail(aws_error(
+      kind.malformed, 400,
+      fmt::format("Invalid id: \"{}\" (expecting \"{}-...\")", printable(id), kind.prefix)));
+}
+
+Error not_found(const IdKind& kind, const std::vector<std::string>& ids) {
+  bool one = ids.size() == 1;
+  return aws_error(kind.not_found, 400,
+                   fmt::format("The {}{} '{}' do{} not exist", kind.noun, one ? "" : "s",
+                               join(ids, ", "), one ? "es" : ""));
+}
+
+std::string new_id(aio::Random& random, std::string_view prefix) {
+  return fmt::format("{}-{}", prefix, random.hex_id(17));
+}
+
+std::string derived_id(std::string_view prefix, std::string_view account, std::string_view name) {
+  return fmt::format("{}-{}", prefix,
+                     sha256_hex(fmt::format("{}/{}/{}", prefix, account, name)).substr(0, 17));
+}
+
+}  // namespace croft::farm::ec2

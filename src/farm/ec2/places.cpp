@@ -1,0 +1,406 @@
+// What the farm is, not what runs in it: regions, zones, instance types, account attributes, and
+// the default network of each account.
+#include <algorithm>
+
+#include "base/text.h"
+#include "farm/ec2/address.h"
+#include "farm/ec2/handlers.h"
+#include "farm/ec2/ids.h"
+
+namespace croft::farm::ec2 {
+
+namespace {
+
+using Out = std::vector<std::string>&;
+using Texts = std::vector<std::string>;
+
+bool wanted(const Texts& names, std::string_view name) {
+  return names.empty() || std::ranges::find(names, name) != names.end();
+}
+
+/// "us-east-1a" -> "use1-az1": stands for the physical zone in EC2.
+std::string zone_id(std::string_view region, size_t index) {
+  auto parts = split(region, '-');
+  std::string out = parts[0];
+  for (size_t i = 1; i < parts.size(); ++i) out += parts[i].substr(0, 1);
+  return fmt::format("{}-az{}", out, index + 1);
+}
+
+struct Place {
+  Core* core;
+  size_t zone = 0;
+  const std::string& region() const { return core->context.region; }
+  const std::string& name() const { return core->context.zones[zone]; }
+};
+
+constexpr FilterField<Place> region_fields[] = {
+    {"region-name", [](const Place& p, Out out) { out.push_back(p.region()); }},
+    {"endpoint", [](const Place& p, Out out) { out.push_back(p.core->context.url); }},
+    {"opt-in-status", [](const Place&, Out out) { out.emplace_back("opt-in-not-required"); }},
+};
+constexpr FilterField<Place> zone_fields[] = {
+    {"zone-name", [](const Place& p, Out out) { out.push_back(p.name()); }},
+    {"zone-id", [](const Place& p, Out out) { out.push_back(zone_id(p.region(), p.zone)); }},
+    {"region-name", [](const Place& p, Out out) { out.push_back(p.region()); }},
+    {"state", [](const Place&, Out out) { out.emplace_back("available"); }},
+    {"zone-type", [](const Place&, Out out) { out.emplace_back("availability-zone"); }},
+    {"group-name", [](const Place& p, Out out) { out.push_back(p.region()); }},
+    {"opt-in-status", [](const Place&, Out out) { out.emplace_back("opt-in-not-required"); }},
+    {"message", [](const Place&, Out) {}},
+};
+
+}  // namespace
+
+Answer describe_regions(Core& core, const Call& call) {
+  auto matches = TRY(Matcher<Place>::make(call.filters, region_fields, nullptr));
+  auto names = call.params.list("RegionName");
+  for (const std::string& name : names)
+    if (name != core.context.region)
+      return fail(aws_error("InvalidParameterValue", 400,
+                            fmt::format("Invalid region provided: {}", printable(name))));
+  Texts regions;
+  if (matches({&core})) regions.push_back(core.context.region);
+  Xml xml;
+  xml.list("regionInfo", regions, [&](const std::string& name) {
+    // Without the scheme, as EC2 gives its own.
+    std::string_view host = core.context.url;
+    if (size_t at = host.find("://"); at != host.npos) host.remove_prefix(at + 3);
+    xml.text("regionName", name)
+        .text("regionEndpoint", host)
+        .text("optInStatus", "opt-in-not-required");
+  });
+  return xml.take();
+}
+
+Answer describe_availability_zones(Core& core, const Call& call) {
+  auto matches = TRY(Matcher<Place>::make(call.filters, zone_fields, nullptr));
+  auto names = call.params.list("ZoneName"), ids = call.params.list("ZoneId");
+  for (const std::string& name : names)
+    if (core.zone_index(name) >= core.context.zones.size())
+      return fail(aws_error("InvalidParameterValue", 400,
+                            fmt::format("Invalid availability zone: [{}]", printable(name))));
+  std::vector<Place> zones;
+  for (size_t i = 0; i < core.context.zones.size(); ++i) {
+    Place place{&core, i};
+    if (wanted(names, place.name()) && wanted(ids, zone_id(place.region(), i)) && matches(place))
+      zones.push_back(place);
+  }
+  Xml xml;
+  xml.list("availabilityZoneInfo", zones, [&](const Place& place) {
+    xml.text("zoneName", place.name())
+        .text("zoneState", "available")
+        .text("regionName", place.region());
+    xml.text("messageSet", "")
+        .text("zoneId", zone_id(place.region(), place.zone))
+        .text("groupName", place.region());
+    xml.text("networkBorderGroup", place.region()).text("zoneType", "availability-zone");
+    xml.text("optInStatus", "opt-in-not-required");
+  });
+  return xml.take();
+}
+
+// ---- instance types
+// -------------------------------------------------------------------------------
+
+namespace {
+
+constexpr FilterField<InstanceType> type_fields[] = {
+    {"instance-type", [](const InstanceType& t, Out out) { out.emplace_back(t.name); }},
+    {"current-generation",
+     [](const InstanceType& t, Out out) { out.emplace_back(t.current ? "true" : "false"); }},
+    {"burstable-performance-supported",
+     [](const InstanceType& t, Out out) { out.emplace_back(t.burstable ? "true" : "false"); }},
+    {"memory-info.size-in-mib",
+     [](const InstanceType& t, Out out) { out.push_back(std::to_string(t.memory_mib)); }},
+    {"vcpu-info.default-vcpus",
+     [](const InstanceType& t, Out out) { out.push_back(std::to_string(t.vcpus)); }},
+    {"processor-info.supported-architecture",
+     [](const InstanceType&, Out out) { out.emplace_back("x86_64"); }},
+    {"bare-metal", [](const InstanceType&, Out out) { out.emplace_back("false"); }},
+    {"supported-virtualization-type",
+     [](const InstanceType&, Out out) { out.emplace_back("hvm"); }},
+    {"supported-usage-class", [](const InstanceType&, Out out) { out.emplace_back("on-demand"); }},
+    {"supported-root-device-type", [](const InstanceType&, Out out) { out.emplace_back("ebs"); }},
+    {"instance-storage-supported", [](const InstanceType&, Out out) { out.emplace_back("false"); }},
+    {"hypervisor", [](const InstanceType&, Out out) { out.emplace_back("xen"); }},
+};
+
+void write_type(Xml& xml, const InstanceType& type) {
+  auto one = [&](std::string_view name, std::string_view value) {
+    xml.in(name, [&] { xml.text("item", value); });
+  };
+  xml.text("instanceType", type.name)
+      .flag("currentGeneration", type.current)
+      .flag("freeTierEligible", false);
+  one("supportedUsageClasses", "on-demand");
+  one("supportedRootDeviceTypes", "ebs");
+  one("supportedVirtualizationTypes", "hvm");
+  xml.flag("bareMetal", false).text("hypervisor", "xen");
+  xml.in("processorInfo", [&] { one("supportedArchitectures", "x86_64"); });
+  xml.in("vCpuInfo", [&] {
+    xml.number("defaultVCpus", type.vcpus)
+        .number("defaultCores", type.vcpus)
+        .number("defaultThreadsPerCore", 1);
+  });
+  xml.in("memoryInfo", [&] { xml.number("sizeInMiB", type.memory_mib); });
+  xml.flag("instanceStorageSupported", false);
+  xml.in("networkInfo", [&] {
+    xml.text("networkPerformance", "Up to 10 Gigabit").number("maximumNetworkInterfaces", 1);
+    xml.number("ipv4AddressesPerInterface", 1)
+        .flag("ipv6Supported", false)
+        .text("enaSupport", "supported");
+  });
+  xml.flag("hibernationSupported", false).flag("burstablePerformanceSupported", type.burstable);
+  xml.flag("dedicatedHostsSupported", false).flag("autoRecoverySupported", false);
+}
+
+}  // namespace
+
+Answer describe_instance_types(Core&, const Call& call) {
+  auto matches = TRY(Matcher<InstanceType>::make(call.filters, type_fields, nullptr));
+  auto names = call.params.list("InstanceType");
+  for (const std::string& name : names)
+    if (!find_instance_type(name))
+      return fail(aws_error("InvalidInstanceType", 400,
+                            fmt::format("The following supplied instance types do not exist: [{}]",
+                                        printable(name))));
+  std::vector<std::pair<std::string, const InstanceType*>> chosen;
+  for (const InstanceType& type : instance_types())
+    if (wanted(names, type.name) && matches(type))
+      chosen.emplace_back(std::string(type.name), &type);
+  std::ranges::sort(chosen);
+  std::string next = cut_page(call.action, call.page, chosen);
+  Xml xml;
+  xml.list("instanceTypeSet", chosen, [&](const auto& item) { write_type(xml, *item.second); });
+  xml.optional("nextToken", next);
+  return xml.take();
+}
+
+namespace {
+
+struct Offering {
+  std::string_view type;
+  std::string location;
+};
+constexpr FilterField<Offering> offering_fields[] = {
+    {"instance-type", [](const Offering& o, Out out) { out.emplace_back(o.type); }},
+    {"location", [](const Offering& o, Out out) { out.push_back(o.location); }},
+};
+
+}  // namespace
+
+Answer describe_instance_type_offerings(Core& core, const Call& call) {
+  auto matches = TRY(Matcher<Offering>::make(call.filters, offering_fields, nullptr));
+  std::string kind = call.params.text("LocationType", "region");
+  Texts locations;
+  if (kind == "region") locations = {core.context.region};
+  for (size_t i = 0; kind != "region" && i < core.context.zones.size(); ++i)
+    locations.push_back(kind == "availability-zone" ? core.context.zones[i]
+                                                    : zone_id(core.context.region, i));
+  std::vector<std::pair<std::string, Offering>> chosen;
+  for (const InstanceType& type : instance_types())
+    for (const std::string& location : locations)
+      if (Offering one{type.name, location}; matches(one))
+        chosen.emplace_back(fmt::format("{}\n{}", type.name, location), one);
+  std::ranges::sort(chosen, {}, [](const auto& item) { return item.first; });
+  std::string next = cut_page(call.action, call.page, chosen);
+  Xml xml;
+  xml.list("instanceTypeOfferingSet", chosen, [&](const auto& item) {
+    xml.text("instanceType", item.second.type)
+        .text("locationType", kind)
+        .text("location", item.second.location);
+  });
+  xml.optional("nextToken", next);
+  return xml.take();
+}
+
+// ---- the account
+// ----------------------------------------------------------------------------------
+
+Answer describe_account_attributes(Core& core, const Call& call) {
+  std::string account = call.account();
+  const std::pair<std::string_view, std::string> known[] = {
+      {"supported-platforms", "VPC"},
+      {"default-vpc", core.vpc_of(account)},
+      {"max-instances", std::to_string(call.caller.account->quotas.instances)},
+      {"vpc-max-security-groups-per-interface", "1"},
+      {"max-elastic-ips", "0"},
+      {"vpc-max-elastic-ips", "0"},
+  };
+  auto names = call.params.list("AttributeName");
+  for (const std::string& name : names)
+    if (std::ranges::none_of(known, [&](const auto& one) { return one.first == name; }))
+      return fail(aws_error(
+          "InvalidParameterValue", 400,
+          fmt::format("Value ({}) for parameter attributeName is invalid.", printable(name))));
+  Xml xml;
+  xml.in("accountAttributeSet", [&] {
+    for (const auto& [name, value] : known) {
+      if (!wanted(names, name)) continue;
+      xml.in("item", [&] {
+        xml.text("attributeName", name);
+        xml.in("attributeValueSet",
+               [&] { xml.in("item", [&] { xml.text("attributeValue", value); }); });
+      });
+    }
+  });
+  return xml.take();
+}
+
+// ---- the default network
+// --------------------------------------------------------------------------
+
+namespace {
+
+struct Network {
+  Core* core;
+  std::string account;
+  size_t zone = 0;
+  std::string vpc() const { return core->vpc_of(account); }
+  const std::string& zone_name() const { return core->context.zones[zone]; }
+  std::string subnet() const { return core->subnet_of(account, zone_name()); }
+  std::string cidr() const { return subnet_of(zone, core->context.zones.size()).text(); }
+  std::string group() const { return core->default_group_of(account); }
+  std::string free() const {
+    return std::to_string(core->state.free_addresses(zone, core->context.zones.size()));
+  }
+};
+const Tags& no_tags(const Network&) {
+  static const Tags none;
+  return none;
+}
+
+constexpr FilterField<Network> vpc_fields[] = {
+    {"vpc-id", [](const Network& n, Out out) { out.push_back(n.vpc()); }},
+    {"cidr", [](const Network&, Out out) { out.emplace_back(network_text); }},
+    {"cidr-block-association.cidr-block",
+     [](const Network&, Out out) { out.emplace_back(network_text); }},
+    {"state", [](const Network&, Out out) { out.emplace_back("available"); }},
+    {"is-default", [](const Network&, Out out) { out.emplace_back("true"); }},
+    {"isDefault", [](const Network&, Out out) { out.emplace_back("true"); }},
+    {"owner-id", [](const Network& n, Out out) { out.push_back(n.account); }},
+    {"dhcp-options-id", [](const Network&, Out out) { out.emplace_back("default"); }},
+};
+constexpr FilterField<Network> subnet_fields[] = {
+    {"subnet-id", [](const Network& n, Out out) { out.push_back(n.subnet()); }},
+    {"vpc-id", [](const Network& n, Out out) { out.push_back(n.vpc()); }},
+    {"availability-zone", [](const Network& n, Out out) { out.push_back(n.zone_name()); }},
+    {"availabilityZone", [](const Network& n, Out out) { out.push_back(n.zone_name()); }},
+    {"cidr-block", [](const Network& n, Out out) { out.push_back(n.cidr()); }},
+    {"available-ip-address-count", [](const Network& n, Out out) { out.push_back(n.free()); }},
+    {"default-for-az", [](const Network&, Out out) { out.emplace_back("true"); }},
+    {"defaultForAz", [](const Network&, Out out) { out.emplace_back("true"); }},
+    {"state", [](const Network&, Out out) { out.emplace_back("available"); }},
+    {"owner-id", [](const Network& n, Out out) { out.push_back(n.account); }},
+    {"map-public-ip-on-launch", [](const Network&, Out out) { out.emplace_back("false"); }},
+};
+constexpr FilterField<Network> group_fields[] = {
+    {"group-id", [](const Network& n, Out out) { out.push_back(n.group()); }},
+    {"group-name", [](const Network&, Out out) { out.emplace_back("default"); }},
+    {"vpc-id", [](const Network& n, Out out) { out.push_back(n.vpc()); }},
+    {"owner-id", [](const Network& n, Out out) { out.push_back(n.account); }},
+    {"description",
+     [](const Network&, Out out) { out.emplace_back("default VPC security group"); }},
+};
+
+Result<> all_known(std::string_view prefix, const Texts& asked, const Texts& known) {
+  Texts missing;
+  for (const std::string& id : asked)
+    if (!wanted(known, id) || known.empty()) missing.push_back(id);
+  if (missing.empty()) return {};
+  return fail(not_found(*id_kind(prefix), missing));
+}
+
+}  // namespace
+
+Answer describe_vpcs(Core& core, const Call& call) {
+  auto matches = TRY(Matcher<Network>::make(call.filters, vpc_fields, no_tags));
+  Network network{&core, call.account()};
+  TRY(all_known("vpc", call.params.list("VpcId"), {network.vpc()}));
+  std::vector<Network> chosen;
+  if (matches(network)) chosen.push_back(network);
+  Xml xml;
+  xml.list("vpcSet", chosen, [&](const Network& n) {
+    xml.text("vpcId", n.vpc())
+        .text("ownerId", n.account)
+        .text("state", "available")
+        .text("cidrBlock", network_text);
+    xml.in("cidrBlockAssociationSet", [&] {
+      xml.in("item", [&] {
+        xml.text("cidrBlock", network_text)
+            .text("associationId", derived_id("vpc-cidr-assoc", n.account, "default"));
+        xml.in("cidrBlockState", [&] { xml.text("state", "associated"); });
+      });
+    });
+    xml.text("dhcpOptionsId", "default").text("instanceTenancy", "default").flag("isDefault", true);
+  });
+  return xml.take();
+}
+
+Answer describe_subnets(Core& core, const Call& call) {
+  auto matches = TRY(Matcher<Network>::make(call.filters, subnet_fields, no_tags));
+  std::vector<std::pair<std::string, Network>> chosen;
+  Texts known, asked = call.params.list("SubnetId");
+  for (size_t zone = 0; zone < core.context.zones.size(); ++zone) {
+    Network network{&core, call.account(), zone};
+    known.push_back(network.subnet());
+    if (wanted(asked, network.subnet()) && matches(network))
+      chosen.emplace_back(network.subnet(), network);
+  }
+  TRY(all_known("subnet", asked, known));
+  std::ranges::sort(chosen, {}, [](const auto& item) { return item.first; });
+  std::string next = cut_page(call.action, call.page, chosen);
+  Xml xml;
+  xml.list("subnetSet", chosen, [&](const auto& item) {
+    const Network& n = item.second;
+    xml.text("subnetId", n.subnet())
+        .text("state", "available")
+        .text("vpcId", n.vpc())
+        .text("ownerId", n.account);
+    xml.text("cidrBlock", n.cidr())
+        .text("availableIpAddressCount", n.free())
+        .text("availabilityZone", n.zone_name());
+    xml.text("availabilityZoneId", zone_id(core.context.region, n.zone)).flag("defaultForAz", true);
+    xml.flag("mapPublicIpOnLaunch", false).flag("assignIpv6AddressOnCreation", false);
+    xml.text("subnetArn", fmt::format("arn:aws:ec2:{}:{}:subnet/{}", core.context.region, n.account,
+                                      n.subnet()));
+  });
+  xml.optional("nextToken", next);
+  return xml.take();
+}
+
+Answer describe_security_groups(Core& core, const Call& call) {
+  auto matches = TRY(Matcher<Network>::make(call.filters, group_fields, no_tags));
+  Network network{&core, call.account()};
+  TRY(all_known("sg", call.params.list("GroupId"), {network.group()}));
+  for (const std::string& name : call.params.list("GroupName"))
+    if (name != "default")
+      return fail(
+          aws_error("InvalidGroup.NotFound", 400,
+                    fmt::format("The security group '{}' does not exist", printable(name))));
+  std::vector<Network> chosen;
+  if (matches(network)) chosen.push_back(network);
+  Xml xml;
+  auto everything = [&](std::string_view name, bool from_group, const Network& n) {
+    xml.in(name, [&] {
+      xml.in("item", [&] {
+        xml.text("ipProtocol", "-1");
+        if (from_group)
+          xml.in("groups", [&] {
+            xml.in("item", [&] { xml.text("userId", n.account).text("groupId", n.group()); });
+          });
+        else
+          xml.in("ipRanges", [&] { xml.in("item", [&] { xml.text("cidrIp", "0.0.0.0/0"); }); });
+      });
+    });
+  };
+  xml.list("securityGroupInfo", chosen, [&](const Network& n) {
+    xml.text("ownerId", n.account).text("groupId", n.group()).text("groupName", "default");
+    xml.text("groupDescription", "default VPC security group").text("vpcId", n.vpc());
+    everything("ipPermissions", true, n);
+    everything("ipPermissionsEgress", false, n);
+  });
+  return xml.take();
+}
+
+}  // namespace croft::farm::ec2

@@ -1,0 +1,252 @@
+// RunInstances: all checks first, then as many instances as quota, capacity and addresses allow
+// between MinCount and MaxCount, recorded durably, then answered as pending; the fleet boots them.
+#include <algorithm>
+
+#include "base/text.h"
+#include "farm/ec2/address.h"
+#include "farm/ec2/handlers.h"
+#include "farm/ec2/ids.h"
+
+namespace croft::farm::ec2 {
+
+namespace {
+
+constexpr size_t user_data_limit = 16 << 10;
+constexpr std::string_view default_type = "m1.small";
+constexpr std::string_view root_device = "/dev/sda1";
+
+/// What all instances of one call share.
+struct Launch {
+  Instance model;
+  const InstanceType* type = nullptr;
+  size_t zone = 0;
+  int64_t min_count = 1;
+  int64_t max_count = 1;
+  std::string fixed_address;
+};
+
+Error invalid(std::string_view parameter, std::string_view value, std::string_view why = "") {
+  return aws_error("InvalidParameterValue", 400,
+                   fmt::format("Value ({}) for parameter {} is invalid.{}{}", printable(value),
+                               parameter, why.empty() ? "" : " ", why));
+}
+
+Result<std::string> read_user_data(const Params& params) {
+  std::string text = params.text("UserData");
+  std::erase_if(text,
+                [](char c) { return c == '\n' || c == '\r'; });  // MIME-style base64 is taken too
+  auto raw = unbase64(text);
+  if (!raw)
+    return fail(aws_error("InvalidParameterValue", 400, "Invalid BASE64 encoding of user data"));
+  if (raw->size() > user_data_limit)
+    return fail(aws_error("InvalidParameterValue", 400,
+                          fmt::format("User data is limited to {} bytes", user_data_limit)));
+  return std::move(*raw);
+}
+
+/// Zone, subnet, groups and address, from the top level or from NetworkInterface.1.
+Result<> read_network(Core& core, const Call& call, Launch& launch) {
+  const Params& p = call.params;
+  std::string account = call.account(), subnet = p.text("SubnetId"),
+              address = p.text("PrivateIpAddress");
+  auto groups = p.list("SecurityGroupId");
+  auto interfaces = p.items("NetworkInterface");
+  if (interfaces.size() > 1)
+    return fail(aws_error("UnsupportedOperation", 400,
+                          "This farm gives an instance one network interface"));
+  if (!interfaces.empty()) {
+    if (!subnet.empty() || !groups.empty())
+      return fail(aws_error("InvalidParameterCombination", 400,
+                            "Network interfaces and an instance-level subnet ID may not be "
+                            "specified on the same request"));
+    subnet = interfaces[0].text("SubnetId");
+    address = interfaces[0].text("PrivateIpAddress");
+    groups = interfaces[0].list("SecurityGroupId");
+  }
+  std::string zone = p.text("Placement.AvailabilityZone");
+  launch.zone = zone.empty() ? 0 : core.zone_index(zone);
+  if (launch.zone >= core.context.zones.size())
+    return fail(invalid("Placement.AvailabilityZone", zone,
+                        "The zones are " + join(core.context.zones, ", ")));
+  if (!subnet.empty()) {
+    size_t index = 0;
+    while (index < core.context.zones.size() &&
+           core.subnet_of(account, core.context.zones[index]) != subnet)
+      ++index;
+    if (index == core.context.zones.size()) return fail(not_found(*id_kind("subnet"), {subnet}));
+    if (!zone.empty() && index != launch.zone)
+      return fail(aws_error("InvalidParameterCombination", 400,
+                            "The subnet is not in the availability zone"));
+    launch.zone = index;
+  }
+  for (const std::string& group : groups)
+    if (group != core.default_group_of(account)) return fail(not_found(*id_kind("sg"), {group}));
+  for (const std::string& group : p.list("SecurityGroup"))
+    if (group != "default")
+      return fail(
+          aws_error("InvalidGroup.NotFound", 400,
+                    fmt::format("The security group '{}' does not exist", printable(group))));
+  if (!address.empty()) {
+    auto number = parse_ipv4(address);
+    if (!number || !subnet_of(launch.zone, core.context.zones.size()).contains(*number))
+      return fail(invalid("PrivateIpAddress", address, "It is not an address of the subnet"));
+    if (launch.max_count != 1)
+      return fail(invalid("PrivateIpAddress", address, "It can be given to one instance only"));
+    launch.fixed_address = address;
+  }
+  launch.model.zone = core.context.zones[launch.zone];
+  return {};
+}
+
+Result<> read_disks(const Params& params, Instance& model) {
+  for (const Params& device : params.items("BlockDeviceMapping")) {
+    std::string name = device.text("DeviceName");
+    if (name == root_device || name == "/dev/xvda") {
+      model.disk_gib = device.number("Ebs.VolumeSize", model.disk_gib);
+    } else if (!device.has("NoDevice") && !device.text("VirtualName").starts_with("ephemeral")) {
+      return fail(aws_error("UnsupportedOperation", 400,
+                            fmt::format("This farm has no further volumes ({}): only {}",
+                                        printable(name), root_device)));
+    }
+  }
+  return {};
+}
+
+Result<Launch> read_launch(Core& core, const Call& call) {
+  const Params& p = call.params;
+  Launch launch;
+  Instance& model = launch.model;
+  launch.min_count = p.number("MinCount", 1);
+  launch.max_count = p.number("MaxCount", 1);
+  if (launch.min_count > launch.max_count)
+    return fail(invalid("minCount", p.text("MinCount"), "It must not be above MaxCount"));
+  model.account = call.account();
+  Image* image = core.state.find_image(model.account, p.text("ImageId"));
+  if (!image) return fail(not_found(*id_kind("ami"), {p.text("ImageId")}));
+  model.image = image->id;
+  model.image_folder = image->folder;
+  model.type = p.text("InstanceType", default_type);
+  launch.type = find_instance_type(model.type);
+  if (!launch.type) {
+    std::string hint = did_you_mean(model.type, instance_type_names());
+    return fail(invalid("InstanceType", model.type, hint));
+  }
+  model.key_name = p.text("KeyName");
+  if (!model.key_name.empty() && !core.state.find_key(model.account, model.key_name))
+    return fail(
+        aws_error("InvalidKeyPair.NotFound", 400,
+                  fmt::format("The key pair '{}' does not exist", printable(model.key_name))));
+  model.user_data = TRY(read_user_data(p));
+  model.client_token = p.text("ClientToken");
+  model.shutdown_behavior = p.text("InstanceInitiatedShutdownBehavior", "stop");
+  model.termination_protection = p.flag("DisableApiTermination");
+  model.monitoring = p.flag("Monitoring.Enabled");
+  model.tokens_required = p.text("MetadataOptions.HttpTokens") == "required";
+  model.metadata_enabled = p.text("MetadataOptions.HttpEndpoint", "enabled") == "enabled";
+  model.metadata_tags = p.text("MetadataOptions.InstanceMetadataTags") == "enabled";
+  model.hop_limit = static_cast<int>(p.number("MetadataOptions.HttpPutResponseHopLimit", 1));
+  auto specs = TRY(read_tag_specs(p, {"instance", "volume", "network-interface"}));
+  model.tags = tags_for(specs, "instance");
+  TRY(read_disks(p, model));
+  TRY(read_network(core, call, launch));
+  return launch;
+}
+
+/// How many to start now: MinCount at least, or the error that says what is short.
+Result<size_t> how_many(Core& core, const Call& call, const Launch& launch) {
+  int64_t quota = call.caller.account->quotas.instances;
+  int64_t left = quota - core.state.count_owned(call.account());
+  if (left < launch.min_count)
+    return fail(aws_error(
+        "InstanceLimitExceeded", 400,
+        fmt::format("You have requested more instances ({}) than your current instance limit of {} "
+                    "allows; {} are in use",
+                    launch.min_count, quota, quota - left)));
+  int64_t room = static_cast<int64_t>(core.capacity.room_for(*launch.type, core.state));
+  room = std::min(room, static_cast<int64_t>(
+                            core.state.free_addresses(launch.zone, core.context.zones.size())));
+  if (room < launch.min_count)
+    return fail(aws_error(
+        "InsufficientInstanceCapacity", 500,
+        fmt::format("This machine has room for {} more {} instances; at least {} were asked for",
+                    room, launch.type->name, launch.min_count)));
+  return static_cast<size_t>(std::min({launch.max_count, left, room}));
+}
+
+Answer reservation_answer(Core& core, std::string_view account, std::string_view reservation) {
+  auto instances = core.state.reservation(account, reservation);
+  Xml xml;
+  write_reservation(xml, core, instances);
+  return xml.take();
+}
+
+/// The records of the whole reservation, in memory; their changes for the store.
+Result<std::vector<std::string>> record(Core& core, const Launch& launch, size_t count,
+                                        std::vector<store::Change>& changes) {
+  aio::Random& random = core.context.world.random;
+  std::string reservation = new_id(random, "r");
+  std::vector<std::string> ids;
+  for (size_t index = 0; index < count; ++index) {
+    Instance instance = launch.model;
+    if (!launch.fixed_address.empty()) {
+      if (!core.state.take_address(launch.fixed_address))
+        return fail(aws_error("InvalidIPAddress.InUse", 400,
+                              fmt::format("Address {} is in use", launch.fixed_address)));
+      instance.private_address = launch.fixed_address;
+    } else {
+      auto address = core.state.take_address(launch.zone, core.context.zones.size());
+      CHECK(address, "addresses were counted before they were taken");
+      instance.private_address = *address;
+    }
+    do instance.id = new_id(random, "i");
+    while (core.state.find_instance(instance.id));
+    instance.reservation = reservation;
+    instance.sequence = core.state.next_sequence();
+    instance.launch_index = static_cast<int>(index);
+    instance.created = instance.launched = core.now();
+    ids.push_back(instance.id);
+    changes.push_back(State::put(core.state.add_instance(std::move(instance))));
+  }
+  return ids;
+}
+
+}  // namespace
+
+aio::Task<Answer> run_instances(Core& core, Call call) {
+  std::string account = call.account(), token = call.params.text("ClientToken");
+  std::string fingerprint = call.params.fingerprint("ClientToken");
+  if (!token.empty()) {
+    if (TokenRecord* known = core.state.find_token(account, token)) {
+      if (known->fingerprint != fingerprint)
+        co_return fail(aws_error("IdempotentParameterMismatch", 400,
+                                 "The client token was used before with other parameters"));
+      CO_TRY(call.effect());
+      // The first call may still be waiting for its commit: this one answers no earlier than that.
+      std::string reservation = known->reservation;
+      std::vector<store::Change> again{State::put(*known)};
+      for (Instance* instance : core.state.reservation(account, reservation))
+        again.push_back(State::put(*instance));
+      CO_TRY(co_await core.state.commit("run-again", std::move(again)));
+      co_return reservation_answer(core, account, reservation);
+    }
+  }
+  Launch launch = CO_TRY(read_launch(core, call));
+  size_t count = CO_TRY(how_many(core, call, launch));
+  CO_TRY(call.effect());
+
+  std::vector<store::Change> changes;
+  auto ids = CO_TRY(record(core, launch, count, changes));
+  std::string reservation = core.state.find_instance(ids.front())->reservation;
+  TokenRecord record_of_token{account, token, fingerprint, reservation, core.now()};
+  if (!token.empty()) changes.push_back(State::put(core.state.add_token(record_of_token)));
+  if (auto done = co_await core.state.commit("run", std::move(changes)); !done) {
+    for (const std::string& id : ids) core.state.erase_instance(id);
+    if (!token.empty()) core.state.erase_token(record_of_token);
+    co_return fail(std::move(done).error());
+  }
+  Answer answer = reservation_answer(core, account, reservation);
+  for (const std::string& id : ids) core.fleet.kick(id);
+  co_return answer;
+}
+
+}  // namespace croft::farm::ec2

@@ -1,0 +1,262 @@
+#include "farm/ec2/service.h"
+
+#include <unistd.h>
+
+#include <boost/json.hpp>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "farm/dns/resolver.h"
+#include "farm/ec2/address.h"
+#include "farm/ec2/ids.h"
+#include "farm/imds/metadata.h"
+#include "net/http_server.h"
+#include "sandbox/fake.h"
+#include "wire/json.h"
+
+namespace croft::farm::ec2 {
+
+namespace {
+
+namespace json = wire::json;
+
+constexpr std::string_view metadata_address = "169.254.169.254";
+constexpr std::string_view resolver_address = "169.254.169.253";
+
+/// The host of "http://127.0.0.1:7480", for the listener that carries the same URL inside
+/// instances.
+std::string host_of(std::string_view url) {
+  if (size_t at = url.find("://"); at != url.npos) url.remove_prefix(at + 3);
+  std::string host(url.substr(0, url.find_first_of(":/")));
+  return parse_ipv4(host) && host != "0.0.0.0" ? host : "127.0.0.1";
+}
+
+class Service final : public Ec2Service {
+ public:
+  Service(Context& context, ServiceOptions options)
+      : context_(context),
+        state_(context.world, context.store),
+        machines_(std::move(options.machines)),
+        capacity_(options.capacity.value_or(Capacity::of_this_machine())),
+        metadata_(context.world, [this](const std::string& id) { return facts_of(id); }),
+        resolver_(context.world, names()),
+        http_(context.world, refuse) {}
+
+  aio::Task<Result<>> open();
+  aio::Task<Result<std::string>> call(Ec2Request request) override {
+    co_return co_await dispatch(*core_, request);
+  }
+  aio::Task<Result<>> run() override { co_return co_await fleet_->run(); }
+  std::string info() const override;
+  size_t live() const override;
+  aio::Task<Result<>> destroy() override { co_return co_await fleet_->destroy_all(); }
+  aio::Task<Result<>> close() override { co_return co_await machines_->close(); }
+
+ private:
+  /// Every listener of http_ has a handler of its own.
+  static aio::Task<Result<>> refuse(net::Exchange& exchange) {
+    co_return co_await exchange.respond(404, {}, "");
+  }
+  aio::Task<Result<>> serve_inside(std::string instance, std::string name, int descriptor);
+  std::vector<sandbox::InsideListener> listeners() const;
+  std::optional<imds::Facts> facts_of(const std::string& id);
+  dns::Names names();
+  std::optional<std::string> address_of(const std::string& asker, std::string_view name);
+  std::optional<std::string> name_of_address(const std::string& asker, std::string_view address);
+  void add_routes();
+
+  Context& context_;
+  State state_;
+  std::unique_ptr<sandbox::Machines> machines_;
+  Capacity capacity_;
+  imds::Metadata metadata_;
+  dns::Resolver resolver_;
+  net::HttpServer http_;
+  std::optional<Fleet> fleet_;
+  std::optional<Core> core_;
+};
+
+aio::Task<Result<>> Service::open() {
+  CO_TRY(co_await state_.load());
+  if (!machines_ && context_.fake_machines)
+    machines_ = std::make_unique<sandbox::FakeMachines>(context_.world);
+  if (!machines_) {
+    sandbox::MachinesOptions options;
+    options.folder = context_.data + "/machines";
+    options.farm_id = context_.farm_id;
+    machines_ = CO_TRY(co_await sandbox::open_machines(context_.world, options));
+  }
+  FleetOptions options;
+  options.listeners = listeners();
+  options.serve = [this](std::string instance, std::string name, int descriptor) {
+    return serve_inside(std::move(instance), std::move(name), descriptor);
+  };
+  fleet_.emplace(context_.world, state_, *machines_, std::move(options));
+  core_.emplace(Core{context_, state_, *fleet_, capacity_});
+  if (!state_.find_image(builtin_image))
+    CO_TRY(co_await add_image(*core_, {std::string(builtin_image), "croft-builtin",
+                                       "Made of this machine's own files", "", ""}));
+  CO_TRY(co_await fleet_->recover());
+  add_routes();
+  co_return Result<>{};
+}
+
+size_t Service::live() const {
+  size_t count = 0;
+  // A stopped instance keeps its disk for somebody.
+  for (const auto& [id, instance] : state_.instances())
+    count += instance.state != InstanceState::terminated;
+  return count;
+}
+
+std::string Service::info() const {
+  boost::json::object out{
+      {"instances", live()}, {"memory", capacity_.memory.count()}, {"cores", capacity_.cores}};
+  return boost::json::serialize(out);
+}
+
+// ---- inside instances
+// -----------------------------------------------------------------------------
+
+std::vector<sandbox::InsideListener> Service::listeners() const {
+  std::vector<sandbox::InsideListener> out{
+      {"imds", std::string(metadata_address), 80, false},
+      {"dns-udp", std::string(resolver_address), 53, true},
+      {"dns-tcp", std::string(resolver_address), 53, false},
+  };
+  if (context_.port != 0) out.push_back({"api", host_of(context_.url), context_.port, false});
+  return out;
+}
+
+aio::Task<Result<>> Service::serve_inside(std::string instance, std::string name, int descriptor) {
+  if (name == "dns-udp") co_return co_await resolver_.serve_udp(descriptor, instance);
+  auto listener = context_.world.net.adopt_listener(descriptor);
+  if (!listener) {
+    ::close(descriptor);
+    co_return fail(std::move(listener).error());
+  }
+  if (name == "dns-tcp") co_return co_await resolver_.serve_tcp(std::move(*listener), instance);
+  if (name == "imds")
+    co_return co_await http_.serve(std::move(*listener), [this, instance](net::Exchange& exchange) {
+      return metadata_.handle(exchange, instance);
+    });
+  if (name == "api" && context_.serve_inside)
+    co_return co_await context_.serve_inside(std::move(*listener), instance);
+  co_return Result<>{};
+}
+
+std::optional<imds::Facts> Service::facts_of(const std::string& id) {
+  Instance* i = state_.find_instance(id);
+  if (!i || !core_) return std::nullopt;
+  imds::Facts f;
+  f.instance_id = i->id;
+  f.account = i->account;
+  f.region = context_.region;
+  f.zone = i->zone;
+  f.image = i->image;
+  f.type = i->type;
+  f.reservation = i->reservation;
+  f.private_address = i->private_address;
+  f.hostname = core_->private_dns(*i);
+  f.mac = i->mac();
+  f.subnet_id = core_->subnet_of(i->account, i->zone);
+  f.subnet_cidr = subnet_of(core_->zone_index(i->zone), context_.zones.size()).text();
+  f.vpc_id = core_->vpc_of(i->account);
+  f.vpc_cidr = std::string(network_text);
+  f.interface_id = "eni-" + i->id.substr(2);
+  f.group_id = core_->default_group_of(i->account);
+  f.key_name = i->key_name;
+  if (KeyPair* key = state_.find_key(i->account, i->key_name)) f.public_key = key->public_key;
+  f.user_data = i->user_data;
+  f.launch_index = i->launch_index;
+  f.launched = i->launched;
+  f.tags = i->tags;
+  f.tags_shown = i->metadata_tags;
+  f.enabled = i->metadata_enabled;
+  f.tokens_required = i->tokens_required;
+  return f;
+}
+
+dns::Names Service::names() {
+  return {
+      [this](const std::string& asker, std::string_view name) { return address_of(asker, name); },
+      [this](const std::string& asker, std::string_view address) {
+        return name_of_address(asker, address);
+      }};
+}
+
+std::optional<std::string> Service::address_of(const std::string& asker, std::string_view name) {
+  Instance* who = state_.find_instance(asker);
+  if (!who) return std::nullopt;
+  std::string_view host = name.substr(0, name.find('.'));
+  std::string_view domain = name.substr(std::min(host.size() + 1, name.size()));
+  if (!domain.empty() && domain != "ec2.internal" &&
+      domain != context_.region + ".compute.internal")
+    return std::nullopt;
+  if (host == "instance-data") return std::string(metadata_address);
+  Instance* found = nullptr;
+  if (host.starts_with("ip-")) found = state_.by_address(replace_all(host.substr(3), "-", "."));
+  if (host.starts_with("i-")) found = state_.find_instance(host);
+  // Names, like everything else of an account, are not seen by others.
+  if (!found || found->account != who->account || found->state == InstanceState::terminated)
+    return std::nullopt;
+  return found->private_address;
+}
+
+std::optional<std::string> Service::name_of_address(const std::string& asker,
+                                                    std::string_view address) {
+  Instance* who = state_.find_instance(asker);
+  Instance* found = state_.by_address(address);
+  if (!who || !found || found->account != who->account) return std::nullopt;
+  return core_->private_dns(*found);
+}
+
+// ---- administration
+// -------------------------------------------------------------------------------
+
+aio::Task<Result<std::string>> list_images(Core& core) {
+  boost::json::array out;
+  for (const std::string& id : [&] {
+         std::vector<std::string> ids;
+         for (Image* image : core.state.images_of("")) ids.push_back(image->id);
+         return ids;
+       }()) {
+    Image* image = core.state.find_image(id);
+    out.push_back(boost::json::object{{"id", image->id},
+                                      {"name", image->name},
+                                      {"folder", image->folder},
+                                      {"account", image->owner}});
+  }
+  co_return boost::json::serialize(boost::json::object{{"images", std::move(out)}});
+}
+
+aio::Task<Result<std::string>> post_image(Core& core, std::string body) {
+  auto object = CO_TRY(json::parse_object(body, "the image"));
+  NewImage image;
+  image.id = CO_TRY(json::string_at(object, "id"));
+  image.name = CO_TRY(json::string_or(object, "name", ""));
+  image.description = CO_TRY(json::string_or(object, "description", ""));
+  image.folder = CO_TRY(json::string_or(object, "folder", ""));
+  image.account = CO_TRY(json::string_or(object, "account", ""));
+  std::string id = image.id;
+  CO_TRY(co_await add_image(core, std::move(image)));
+  co_return boost::json::serialize(boost::json::object{{"id", id}});
+}
+
+void Service::add_routes() {
+  Core& core = *core_;
+  context_.admin.route("GET", "/images", [&core](std::string) { return list_images(core); });
+  context_.admin.route("POST", "/images",
+                       [&core](std::string body) { return post_image(core, std::move(body)); });
+}
+
+}  // namespace
+
+aio::Task<Result<std::unique_ptr<Ec2Service>>> open_service(Context& context,
+                                                            ServiceOptions options) {
+  auto service = std::make_unique<Service>(context, std::move(options));
+  CO_TRY(co_await service->open());
+  co_return std::unique_ptr<Ec2Service>(std::move(service));
+}
+
+}  // namespace croft::farm::ec2

@@ -1,0 +1,94 @@
+// All EC2 records of one farm in memory, and their way to the store: readers never wait, and a
+// change is durable before anybody is told. Keys: ec2/instance/ID, ec2/key/ACCOUNT/NAME,
+// ec2/image/ID, ec2/token/ACCOUNT/TOKEN. Loop thread only. References stay good until erase_*.
+#pragma once
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "aio/world.h"
+#include "farm/ec2/records.h"
+#include "store/store.h"
+
+namespace croft::farm::ec2 {
+
+class State {
+ public:
+  State(aio::World& world, store::Store& store) : world_(world), store_(store) {}
+
+  /// Reads everything. A record that does not decode is an error: it may be somebody's machine.
+  aio::Task<Result<>> load();
+
+  Instance* find_instance(std::string_view id);
+  /// Null also when it belongs to another account.
+  Instance* find_instance(std::string_view account, std::string_view id);
+  Instance& add_instance(Instance instance);
+  void erase_instance(const std::string& id);
+  const std::map<std::string, Instance, std::less<>>& instances() const { return instances_; }
+  /// Of one account, in order of launch.
+  std::vector<Instance*> instances_of(std::string_view account);
+  std::vector<Instance*> reservation(std::string_view account, std::string_view reservation);
+  int64_t next_sequence() { return ++sequence_; }
+  /// Everything that is not terminated: what the quota counts.
+  int64_t count_owned(std::string_view account) const;
+
+  KeyPair* find_key(std::string_view account, std::string_view name);
+  KeyPair* find_key_by_id(std::string_view account, std::string_view id);
+  std::vector<KeyPair*> keys_of(std::string_view account);
+  KeyPair& add_key(KeyPair key);
+  void erase_key(const KeyPair& key);
+
+  /// What this account may see.
+  Image* find_image(std::string_view account, std::string_view id);
+  Image* find_image(std::string_view id);
+  std::vector<Image*> images_of(std::string_view account);
+  Image& add_image(Image image);
+
+  TokenRecord* find_token(std::string_view account, std::string_view token);
+  TokenRecord& add_token(TokenRecord token);
+  /// Tokens of reservations whose instances are all gone.
+  std::vector<TokenRecord> stale_tokens(WallTime before) const;
+  void erase_token(const TokenRecord& token);
+
+  /// Takes the first free address of the zone's part of 10.77/16; nullopt when all are in use.
+  std::optional<std::string> take_address(size_t zone, size_t zones);
+  /// False when it is taken or outside the network.
+  bool take_address(std::string_view address);
+  void free_address(std::string_view address);
+  size_t free_addresses(size_t zone, size_t zones) const;
+  /// The instance that holds this address (not a terminated one); null otherwise.
+  Instance* by_address(std::string_view address);
+
+  // Changes for commit(), from the record as it is now.
+  static store::Change put(const Instance& instance);
+  static store::Change put(const KeyPair& key);
+  static store::Change put(const Image& image);
+  static store::Change put(const TokenRecord& token);
+  static store::Change remove(const Instance& instance);
+  static store::Change remove(const KeyPair& key);
+  static store::Change remove(const TokenRecord& token);
+  /// All or nothing, durable on return. `point` names it for crash tests: "ec2.NAME.before",
+  /// ".after".
+  aio::Task<Result<>> commit(std::string point, std::vector<store::Change> changes);
+
+ private:
+  using Pair = std::pair<std::string, std::string>;
+  aio::Task<Result<std::vector<store::Entry>>> read_all(std::string prefix);
+
+  aio::World& world_;
+  store::Store& store_;
+  int64_t sequence_ = 0;
+  std::map<std::string, Instance, std::less<>> instances_;
+  std::map<std::string, std::map<int64_t, Instance*>, std::less<>> by_account_;
+  std::map<std::string, Instance*, std::less<>> by_address_;
+  std::map<Pair, KeyPair> keys_;
+  std::map<std::string, Image, std::less<>> images_;
+  std::map<Pair, TokenRecord> tokens_;
+  std::set<uint32_t> addresses_;  ///< in use, as host-order numbers
+};
+
+}  // namespace croft::farm::ec2

@@ -1,0 +1,314 @@
+#include "farm/farm.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "aio/scope.h"
+#include "aio/sync.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "farm/api/account_json.h"
+#include "farm/api/admin.h"
+#include "farm/api/dispatch.h"
+#include "farm/api/file_sealer.h"
+#include "farm/ec2/service.h"
+#include "farm/s3/service.h"
+#include "wire/json.h"
+
+namespace croft::farm {
+namespace {
+
+namespace json = wire::json;
+
+constexpr std::string_view id_key = "farm/id";
+/// A socket's path must fit sockaddr_un with its final zero.
+constexpr size_t max_socket_path = 107;
+
+/// Counts requests by account and operation; bills are made from more than this, later.
+class CountingMeter final : public Meter {
+ public:
+  void request(const Usage& usage) override {
+    ++requests_;
+    if (usage.status >= 500) ++failures_;
+    bytes_in_ += usage.bytes_in;
+    bytes_out_ += usage.bytes_out;
+    log::debug(usage.service, "{} {} {} {}", usage.operation, usage.status, usage.account_id,
+               usage.instance);
+  }
+  json::Object to_json() const {
+    return {{"requests", requests_},
+            {"failures", failures_},
+            {"bytesIn", bytes_in_},
+            {"bytesOut", bytes_out_}};
+  }
+
+ private:
+  uint64_t requests_ = 0, failures_ = 0, bytes_in_ = 0, bytes_out_ = 0;
+};
+
+std::string database_file(std::string_view data) {
+  return fmt::format("{}/farm.db", data);
+}
+std::string key_file(std::string_view data) {
+  return fmt::format("{}/secret.key", data);
+}
+
+Result<std::string> absolute(const std::string& folder) {
+  std::error_code bad;
+  auto path = std::filesystem::absolute(folder, bad);
+  if (bad || folder.empty())
+    return fail(Code::invalid_argument, fmt::format("'{}' is no folder", printable(folder)));
+  std::string text = path.lexically_normal().string();
+  while (text.size() > 1 && text.ends_with('/')) text.pop_back();
+  return text;
+}
+
+aio::Task<Result<std::string>> identity(aio::World& world, store::Store& store) {
+  auto known = CO_TRY(co_await store.get(std::string(id_key)));
+  if (known) co_return known->value;
+  std::string fresh = world.random.hex_id(8);
+  std::vector<store::Change> changes;
+  changes.push_back({std::string(id_key), fresh});
+  CO_TRY(co_await store.commit({}, std::move(changes)));
+  co_return fresh;
+}
+
+/// The files of a farm in its folder; what else lies there is the user's.
+aio::Task<Result<>> remove_data(aio::World& world, std::string data) {
+  for (std::string_view name : {"s3", "machines", "credentials"}) {
+    auto gone = co_await world.disk.remove_tree(fmt::format("{}/{}", data, name));
+    if (!gone && gone.error().code != Code::not_found) co_return gone;
+  }
+  for (std::string_view name :
+       {"farm.db", "farm.db-wal", "farm.db-shm", "farm.db.lock", "secret.key", "admin.sock"}) {
+    auto gone = co_await world.disk.remove(fmt::format("{}/{}", data, name));
+    if (!gone && gone.error().code != Code::not_found) co_return gone;
+  }
+  co_return Result<>{};
+}
+
+}  // namespace
+
+struct Farm::State {
+  aio::World& world;
+  FarmOptions options;
+  std::unique_ptr<store::Store> store;
+  std::unique_ptr<Sealer> sealer;
+  std::unique_ptr<Accounts> accounts;
+  CountingMeter meter;
+  AdminRoutes admin;
+  std::optional<Context> context;
+  std::unique_ptr<s3::Service> s3;
+  std::unique_ptr<Ec2Service> ec2;
+  std::optional<FrontDoor> door;
+  std::optional<net::HttpServer> http;
+  std::optional<net::HttpServer> admin_http;
+  std::unique_ptr<aio::Listener> listener;
+  std::unique_ptr<aio::Listener> admin_listener;
+  aio::Event stopping;
+  bool destroying = false;
+  bool closed = false;
+
+  explicit State(aio::World& w) : world(w) {}
+
+  aio::Task<Result<>> open();
+  aio::Task<Result<>> open_parts(std::string farm_id);
+  aio::Task<Result<>> run();
+  aio::Task<Result<>> close();
+  aio::Task<Result<>> destroy();
+  void add_routes();
+  std::string info() const;
+  aio::Task<Result<std::string>> stop_request(std::string body);
+  aio::Task<Result<std::string>> destroy_request();
+};
+
+aio::Task<Result<>> Farm::State::open() {
+  options.data = CO_TRY(absolute(options.data));
+  CO_TRY(co_await world.disk.make_dirs(options.data));
+  if (options.in_memory) {
+    store = store::open_memory(world);
+  } else {
+    store = CO_TRY(
+        co_await store::open_sqlite(world, database_file(options.data), {.sync = options.sync}));
+  }
+  std::string farm_id = CO_TRY(co_await identity(world, *store));
+  sealer = CO_TRY(co_await open_file_sealer(world, key_file(options.data)));
+  accounts = CO_TRY(co_await Accounts::open(world, *store, *sealer));
+  aio::Address address = CO_TRY(aio::Address::parse(options.listen));
+  listener = CO_TRY(world.net.listen(address));
+  co_return co_await open_parts(std::move(farm_id));
+}
+
+aio::Task<Result<>> Farm::State::open_parts(std::string farm_id) {
+  aio::Address local = listener->local();
+  context.emplace(Context{
+      .world = world, .store = *store, .accounts = *accounts, .meter = meter, .admin = admin});
+  context->data = options.data;
+  context->farm_id = std::move(farm_id);
+  context->region = options.region;
+  context->zones = {options.region + "a"};
+  context->port = local.port;
+  // "any address" is no address to reach anything at: this machine's own is.
+  if (local.host == "0.0.0.0") local.host = "127.0.0.1";
+  if (local.host == "::") local.host = "::1";
+  context->url = "http://" + local.text();
+  context->fake_machines = options.fake_machines;
+
+  s3 = std::make_unique<s3::Service>(
+      *context, s3::ServiceOptions{.sync = options.sync, .inline_limit = options.inline_limit});
+  CO_TRY(co_await s3->open());
+  http.emplace(world, [this](net::Exchange& exchange) { return door->handle(exchange, {}); });
+  context->serve_inside = [this](std::unique_ptr<aio::Listener> inside, std::string instance) {
+    return http->serve(std::move(inside), [this, instance](net::Exchange& exchange) {
+      return door->handle(exchange, instance);
+    });
+  };
+  add_routes();
+  if (options.ec2) ec2 = CO_TRY(co_await ec2::open_service(*context));
+  door.emplace(*context, *s3, ec2.get(), options.domains);
+
+  std::string socket = admin_socket(options.data);
+  if (socket.size() > max_socket_path)
+    co_return fail(Error(Code::invalid_argument,
+                         fmt::format("the folder's path is too long for a socket: {}", socket))
+                       .hint(fmt::format("choose a data folder of at most {} characters",
+                                         max_socket_path - 11)));
+  // The store's lock says that no other farm serves this folder: a socket found here is a dead
+  // one's.
+  auto gone = co_await world.disk.remove(socket);
+  if (!gone && gone.error().code != Code::not_found) co_return gone;
+  admin_listener = CO_TRY(world.net.listen(aio::Address{.path = socket}));
+  admin_http.emplace(world,
+                     [this](net::Exchange& exchange) { return serve_admin(admin, exchange); });
+  co_return Result<>{};
+}
+
+void Farm::State::add_routes() {
+  admin.route("GET", "/info", [this](std::string) -> aio::Task<Result<std::string>> {
+    auto task = [](State& state) -> aio::Task<Result<std::string>> { co_return state.info(); };
+    return task(*this);
+  });
+  admin.route("GET", "/accounts", [this](std::string) -> aio::Task<Result<std::string>> {
+    auto task = [](State& state) -> aio::Task<Result<std::string>> {
+      std::vector<std::string> texts;
+      for (const AccountRef& account : state.accounts->all()) texts.push_back(to_json(*account));
+      co_return fmt::format("[{}]", join(texts, ","));
+    };
+    return task(*this);
+  });
+  admin.route("POST", "/accounts", [this](std::string body) -> aio::Task<Result<std::string>> {
+    auto task = [](State& state, std::string text) -> aio::Task<Result<std::string>> {
+      NewAccount wanted = CO_TRY(new_account_from_json(text));
+      AccountRef account = CO_TRY(co_await state.accounts->add(std::move(wanted)));
+      co_return to_json(*account);
+    };
+    return task(*this, std::move(body));
+  });
+  admin.route("POST", "/stop", [this](std::string body) { return stop_request(std::move(body)); });
+  admin.route("POST", "/destroy", [this](std::string) { return destroy_request(); });
+}
+
+std::string Farm::State::info() const {
+  std::string parts = fmt::format(
+      "{{\"url\":{},\"farm\":\"{}\",\"region\":{},\"data\":{},\"accounts\":{},\"s3\":{},\"ec2\":{},"
+      "\"traffic\":{}}}",
+      json::quote(context->url), context->farm_id, json::quote(context->region),
+      json::quote(options.data), accounts->all().size(), s3->info(), ec2 ? ec2->info() : "null",
+      json::compact(meter.to_json()));
+  return parts;
+}
+
+/// {"if_empty": true}: only when nobody has a bucket or a machine.
+aio::Task<Result<std::string>> Farm::State::stop_request(std::string body) {
+  bool if_empty = false;
+  if (!trim(body).empty()) {
+    json::Object object = CO_TRY(json::parse_object(body, "stop"));
+    if_empty = CO_TRY(json::bool_or(object, "if_empty", false));
+  }
+  bool empty = s3->index().bucket_count() == 0 && (!ec2 || ec2->live() == 0);
+  bool stop = !if_empty || empty;
+  if (stop) stopping.set();
+  co_return fmt::format("{{\"stopping\":{}}}", stop);
+}
+
+aio::Task<Result<std::string>> Farm::State::destroy_request() {
+  if (ec2) CO_TRY(co_await ec2->destroy());
+  destroying = true;
+  stopping.set();
+  co_return "{\"stopping\":true,\"destroyed\":true}";
+}
+
+/// Serves until cancelled; the first part that fails ends the others.
+aio::Task<Result<>> Farm::State::run() {
+  aio::Scope scope(co_await aio::here());
+  scope.spawn(http->serve(std::move(listener)));
+  scope.spawn(admin_http->serve(std::move(admin_listener)));
+  scope.spawn(s3->run());
+  if (ec2) scope.spawn(ec2->run());
+  co_return co_await scope.join();
+}
+
+aio::Task<Result<>> Farm::State::close() {
+  if (std::exchange(closed, true)) co_return Result<>{};
+  listener.reset();
+  admin_listener.reset();
+  Result<> first;
+  if (ec2) first = co_await ec2->close();
+  auto stored = co_await store->close();
+  if (first && !stored) first = fail(std::move(stored).error());
+  if (destroying) {
+    auto removed = co_await remove_data(world, options.data);
+    if (first && !removed) first = fail(std::move(removed).error());
+  }
+  co_return first;
+}
+
+aio::Task<Result<>> Farm::State::destroy() {
+  if (ec2) CO_TRY(co_await ec2->destroy());
+  destroying = true;
+  co_return co_await close();
+}
+
+Farm::Farm(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Farm::~Farm() = default;
+
+aio::Task<Result<std::unique_ptr<Farm>>> Farm::open(aio::World& world, FarmOptions options) {
+  auto state = std::make_unique<State>(world);
+  state->options = std::move(options);
+  Result<> opened = co_await state->open();
+  if (!opened) {
+    state->closed = !state->store;
+    auto closed = co_await aio::shield(state->close());
+    if (!closed) log::warn("farm", "closing after a failed start: {}", closed.error().line());
+    co_return fail(std::move(opened).error());
+  }
+  co_return std::unique_ptr<Farm>(new Farm(std::move(state)));
+}
+
+aio::Task<Result<>> Farm::serve() {
+  auto ended = co_await aio::race(state_->run(), state_->stopping.wait());
+  auto closed = co_await aio::shield(state_->close());
+  // Told to stop: that the parts were cancelled is what was wanted.
+  if (ended.index() == 0) CO_TRY(std::move(std::get<0>(ended)));
+  co_return closed;
+}
+
+void Farm::stop() {
+  state_->stopping.set();
+}
+aio::Task<Result<>> Farm::destroy() {
+  co_return co_await state_->destroy();
+}
+aio::Task<Result<>> Farm::end_machines() {
+  if (state_->ec2) CO_TRY(co_await state_->ec2->destroy());
+  co_return Result<>{};
+}
+const std::string& Farm::url() const {
+  return state_->context->url;
+}
+Context& Farm::context() {
+  return *state_->context;
+}
+
+}  // namespace croft::farm

@@ -1,0 +1,66 @@
+// The embedded farm as one object: store, accounts, front door, S3, EC2. `croft farm serve` opens
+// it and serves; tests do so inside one process. Owns its folder while open (the store's lock).
+// Loop thread only.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "aio/world.h"
+#include "farm/api/context.h"
+
+namespace croft::farm {
+
+struct FarmOptions {
+  std::string data;                    ///< folder; made when absent, mode 0700
+  std::string listen = "127.0.0.1:0";  ///< HOST:PORT of the EC2 and S3 endpoint
+  std::string region = "us-east-1";
+  std::vector<std::string> domains{"localhost"};  ///< BUCKET.DOMAIN is virtual-host style
+  bool in_memory = false;                         ///< nothing kept: tests
+  bool fake_machines = false;
+  bool ec2 = true;                      ///< false: S3 alone, no sandboxes
+  bool sync = true;                     ///< false: nothing is forced to the disk (benches)
+  Bytes inline_limit = Bytes::kib(32);  ///< objects up to this lie in the store
+};
+
+class Farm {
+ public:
+  /// Opens the store (Code::conflict when another process serves this folder), sweeps what a crash
+  /// left, listens. Nothing is answered before serve().
+  static aio::Task<Result<std::unique_ptr<Farm>>> open(aio::World& world, FarmOptions options);
+  ~Farm();
+
+  /// Answers requests on the endpoint and the admin socket until cancelled or stop() or the admin's
+  /// POST /stop; then finishes open requests and closes the store.
+  aio::Task<Result<>> serve();
+  void stop();
+  /// Ends every machine and deletes the farm's data, for a farm that does not serve. One that does:
+  /// the admin's POST /destroy.
+  aio::Task<Result<>> destroy();
+
+  /// Ends every instance, while serving: for a farm whose folder has vanished.
+  aio::Task<Result<>> end_machines();
+
+  /// "http://127.0.0.1:40123".
+  const std::string& url() const;
+  Context& context();
+
+ private:
+  struct State;
+  explicit Farm(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// The admin socket of a folder: DIR/admin.sock.
+std::string admin_socket(std::string_view data);
+
+/// One admin request: through the socket of the farm that serves `data`. Code::unavailable when
+/// none does. `body` and answer are JSON.
+aio::Task<Result<std::string>> admin_call(aio::World& world, std::string data, std::string method,
+                                          std::string path, std::string body);
+
+/// `croft farm account add`: through the running farm, else directly in its store. Writes nothing
+/// but the store; the result carries the secret.
+aio::Task<Result<Account>> add_account(aio::World& world, std::string data, NewAccount account);
+aio::Task<Result<std::vector<Account>>> list_accounts(aio::World& world, std::string data);
+
+}  // namespace croft::farm

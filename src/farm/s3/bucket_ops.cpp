@@ -1,0 +1,108 @@
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "farm/s3/names.h"
+#include "farm/s3/service.h"
+#include "wire/xml.h"
+
+namespace croft::farm::s3 {
+namespace {
+
+constexpr Bytes max_configuration = Bytes::kib(64);
+
+/// The region asked for in <CreateBucketConfiguration>; empty for none.
+Result<std::string> wanted_region(std::string_view body) {
+  if (trim(body).empty()) return std::string();
+  auto document = wire::xml::Document::parse(body, "CreateBucketConfiguration");
+  if (!document || document->root().name() != "CreateBucketConfiguration")
+    return fail(aws_error("MalformedXML", 400,
+                          "The XML you provided was not well-formed or did not validate against "
+                          "our published schema"));
+  return document->root().text_of("LocationConstraint").value_or("");
+}
+
+}  // namespace
+
+aio::Task<Result<>> Service::list_buckets(S3Request& request) {
+  int64_t most = CO_TRY(query_number(request, "max-buckets", 1, 10'000, 10'000));
+  std::string prefix(request.query.value("prefix"));
+  std::string after(request.query.value("continuation-token"));
+  wire::xml::Writer writer;
+  writer.open("ListAllMyBucketsResult", {{"xmlns", s3_namespace}});
+  writer.open("Owner").element("ID", request.caller.account->canonical_id);
+  writer.element("DisplayName", request.caller.account->name).close();
+  writer.open("Buckets");
+  int64_t count = 0;
+  std::string last;
+  bool more = false;
+  for (const BucketRef& bucket : index_.buckets_of(request.caller.account->account_id)) {
+    const std::string& name = bucket->record.name;
+    if (!name.starts_with(prefix) || (!after.empty() && name <= after)) continue;
+    if (count == most) {
+      more = true;
+      break;
+    }
+    writer.open("Bucket")
+        .element("Name", name)
+        .element("CreationDate", xml_time(bucket->record.created))
+        .close();
+    last = name;
+    ++count;
+  }
+  writer.close();
+  if (more) writer.element("ContinuationToken", last);
+  if (!prefix.empty()) writer.element("Prefix", prefix);
+  co_return co_await request.answer.xml(200, writer.take());
+}
+
+aio::Task<Result<>> Service::create_bucket(S3Request& request) {
+  CO_TRY(check_bucket_name(request.bucket));
+  for (std::string_view name : {"x-amz-bucket-object-lock-enabled", "x-amz-grant-read",
+                                "x-amz-grant-write", "x-amz-grant-full-control"})
+    if (auto value = request.head().headers.get(name);
+        value && !equals_ignore_case(*value, "false"))
+      co_return fail(not_implemented_header(name));
+  std::string_view acl = request.header("x-amz-acl");
+  if (!acl.empty() && acl != "private") co_return fail(not_implemented_header("x-amz-acl"));
+  std::string body = CO_TRY(co_await read_small_body(request, max_configuration));
+  std::string region = CO_TRY(wanted_region(body));
+  if (!region.empty() && region != context_.region)
+    co_return fail(aws_error(
+        "IllegalLocationConstraintException", 400,
+        fmt::format("The {} location constraint is incompatible for the region specific endpoint "
+                    "this request was sent to.",
+                    printable(region))));
+  BucketRecord record{.name = request.bucket,
+                      .owner = request.caller.account->account_id,
+                      .created = context_.world.clock.wall()};
+  Result<> made = co_await index_.create_bucket(std::move(record));
+  // us-east-1 answers 200 when the bucket is one's own already; the other regions refuse.
+  bool own = !made && made.error().fact("aws_code") == "BucketAlreadyOwnedByYou";
+  if (!made && !(own && context_.region == "us-east-1")) co_return made;
+  wire::Headers headers{{"Location", "/" + request.bucket}};
+  co_return co_await request.answer.respond(200, std::move(headers), "");
+}
+
+aio::Task<Result<>> Service::head_bucket(S3Request& request) {
+  CO_TRY(own_bucket(request));
+  wire::Headers headers{{"x-amz-bucket-region", context_.region},
+                        {"Content-Type", "application/xml"}};
+  co_return co_await request.answer.respond(200, std::move(headers), "");
+}
+
+aio::Task<Result<>> Service::delete_bucket(S3Request& request) {
+  CO_TRY(own_bucket(request));
+  CO_TRY(co_await index_.delete_bucket(request.bucket));
+  co_return co_await request.answer.respond(204, {}, "");
+}
+
+aio::Task<Result<>> Service::bucket_location(S3Request& request) {
+  CO_TRY(own_bucket(request));
+  wire::xml::Writer writer;
+  writer.open("LocationConstraint", {{"xmlns", s3_namespace}});
+  // us-east-1 is older than the idea of regions: it has no name here.
+  if (context_.region != "us-east-1") writer.text(context_.region);
+  co_return co_await request.answer.xml(200, writer.take());
+}
+
+}  // namespace croft::farm::s3

@@ -1,0 +1,402 @@
+#include "farm/s3/index.h"
+
+#include <fmt/format.h>
+
+#include "aio/scope.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "farm/api/error.h"
+
+namespace croft::farm::s3 {
+namespace {
+
+constexpr size_t page = 1000;
+
+std::string bucket_key(std::string_view name) {
+  return fmt::format("s3/b/{}", name);
+}
+std::string size_key(std::string_view name) {
+  return fmt::format("s3/z/{}", name);
+}
+std::string object_key(std::string_view bucket, std::string_view key) {
+  std::string out;
+  out.reserve(6 + bucket.size() + key.size());
+  out.append("s3/o/").append(bucket).append("/").append(key);
+  return out;
+}
+std::string body_key(std::string_view id) {
+  return fmt::format("s3/d/{}", id);
+}
+std::string file_key(std::string_view id) {
+  return fmt::format("s3/f/{}", id);
+}
+std::string doomed_key(std::string_view id) {
+  return fmt::format("s3/g/{}", id);
+}
+
+void read_size(Bucket& bucket, std::string_view text) {
+  std::vector<std::string> numbers = split(text, ' ');
+  if (numbers.size() != 3) return;
+  bucket.bytes = parse_u64(numbers[0]).value_or(0);
+  bucket.objects = parse_u64(numbers[1]).value_or(0);
+  bucket.in_store = parse_u64(numbers[2]).value_or(0);
+}
+
+Growth growth_of(const ObjectRecord* before, const ObjectRecord* after) {
+  Growth out;
+  for (auto [record, sign] : {std::pair{before, -1}, std::pair{after, 1}}) {
+    if (!record) continue;
+    out.bytes += sign * static_cast<int64_t>(record->size);
+    out.objects += sign;
+    if (record->in_store) out.in_store += sign * static_cast<int64_t>(record->size);
+  }
+  return out;
+}
+
+Error no_such_bucket(std::string_view name) {
+  return aws_error("NoSuchBucket", 404, "The specified bucket does not exist")
+      .fact("xml:BucketName", std::string(name));
+}
+
+}  // namespace
+
+Index::Index(aio::World& world, store::Store& store, Accounts& accounts, DataFiles& files)
+    : world_(world), store_(store), accounts_(accounts), files_(files) {}
+
+aio::Task<Result<>> Index::open() {
+  CO_TRY(co_await files_.prepare());
+  CO_TRY(co_await load_buckets());
+  CO_TRY(co_await clear_doomed());
+  CO_TRY(co_await sweep_strays());
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> Index::load_buckets() {
+  store::Range range = store::prefix("s3/b/", page);
+  for (;;) {
+    std::vector<store::Entry> entries = CO_TRY(co_await store_.range(range));
+    for (const store::Entry& entry : entries) {
+      auto bucket = std::make_shared<Bucket>();
+      bucket->record = CO_TRY(decode_bucket(entry.value));
+      auto size = CO_TRY(co_await store_.get(size_key(bucket->record.name)));
+      if (size) read_size(*bucket, size->value);
+      in_store_ += bucket->in_store;
+      stored_[bucket->record.owner] += static_cast<int64_t>(bucket->bytes);
+      buckets_[bucket->record.name] = std::move(bucket);
+    }
+    if (entries.size() < page) co_return Result<>{};
+    range.from = entries.back().key + '\0';
+  }
+}
+
+/// Files whose removal was decided but not finished before the farm ended.
+aio::Task<Result<>> Index::clear_doomed() {
+  for (;;) {
+    store::Range range = store::prefix("s3/g/", page);
+    std::vector<store::Entry> entries = CO_TRY(co_await store_.range(range));
+    if (entries.empty()) co_return Result<>{};
+    std::vector<DataFiles::Doomed> doomed;
+    for (const store::Entry& entry : entries) {
+      DataFiles::Doomed item{entry.key.substr(5), split(entry.value, '\n')};
+      for (const std::string& file : item.files) CO_TRY(co_await files_.remove(file));
+      doomed.push_back(std::move(item));
+    }
+    CO_TRY(co_await forget(std::move(doomed)));
+  }
+}
+
+/// Files that were being written: named by the store, or strays of requests that never ended.
+aio::Task<Result<>> Index::sweep_strays() {
+  std::vector<std::string> ids = CO_TRY(co_await files_.unsettled());
+  size_t strays = 0;
+  for (const std::string& id : ids) {
+    auto named = CO_TRY(co_await store_.get(file_key(id)));
+    if (named) {
+      CO_TRY(co_await files_.settle_now(id));
+    } else {
+      ++strays;
+      CO_TRY(co_await files_.remove(id));
+    }
+  }
+  if (!ids.empty())
+    log::info("s3", "{} unsettled data files: {} kept, {} strays removed", ids.size(),
+              ids.size() - strays, strays);
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> Index::run() {
+  co_return co_await files_.run(
+      [this](std::vector<DataFiles::Doomed> doomed) { return forget(std::move(doomed)); });
+}
+
+aio::Task<Result<>> Index::forget(std::vector<DataFiles::Doomed> doomed) {
+  Changes changes;
+  for (const DataFiles::Doomed& item : doomed) {
+    changes.push_back({doomed_key(item.object_id), std::nullopt});
+    for (const std::string& file : item.files) changes.push_back({file_key(file), std::nullopt});
+  }
+  CO_TRY(co_await store_.commit({}, std::move(changes)));
+  co_return Result<>{};
+}
+
+// ---- buckets ----
+
+BucketRef Index::bucket(std::string_view name) const {
+  auto at = buckets_.find(name);
+  return at == buckets_.end() || at->second->deleting ? nullptr : at->second;
+}
+
+Result<BucketRef> Index::writable(std::string_view name) const {
+  BucketRef found = bucket(name);
+  if (!found) return fail(no_such_bucket(name));
+  return found;
+}
+
+std::vector<BucketRef> Index::buckets_of(std::string_view account_id) const {
+  std::vector<BucketRef> out;
+  for (const auto& [name, bucket] : buckets_)
+    if (bucket->record.owner == account_id && !bucket->deleting) out.push_back(bucket);
+  return out;
+}
+
+aio::Task<Result<>> Index::create_bucket(BucketRecord record) {
+  auto lock = CO_TRY(co_await locks_.lock(record.name));
+  if (auto at = buckets_.find(record.name); at != buckets_.end()) {
+    bool own = at->second->record.owner == record.owner;
+    if (own)
+      co_return fail(aws_error(
+          "BucketAlreadyOwnedByYou", 409,
+          "Your previous request to create the named bucket succeeded and you already own it."));
+    co_return fail(aws_error(
+        "BucketAlreadyExists", 409,
+        "The requested bucket name is not available. The bucket namespace is shared by all users "
+        "of the system. Please select a different name and try again."));
+  }
+  AccountRef account = accounts_.find(record.owner);
+  int64_t have = static_cast<int64_t>(buckets_of(record.owner).size());
+  if (account && have >= account->quotas.buckets)
+    co_return fail(
+        aws_error("TooManyBuckets", 400, "You have attempted to create more buckets than allowed"));
+  Changes changes;
+  changes.push_back({bucket_key(record.name), encode(record)});
+  changes.push_back({size_key(record.name), "0 0 0"});
+  CO_TRY(co_await store_.commit({}, std::move(changes)));
+  auto bucket = std::make_shared<Bucket>();
+  bucket->record = std::move(record);
+  buckets_[bucket->record.name] = bucket;
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> Index::update_bucket(BucketRecord record) {
+  auto lock = CO_TRY(co_await locks_.lock(record.name));
+  BucketRef found = CO_TRY(writable(record.name));
+  Writing writing(found);
+  Changes changes;
+  changes.push_back({bucket_key(record.name), encode(record)});
+  CO_TRY(co_await store_.commit({}, std::move(changes)));
+  found->record = std::move(record);
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> Index::delete_bucket(std::string name) {
+  auto lock = CO_TRY(co_await locks_.lock(name));
+  BucketRef found = CO_TRY(writable(name));
+  Error not_empty = aws_error("BucketNotEmpty", 409, "The bucket you tried to delete is not empty");
+  if (found->writers > 0) co_return fail(std::move(not_empty));
+  found->deleting = true;
+  // Between here and the commit no object can come: writers look at `deleting` first.
+  auto drop = [](Index& self, std::string bucket_name, Error& busy) -> aio::Task<Result<>> {
+    store::Range objects = store::prefix(object_key(bucket_name, ""), 1);
+    objects.keys_only = true;
+    auto some = CO_TRY(co_await self.store_.range(objects));
+    if (!some.empty()) co_return fail(busy);
+    store::Range uploads = store::prefix(fmt::format("s3/u/{}/", bucket_name), 1);
+    uploads.keys_only = true;
+    auto open_uploads = CO_TRY(co_await self.store_.range(uploads));
+    if (!open_uploads.empty()) co_return fail(busy);
+    Changes changes;
+    changes.push_back({bucket_key(bucket_name), std::nullopt});
+    changes.push_back({size_key(bucket_name), std::nullopt});
+    CO_TRY(co_await self.store_.commit({}, std::move(changes)));
+    co_return Result<>{};
+  };
+  Result<> done = co_await drop(*this, name, not_empty);
+  found->deleting = false;
+  if (done) {
+    stored_[found->record.owner] -= static_cast<int64_t>(found->bytes);
+    buckets_.erase(name);
+  }
+  co_return done;
+}
+
+// ---- objects ----
+
+aio::Task<Result<ObjectRef>> Index::find(std::string bucket, std::string key) {
+  std::string name = object_key(bucket, key);
+  // A small body is a second entry: when an overwrite comes between the two reads, look again.
+  for (int attempt = 0; attempt < 8; ++attempt) {
+    if (ObjectRef cached = cache_.find(name)) co_return cached;
+    uint64_t ticket = cache_.ticket(name);
+    auto entry = CO_TRY(co_await store_.get(name));
+    if (!entry) co_return ObjectRef{};
+    auto object = std::make_shared<Object>();
+    object->record = CO_TRY(decode_object(entry->value));
+    if (object->record.in_store && object->record.size > 0) {
+      auto body = CO_TRY(co_await store_.get(body_key(object->record.id)));
+      if (!body) {
+        if (cache_.ticket(name) != ticket) continue;
+        co_return fail(Code::corrupt,
+                       fmt::format("the body of object {} is missing", object->record.id));
+      }
+      object->data = std::move(body->value);
+    }
+    cache_.offer(name, object, ticket);
+    co_return ObjectRef(std::move(object));
+  }
+  co_return fail(Code::unavailable, "the object changes faster than it can be read");
+}
+
+uint64_t Index::stored(std::string_view account_id) const {
+  auto at = stored_.find(account_id);
+  return at == stored_.end() || at->second < 0 ? 0 : static_cast<uint64_t>(at->second);
+}
+
+Result<> Index::check_quota(const Bucket& bucket, uint64_t more) const {
+  AccountRef account = accounts_.find(bucket.record.owner);
+  if (!account) return {};
+  uint64_t quota = static_cast<uint64_t>(account->quotas.storage.count());
+  uint64_t have = stored(bucket.record.owner);
+  if (have <= quota && more <= quota - have) return {};
+  return fail(aws_error(
+      "QuotaExceeded", 403,
+      fmt::format("The account's storage quota of {} is used up", account->quotas.storage.text())));
+}
+
+/// What removes the data of `old` from the store; returns its files, whose removal comes later.
+std::vector<std::string> Index::replace_data(Changes& changes, const Object* old) const {
+  std::vector<std::string> doomed;
+  if (!old) return doomed;
+  if (old->record.in_store) {
+    if (old->record.size > 0) changes.push_back({body_key(old->record.id), std::nullopt});
+    return doomed;
+  }
+  for (const Piece& piece : old->record.pieces) doomed.push_back(piece.id);
+  if (!doomed.empty()) changes.push_back({doomed_key(old->record.id), join(doomed, "\n")});
+  return doomed;
+}
+
+void Index::add_new_data(Changes& changes, const NewObject& object) const {
+  if (object.record.in_store) {
+    if (object.record.size > 0) changes.push_back({body_key(object.record.id), object.data});
+    return;
+  }
+  for (const Piece& piece : object.record.pieces)
+    changes.push_back({file_key(piece.id), object.bucket});
+}
+
+void Index::count(Bucket& bucket, const Growth& growth, int sign) {
+  bucket.bytes += static_cast<uint64_t>(sign * growth.bytes);
+  bucket.objects += static_cast<uint64_t>(sign * growth.objects);
+  bucket.in_store += static_cast<uint64_t>(sign * growth.in_store);
+  in_store_ += static_cast<uint64_t>(sign * growth.in_store);
+  stored_[bucket.record.owner] += sign * growth.bytes;
+}
+
+aio::Task<Result<>> Index::commit(BucketRef bucket, Changes changes, Growth growth) {
+  Writing writing(bucket);
+  count(*bucket, growth, 1);
+  changes.push_back({size_key(bucket->record.name),
+                     fmt::format("{} {} {}", bucket->bytes, bucket->objects, bucket->in_store)});
+  world_.crash.pass("s3.commit.before");
+  // Not to be cancelled: whether it took effect decides what becomes of the files.
+  auto done = co_await aio::shield(store_.commit({}, std::move(changes)));
+  world_.crash.pass("s3.commit.after");
+  if (done) co_return Result<>{};
+  count(*bucket, growth, -1);
+  co_return fail(std::move(done).error());
+}
+
+aio::Task<Result<ObjectRef>> Index::commit_object(BucketRef bucket, NewObject object, ObjectRef old,
+                                                  Changes changes, int64_t other_bytes,
+                                                  std::vector<DataFiles::Doomed> doomed) {
+  std::string name = object_key(object.bucket, object.key);
+  std::string old_id = old ? old->record.id : "";
+  std::vector<std::string> files = replace_data(changes, old.get());
+  if (!files.empty()) doomed.push_back({old_id, std::move(files)});
+  add_new_data(changes, object);
+  changes.push_back({name, encode(object.record)});
+  Growth growth = growth_of(old ? &old->record : nullptr, &object.record);
+  growth.bytes += other_bytes;
+  CO_TRY(co_await commit(bucket, std::move(changes), growth));
+  auto made = std::make_shared<Object>();
+  made->record = std::move(object.record);
+  if (made->record.in_store) made->data = std::move(object.data);
+  for (const Piece& piece : made->record.pieces) files_.settle(piece.id);
+  for (DataFiles::Doomed& item : doomed) files_.doom(std::move(item));
+  cache_.replace(name, made);
+  co_return ObjectRef(std::move(made));
+}
+
+aio::Task<Result<ObjectRef>> Index::put(NewObject object) {
+  auto lock = CO_TRY(co_await locks_.lock(object_key(object.bucket, object.key)));
+  BucketRef bucket = CO_TRY(writable(object.bucket));
+  Writing writing(bucket);
+  ObjectRef old = CO_TRY(co_await find(object.bucket, object.key));
+  if (object.precondition) CO_TRY(object.precondition(old ? &old->record : nullptr));
+  uint64_t before = old ? old->record.size : 0;
+  if (object.record.size > before) CO_TRY(check_quota(*bucket, object.record.size - before));
+  co_return co_await commit_object(std::move(bucket), std::move(object), std::move(old), {}, 0, {});
+}
+
+aio::Task<Result<>> Index::modify(std::string bucket_name, std::string key,
+                                  std::function<Result<>(ObjectRecord&)> change) {
+  std::string name = object_key(bucket_name, key);
+  auto lock = CO_TRY(co_await locks_.lock(name));
+  BucketRef bucket = CO_TRY(writable(bucket_name));
+  Writing writing(bucket);
+  ObjectRef old = CO_TRY(co_await find(bucket_name, key));
+  if (!old)
+    co_return fail(
+        aws_error("NoSuchKey", 404, "The specified key does not exist.").fact("xml:Key", key));
+  auto made = std::make_shared<Object>(*old);
+  CO_TRY(change(made->record));
+  Changes changes;
+  changes.push_back({name, encode(made->record)});
+  CO_TRY(co_await commit(bucket, std::move(changes), {}));
+  cache_.replace(name, std::move(made));
+  co_return Result<>{};
+}
+
+aio::Task<Result<bool>> Index::erase(std::string bucket_name, std::string key,
+                                     Precondition precondition) {
+  std::string name = object_key(bucket_name, key);
+  auto lock = CO_TRY(co_await locks_.lock(name));
+  BucketRef bucket = CO_TRY(writable(bucket_name));
+  Writing writing(bucket);
+  ObjectRef old = CO_TRY(co_await find(bucket_name, key));
+  if (precondition) CO_TRY(precondition(old ? &old->record : nullptr));
+  if (!old) co_return false;
+  Changes changes;
+  std::vector<std::string> files = replace_data(changes, old.get());
+  changes.push_back({name, std::nullopt});
+  CO_TRY(co_await commit(bucket, std::move(changes), growth_of(&old->record, nullptr)));
+  cache_.replace(name, nullptr);
+  if (!files.empty()) files_.doom({old->record.id, std::move(files)});
+  co_return true;
+}
+
+aio::Task<Result<std::vector<Listed>>> Index::scan(std::string bucket, std::string from,
+                                                   std::string to, size_t limit) {
+  std::string base = object_key(bucket, "");
+  store::Range range = store::prefix(base, limit);
+  range.from = base + from;
+  if (!to.empty()) range.to = base + to;
+  std::vector<store::Entry> entries = CO_TRY(co_await store_.range(range));
+  std::vector<Listed> out;
+  out.reserve(entries.size());
+  for (const store::Entry& entry : entries)
+    out.push_back({entry.key.substr(base.size()), CO_TRY(decode_object(entry.value))});
+  co_return out;
+}
+
+}  // namespace croft::farm::s3

@@ -1,0 +1,153 @@
+// The catalogue of the farm's S3: buckets (all in memory), objects, uploads and parts, in the
+// store. Every change is one commit, so a crash leaves the old or the new, whole. Small bodies lie
+// in the store beside their record (docs/decisions). Loop thread only. Keys: s3/b/BUCKET,
+// s3/o/BUCKET/KEY, s3/d/ID (small body), s3/f/FILE (a file that is named), s3/g/ID (files to
+// remove), s3/z/BUCKET (its sizes), s3/u/BUCKET/KEY\0ID, s3/p/UPLOAD/NUMBER.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "aio/world.h"
+#include "farm/api/accounts.h"
+#include "farm/s3/data_files.h"
+#include "farm/s3/key_locks.h"
+#include "farm/s3/object_cache.h"
+#include "farm/s3/record.h"
+#include "store/store.h"
+
+namespace croft::farm::s3 {
+
+struct Bucket {
+  BucketRecord record;
+  uint64_t bytes = 0;  ///< of objects and parts
+  uint64_t objects = 0;
+  uint64_t in_store = 0;  ///< of `bytes`, those that lie in the store
+  size_t writers = 0;     ///< commits on their way
+  bool deleting = false;
+};
+using BucketRef = std::shared_ptr<Bucket>;
+
+/// What a commit adds to a bucket.
+struct Growth {
+  int64_t bytes = 0;
+  int64_t objects = 0;
+  int64_t in_store = 0;
+};
+
+/// Looks at what is there (null: nothing) under the key's lock; an error stops the write.
+using Precondition = std::function<Result<>(const ObjectRecord* current)>;
+
+struct NewObject {
+  std::string bucket;
+  std::string key;
+  ObjectRecord record;
+  std::string data;           ///< with record.in_store
+  Precondition precondition;  ///< may be empty
+};
+
+struct Listed {
+  std::string key;
+  ObjectRecord record;
+};
+
+class Index {
+ public:
+  Index(aio::World& world, store::Store& store, Accounts& accounts, DataFiles& files);
+
+  /// Loads the buckets; removes what a crash left: doomed files and strays.
+  aio::Task<Result<>> open();
+  /// Background work (files to remove) until cancelled.
+  aio::Task<Result<>> run();
+
+  // ---- buckets ----
+  BucketRef bucket(std::string_view name) const;  ///< null: none
+  std::vector<BucketRef> buckets_of(std::string_view account_id) const;
+  /// aws_error: BucketAlreadyExists, BucketAlreadyOwnedByYou (the caller decides), TooManyBuckets.
+  aio::Task<Result<>> create_bucket(BucketRecord record);
+  aio::Task<Result<>> update_bucket(BucketRecord record);
+  aio::Task<Result<>> delete_bucket(std::string name);
+
+  // ---- objects ----
+  /// Null when there is none.
+  aio::Task<Result<ObjectRef>> find(std::string bucket, std::string key);
+  /// Replaces whole. Errors: NoSuchBucket, QuotaExceeded, the precondition's.
+  aio::Task<Result<ObjectRef>> put(NewObject object);
+  /// Changes record fields that are not data (tags). NoSuchKey.
+  aio::Task<Result<>> modify(std::string bucket, std::string key,
+                             std::function<Result<>(ObjectRecord&)> change);
+  /// False when there was none.
+  aio::Task<Result<bool>> erase(std::string bucket, std::string key, Precondition precondition);
+  /// Keys in [from, to) in byte order.
+  aio::Task<Result<std::vector<Listed>>> scan(std::string bucket, std::string from, std::string to,
+                                              size_t limit);
+
+  // ---- uploads ----
+  aio::Task<Result<>> create_upload(UploadRecord record);
+  /// NoSuchUpload.
+  aio::Task<Result<UploadRecord>> upload(std::string bucket, std::string key, std::string id);
+  aio::Task<Result<std::vector<UploadRecord>>> scan_uploads(std::string bucket, std::string from,
+                                                            std::string to, size_t limit);
+  aio::Task<Result<>> put_part(UploadRecord upload, PartRecord part);
+  /// Parts from `after` (exclusive) on, by number.
+  aio::Task<Result<std::vector<PartRecord>>> parts(std::string upload_id, int after, size_t limit);
+  aio::Task<Result<>> abort_upload(UploadRecord upload);
+  /// The object made of `used`; all parts of the upload are consumed or removed.
+  aio::Task<Result<ObjectRef>> complete_upload(UploadRecord upload, ObjectRecord record,
+                                               Precondition precondition);
+
+  /// Is there room for another small body in the store? It is kept in memory whole.
+  bool store_has_room(uint64_t more) const { return in_store_ + more <= max_in_store; }
+  static constexpr uint64_t max_in_store = 512 << 20;
+
+  /// Bytes stored by an account.
+  uint64_t stored(std::string_view account_id) const;
+  /// QuotaExceeded when `more` bytes do not fit any longer.
+  Result<> check_quota(const Bucket& bucket, uint64_t more) const;
+  size_t bucket_count() const { return buckets_.size(); }
+  DataFiles& files() { return files_; }
+
+  /// The sort key of an upload for scan_uploads.
+  static std::string upload_order(std::string_view key, std::string_view id);
+
+ private:
+  /// Counts a commit on its way, so that its bucket is not deleted under it.
+  class Writing {
+   public:
+    explicit Writing(BucketRef bucket) : bucket_(std::move(bucket)) { ++bucket_->writers; }
+    ~Writing() { --bucket_->writers; }
+    Writing(const Writing&) = delete;
+    Writing& operator=(const Writing&) = delete;
+
+   private:
+    BucketRef bucket_;
+  };
+  using Changes = std::vector<store::Change>;
+  aio::Task<Result<>> load_buckets();
+  aio::Task<Result<>> clear_doomed();
+  aio::Task<Result<>> sweep_strays();
+  aio::Task<Result<>> forget(std::vector<DataFiles::Doomed> doomed);
+  aio::Task<Result<std::vector<PartRecord>>> all_parts(std::string upload_id);
+  Result<BucketRef> writable(std::string_view name) const;
+  std::vector<std::string> replace_data(Changes& changes, const Object* old) const;
+  void add_new_data(Changes& changes, const NewObject& object) const;
+  aio::Task<Result<ObjectRef>> commit_object(BucketRef bucket, NewObject object, ObjectRef old,
+                                             Changes changes, int64_t other_bytes,
+                                             std::vector<DataFiles::Doomed> doomed);
+  void count(Bucket& bucket, const Growth& growth, int sign);
+  aio::Task<Result<>> commit(BucketRef bucket, Changes changes, Growth growth);
+
+  aio::World& world_;
+  store::Store& store_;
+  Accounts& accounts_;
+  DataFiles& files_;
+  std::map<std::string, BucketRef, std::less<>> buckets_;
+  std::map<std::string, int64_t, std::less<>> stored_;  ///< by account
+  uint64_t in_store_ = 0;  ///< bytes of bodies in the store, of all buckets
+  ObjectCache cache_{Bytes::mib(64)};
+  KeyLocks locks_;
+};
+
+}  // namespace croft::farm::s3

@@ -1,0 +1,317 @@
+// Objects in parts. Parts are files of their own; completing names them in one commit, no byte
+// moves.
+#include <fmt/format.h>
+
+#include "base/digest.h"
+#include "base/text.h"
+#include "farm/s3/service.h"
+#include "wire/uri.h"
+#include "wire/xml.h"
+
+namespace croft::farm::s3 {
+namespace {
+
+constexpr int64_t max_part_number = 10'000;
+constexpr int64_t max_page = 1000;
+constexpr Bytes max_complete_body = Bytes::mib(4);
+
+Error malformed() {
+  return aws_error(
+      "MalformedXML", 400,
+      "The XML you provided was not well-formed or did not validate against our published schema");
+}
+
+Error invalid_part(int number) {
+  return aws_error("InvalidPart", 400,
+                   "One or more of the specified parts could not be found. The part may not have "
+                   "been uploaded, or the "
+                   "specified entity tag may not match the part's entity tag.")
+      .fact("xml:PartNumber", std::to_string(number));
+}
+
+struct Wanted {
+  int number = 0;
+  std::string etag;
+  std::string checksum;  ///< base64; empty: not given
+};
+
+/// The list of <Part>s, in ascending order.
+Result<std::vector<Wanted>> read_parts(std::string_view body, std::optional<Checksum> kind) {
+  auto document = wire::xml::Document::parse(body, "CompleteMultipartUpload");
+  if (!document || document->root().name() != "CompleteMultipartUpload") return fail(malformed());
+  std::vector<Wanted> out;
+  for (const wire::xml::Element& element : document->root().children("Part")) {
+    auto number = parse_i64(trim(element.text_of("PartNumber").value_or("")));
+    auto etag = element.text_of("ETag");
+    if (!number || *number < 1 || *number > max_part_number || !etag) return fail(malformed());
+    Wanted part{static_cast<int>(*number), unquoted(trim(*etag)), {}};
+    if (kind) part.checksum = element.text_of(element_of(*kind)).value_or("");
+    if (!out.empty() && part.number <= out.back().number)
+      return fail(aws_error(
+          "InvalidPartOrder", 400,
+          "The list of parts was not in ascending order. Parts must be ordered by part number."));
+    out.push_back(std::move(part));
+  }
+  if (out.empty()) return fail(malformed());
+  return out;
+}
+
+/// MD5 of the parts' MD5s, and the same of their checksums where each has one.
+struct Combined {
+  std::string etag;
+  std::optional<StoredChecksum> checksum;
+};
+
+Combined combine(const std::vector<const PartRecord*>& parts, std::optional<Checksum> kind) {
+  std::string md5s, sums;
+  bool all_have = kind.has_value();
+  for (const PartRecord* part : parts) {
+    md5s += unhex(part->etag).value_or("");
+    if (part->checksum && kind && part->checksum->kind == *kind)
+      sums += unbase64(part->checksum->value).value_or("");
+    else
+      all_have = false;
+  }
+  Combined out;
+  out.etag = fmt::format("{}-{}", hex(digest(Hash::md5, md5s)), parts.size());
+  // The CRC64NVME of a whole is not made from its parts' this way; it is left out.
+  if (all_have && *kind != Checksum::crc64nvme)
+    out.checksum =
+        StoredChecksum{*kind, fmt::format("{}-{}", base64(checksum_of(*kind, sums)), parts.size())};
+  return out;
+}
+
+Result<int> part_number(const S3Request& request) {
+  auto text = request.query.get("partNumber");
+  auto number = text ? parse_i64(*text) : std::nullopt;
+  if (number && *number >= 1 && *number <= max_part_number) return static_cast<int>(*number);
+  return fail(aws_error("InvalidArgument", 400,
+                        "Part number must be an integer between 1 and 10000, inclusive")
+                  .fact("xml:ArgumentName", "partNumber")
+                  .fact("xml:ArgumentValue", printable(text.value_or(""))));
+}
+
+}  // namespace
+
+aio::Task<Result<>> Service::create_upload(S3Request& request) {
+  CO_TRY(own_bucket(request));
+  WallTime now = context_.world.clock.wall();
+  UploadRecord upload{.id = context_.world.random.hex_id(32),
+                      .bucket = request.bucket,
+                      .key = request.key,
+                      .started = now};
+  upload.object = CO_TRY(object_from_headers(request, now));
+  upload.object.id = upload.id;
+  if (auto wanted = request.head().headers.get("x-amz-checksum-algorithm")) {
+    upload.checksum = checksum_from_name(*wanted);
+    if (!upload.checksum)
+      co_return fail(
+          aws_error("InvalidRequest", 400, "Checksum algorithm provided is unsupported."));
+  }
+  wire::xml::Writer writer;
+  writer.open("InitiateMultipartUploadResult", {{"xmlns", s3_namespace}});
+  writer.element("Bucket", request.bucket)
+      .element("Key", request.key)
+      .element("UploadId", upload.id);
+  wire::Headers headers{{"Content-Type", "application/xml"}};
+  if (upload.checksum)
+    headers.add("x-amz-checksum-algorithm", std::string(name_of(*upload.checksum)));
+  if (!upload.object.encryption.empty())
+    headers.add("x-amz-server-side-encryption", upload.object.encryption);
+  CO_TRY(co_await index_.create_upload(std::move(upload)));
+  co_return co_await request.answer.respond(200, std::move(headers), writer.take());
+}
+
+aio::Task<Result<>> Service::upload_part(S3Request& request) {
+  BucketRef bucket = CO_TRY(own_bucket(request));
+  int number = CO_TRY(part_number(request));
+  std::string id(request.query.value("uploadId"));
+  UploadRecord upload = CO_TRY(co_await index_.upload(request.bucket, request.key, id));
+  if (auto length = request.exchange.content_length()) CO_TRY(index_.check_quota(*bucket, *length));
+  Intake intake = CO_TRY(co_await take_in(request, options_.max_put, false));
+  PartRecord part{.number = number,
+                  .piece = intake.piece,
+                  .etag = hex(intake.md5),
+                  .modified = context_.world.clock.wall(),
+                  .checksum = intake.checksum};
+  wire::Headers headers{{"ETag", quoted(part.etag)}};
+  if (intake.checksum)
+    headers.add(std::string(header_of(intake.checksum->kind)), intake.checksum->value);
+  auto put = co_await index_.put_part(std::move(upload), std::move(part));
+  if (!put) {
+    CO_TRY(co_await discard(std::move(intake)));
+    co_return put;
+  }
+  co_return co_await request.answer.respond(200, std::move(headers), "");
+}
+
+aio::Task<Result<>> Service::complete_upload(S3Request& request) {
+  CO_TRY(own_bucket(request));
+  std::string id(request.query.value("uploadId"));
+  UploadRecord upload = CO_TRY(co_await index_.upload(request.bucket, request.key, id));
+  std::string body = CO_TRY(co_await read_small_body(request, max_complete_body));
+  std::vector<Wanted> wanted = CO_TRY(read_parts(body, upload.checksum));
+  std::vector<PartRecord> all;
+  for (;;) {
+    auto more = CO_TRY(co_await index_.parts(id, all.empty() ? 0 : all.back().number, max_page));
+    bool last = more.size() < static_cast<size_t>(max_page);
+    for (PartRecord& part : more) all.push_back(std::move(part));
+    if (last) break;
+  }
+  std::map<int, const PartRecord*> by_number;
+  for (const PartRecord& part : all) by_number[part.number] = &part;
+  std::vector<const PartRecord*> used;
+  ObjectRecord record = upload.object;
+  for (const Wanted& part : wanted) {
+    auto at = by_number.find(part.number);
+    if (at == by_number.end() || at->second->etag != part.etag)
+      co_return fail(invalid_part(part.number));
+    const PartRecord& found = *at->second;
+    if (!part.checksum.empty() && (!found.checksum || found.checksum->value != part.checksum))
+      co_return fail(invalid_part(part.number));
+    if (&part != &wanted.back() &&
+        found.piece.size < static_cast<uint64_t>(options_.min_part.count()))
+      co_return fail(aws_error("EntityTooSmall", 400,
+                               "Your proposed upload is smaller than the minimum allowed size")
+                         .fact("xml:ETag", found.etag)
+                         .fact("xml:MinSizeAllowed", std::to_string(options_.min_part.count()))
+                         .fact("xml:ProposedSize", std::to_string(found.piece.size))
+                         .fact("xml:PartNumber", std::to_string(found.number)));
+    used.push_back(&found);
+    record.size += found.piece.size;
+    record.pieces.push_back(found.piece);
+  }
+  Combined combined = combine(used, upload.checksum);
+  record.etag = combined.etag;
+  record.checksum = combined.checksum;
+  record.multipart = true;
+  record.modified = context_.world.clock.wall();
+  CO_TRY(co_await index_.complete_upload(std::move(upload), std::move(record),
+                                         write_conditions(request)));
+  wire::xml::Writer writer;
+  writer.open("CompleteMultipartUploadResult", {{"xmlns", s3_namespace}});
+  writer.element("Location", fmt::format("{}/{}/{}", context_.url, request.bucket,
+                                         wire::percent_encode_path(request.key)));
+  writer.element("Bucket", request.bucket)
+      .element("Key", request.key)
+      .element("ETag", quoted(combined.etag));
+  if (combined.checksum) {
+    writer.element(element_of(combined.checksum->kind), combined.checksum->value);
+    writer.element("ChecksumType", "COMPOSITE");
+  }
+  co_return co_await request.answer.xml(200, writer.take());
+}
+
+aio::Task<Result<>> Service::abort_upload(S3Request& request) {
+  CO_TRY(own_bucket(request));
+  std::string id(request.query.value("uploadId"));
+  UploadRecord upload = CO_TRY(co_await index_.upload(request.bucket, request.key, id));
+  CO_TRY(co_await index_.abort_upload(std::move(upload)));
+  co_return co_await request.answer.respond(204, {}, "");
+}
+
+aio::Task<Result<>> Service::list_parts(S3Request& request) {
+  CO_TRY(own_bucket(request));
+  std::string id(request.query.value("uploadId"));
+  UploadRecord upload = CO_TRY(co_await index_.upload(request.bucket, request.key, id));
+  int64_t most =
+      std::min(CO_TRY(query_number(request, "max-parts", 0, INT32_MAX, max_page)), max_page);
+  int64_t marker = CO_TRY(query_number(request, "part-number-marker", 0, INT32_MAX, 0));
+  int after = static_cast<int>(std::min<int64_t>(marker, max_part_number));
+  auto parts = CO_TRY(co_await index_.parts(id, after, static_cast<size_t>(most) + 1));
+  bool truncated = parts.size() > static_cast<size_t>(most);
+  if (truncated) parts.resize(static_cast<size_t>(most));
+  const Account& owner = *request.caller.account;
+  wire::xml::Writer writer;
+  writer.open("ListPartsResult", {{"xmlns", s3_namespace}});
+  writer.element("Bucket", request.bucket).element("Key", request.key).element("UploadId", id);
+  for (std::string_view role : {"Initiator", "Owner"})
+    writer.open(role).element("ID", owner.canonical_id).element("DisplayName", owner.name).close();
+  writer.element("StorageClass", upload.object.storage_class).element("PartNumberMarker", marker);
+  if (truncated && !parts.empty()) writer.element("NextPartNumberMarker", parts.back().number);
+  writer.element("MaxParts", most).element("IsTruncated", truncated);
+  if (upload.checksum) writer.element("ChecksumAlgorithm", name_of(*upload.checksum));
+  for (const PartRecord& part : parts) {
+    writer.open("Part")
+        .element("PartNumber", part.number)
+        .element("LastModified", xml_time(part.modified));
+    writer.element("ETag", quoted(part.etag)).element("Size", part.piece.size);
+    if (part.checksum) writer.element(element_of(part.checksum->kind), part.checksum->value);
+    writer.close();
+  }
+  co_return co_await request.answer.xml(200, writer.take());
+}
+
+aio::Task<Result<>> Service::list_uploads(S3Request& request) {
+  CO_TRY(own_bucket(request));
+  int64_t most =
+      std::min(CO_TRY(query_number(request, "max-uploads", 1, INT32_MAX, max_page)), max_page);
+  std::string prefix(request.query.value("prefix"));
+  std::string delimiter(request.query.value("delimiter"));
+  std::string key_marker(request.query.value("key-marker"));
+  std::string id_marker(request.query.value("upload-id-marker"));
+  bool url = request.query.value("encoding-type") == "url";
+  auto encode = [url](std::string_view text) {
+    return url ? wire::percent_encode_path(text) : std::string(text);
+  };
+  std::string from = prefix;
+  if (!key_marker.empty())
+    from =
+        std::max(from, Index::upload_order(key_marker, id_marker.empty() ? "~" : id_marker + "~"));
+
+  std::vector<UploadRecord> page;
+  std::vector<std::string> prefixes;
+  bool truncated = false, more = true;
+  while (more && !truncated) {
+    auto found = CO_TRY(co_await index_.scan_uploads(request.bucket, from, "", max_page));
+    more = found.size() == static_cast<size_t>(max_page);
+    for (UploadRecord& upload : found) {
+      from = Index::upload_order(upload.key, upload.id) + '\0';
+      if (!upload.key.starts_with(prefix)) {
+        more = false;
+        break;
+      }
+      size_t at = delimiter.empty() ? std::string::npos : upload.key.find(delimiter, prefix.size());
+      std::string common =
+          at == std::string::npos ? "" : upload.key.substr(0, at + delimiter.size());
+      if (!common.empty() && !prefixes.empty() && prefixes.back() == common) continue;
+      if (page.size() + prefixes.size() == static_cast<size_t>(most)) {
+        truncated = true;
+        break;
+      }
+      if (common.empty())
+        page.push_back(std::move(upload));
+      else
+        prefixes.push_back(std::move(common));
+    }
+  }
+  const Account& owner = *request.caller.account;
+  wire::xml::Writer writer;
+  writer.open("ListMultipartUploadsResult", {{"xmlns", s3_namespace}});
+  writer.element("Bucket", request.bucket).element("KeyMarker", encode(key_marker));
+  writer.element("UploadIdMarker", id_marker);
+  if (truncated && !page.empty())
+    writer.element("NextKeyMarker", encode(page.back().key))
+        .element("NextUploadIdMarker", page.back().id);
+  if (!delimiter.empty()) writer.element("Delimiter", encode(delimiter));
+  writer.element("Prefix", encode(prefix))
+      .element("MaxUploads", most)
+      .element("IsTruncated", truncated);
+  if (url) writer.element("EncodingType", "url");
+  for (const UploadRecord& upload : page) {
+    writer.open("Upload").element("Key", encode(upload.key)).element("UploadId", upload.id);
+    for (std::string_view role : {"Initiator", "Owner"})
+      writer.open(role)
+          .element("ID", owner.canonical_id)
+          .element("DisplayName", owner.name)
+          .close();
+    writer.element("StorageClass", upload.object.storage_class)
+        .element("Initiated", xml_time(upload.started))
+        .close();
+  }
+  for (const std::string& common : prefixes)
+    writer.open("CommonPrefixes").element("Prefix", encode(common)).close();
+  co_return co_await request.answer.xml(200, writer.take());
+}
+
+}  // namespace croft::farm::s3

@@ -1,0 +1,165 @@
+// Reading and deleting one object.
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "base/text.h"
+#include "farm/s3/range.h"
+#include "farm/s3/service.h"
+
+namespace croft::farm::s3 {
+namespace {
+
+/// Which bytes of the object are asked for, by Range or partNumber.
+struct Slice {
+  uint64_t first = 0;
+  uint64_t length = 0;
+  bool partial = false;
+  size_t parts = 0;  ///< of the object, when a part was asked for by number
+};
+
+Result<Slice> slice_of(const S3Request& request, const ObjectRecord& record) {
+  Slice slice{.length = record.size};
+  if (request.query.has("partNumber")) {
+    int64_t number = TRY(query_number(request, "partNumber", 1, 10'000, 1));
+    size_t count = record.multipart ? record.pieces.size() : 1;
+    if (static_cast<size_t>(number) > count)
+      return fail(
+          aws_error("InvalidPartNumber", 416, "The requested partnumber is not satisfiable"));
+    slice.partial = true;
+    if (!record.multipart) return slice;
+    slice.parts = count;
+    for (int64_t i = 0; i + 1 < number; ++i)
+      slice.first += record.pieces[static_cast<size_t>(i)].size;
+    slice.length = record.pieces[static_cast<size_t>(number - 1)].size;
+    return slice;
+  }
+  std::string_view header = request.header("Range");
+  if (header.empty()) return slice;
+  ByteRange range;
+  switch (parse_range(header, record.size, range)) {
+    case RangeKind::whole:
+      return slice;
+    case RangeKind::part:
+      return Slice{range.first, range.length, true, 0};
+    case RangeKind::unsatisfiable:
+      break;
+  }
+  return fail(aws_error("InvalidRange", 416, "The requested range is not satisfiable")
+                  .fact("xml:RangeRequested", printable(header))
+                  .fact("xml:ActualObjectSize", std::to_string(record.size))
+                  .fact("hdr:Content-Range", fmt::format("bytes */{}", record.size)));
+}
+
+/// Holds an object's files against removal while they are sent.
+class Pin {
+ public:
+  Pin(DataFiles& files, std::string id)
+      : files_(files), id_(std::move(id)), held_(files_.pin(id_)) {}
+  ~Pin() {
+    if (held_) files_.unpin(id_);
+  }
+  Pin(const Pin&) = delete;
+  Pin& operator=(const Pin&) = delete;
+  bool held() const { return held_; }
+
+ private:
+  DataFiles& files_;
+  std::string id_;
+  bool held_;
+};
+
+constexpr int max_attempts = 8;
+
+}  // namespace
+
+aio::Task<Result<>> Service::get_object(S3Request& request) {
+  co_return co_await read_object(request, true);
+}
+aio::Task<Result<>> Service::head_object(S3Request& request) {
+  co_return co_await read_object(request, false);
+}
+
+aio::Task<Result<>> Service::read_object(S3Request& request, bool with_body) {
+  for (int attempt = 0; attempt < max_attempts; ++attempt) {
+    ObjectRef object = CO_TRY(co_await existing(request));
+    const ObjectRecord& record = object->record;
+    CO_TRY(check_read_conditions(request, record));
+    Slice slice = CO_TRY(slice_of(request, record));
+    wire::Headers headers = object_headers(record, request);
+    if (slice.partial && record.size > 0)
+      headers.add("Content-Range", fmt::format("bytes {}-{}/{}", slice.first,
+                                               slice.first + slice.length - 1, record.size));
+    if (slice.parts > 0) headers.add("x-amz-mp-parts-count", std::to_string(slice.parts));
+    int status = slice.partial && record.size > 0 ? 206 : 200;
+    if (!with_body) {
+      CO_TRY(co_await request.answer.start(status, std::move(headers), slice.length));
+      co_return co_await request.answer.finish();
+    }
+    bool sent = CO_TRY(co_await send_body(request, *object, status, std::move(headers), slice.first,
+                                          slice.length));
+    if (sent) co_return Result<>{};
+    // Its files went while we looked: the object was replaced. The next look finds the new one.
+  }
+  co_return fail(Code::unavailable, "the object changes faster than it can be read");
+}
+
+/// False: the files are gone and nothing was sent.
+aio::Task<Result<bool>> Service::send_body(S3Request& request, const Object& object, int status,
+                                           wire::Headers headers, uint64_t first, uint64_t length) {
+  const ObjectRecord& record = object.record;
+  if (record.in_store || record.size == 0) {
+    CO_TRY(co_await request.answer.respond(status, std::move(headers),
+                                           object.data.substr(first, length)));
+    co_return true;
+  }
+  Pin pin(files_, record.id);
+  if (!pin.held()) co_return false;
+  uint64_t skip = first;
+  size_t index = 0;
+  while (skip >= record.pieces[index].size) skip -= record.pieces[index++].size;
+  auto file = co_await files_.open(record.pieces[index].id);
+  if (!file && file.error().code == Code::not_found) {
+    ObjectRef now = CO_TRY(co_await index_.find(request.bucket, request.key));
+    if (!now || now->record.id != record.id) co_return false;
+    co_return fail(Code::corrupt,
+                   fmt::format("data file {} of an object is missing", record.pieces[index].id));
+  }
+  if (!file) co_return fail(std::move(file).error());
+  CO_TRY(co_await request.answer.start(status, std::move(headers), length));
+  CO_TRY(co_await send_pieces(request, record, first, length, std::move(*file)));
+  CO_TRY(co_await request.answer.finish());
+  co_return true;
+}
+
+/// The head is out already: an error from here on can only cut the connection.
+aio::Task<Result<>> Service::send_pieces(S3Request& request, const ObjectRecord& record,
+                                         uint64_t first, uint64_t length,
+                                         std::unique_ptr<aio::File> opened) {
+  uint64_t begin = 0;  // of the piece, within the object
+  for (const Piece& piece : record.pieces) {
+    uint64_t end = begin + piece.size;
+    if (end <= first) {
+      begin = end;
+      continue;
+    }
+    if (begin >= first + length) break;
+    if (!opened) opened = CO_TRY(co_await files_.open(piece.id));
+    uint64_t from = std::max(first, begin);
+    uint64_t to = std::min(first + length, end);
+    CO_TRY(co_await request.answer.send_file(*opened, from - begin, to - from));
+    opened.reset();
+    begin = end;
+  }
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> Service::delete_object(S3Request& request) {
+  CO_TRY(own_bucket(request));
+  std::string match(request.header("If-Match"));
+  Precondition condition;
+  if (!match.empty()) condition = write_conditions(request);
+  CO_TRY(co_await index_.erase(request.bucket, request.key, std::move(condition)));
+  co_return co_await request.answer.respond(204, {}, "");
+}
+
+}  // namespace croft::farm::s3

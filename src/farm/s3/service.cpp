@@ -1,0 +1,221 @@
+#include "farm/s3/service.h"
+
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "farm/s3/names.h"
+
+namespace croft::farm::s3 {
+
+/// One row: which requests, and who answers. The first row that fits is taken.
+struct Service::Operation {
+  enum class Level { service, bucket, object };
+  std::string_view method;
+  Level level;
+  std::string_view flag;    ///< a query name that must be there; empty: none asked for
+  std::string_view header;  ///< a header that must be there; empty: none asked for
+  std::string_view name;
+  Handler handler;
+};
+
+const std::vector<Service::Operation>& Service::operations() {
+  using enum Operation::Level;
+  using S = Service;
+  static const std::vector<Operation> table{
+      {"GET", service, "", "", "ListBuckets", &S::list_buckets},
+
+      {"GET", bucket, "location", "", "GetBucketLocation", &S::bucket_location},
+      {"GET", bucket, "tagging", "", "GetBucketTagging", &S::get_bucket_tagging},
+      {"PUT", bucket, "tagging", "", "PutBucketTagging", &S::put_bucket_tagging},
+      {"DELETE", bucket, "tagging", "", "DeleteBucketTagging", &S::delete_bucket_tagging},
+      {"GET", bucket, "uploads", "", "ListMultipartUploads", &S::list_uploads},
+      {"POST", bucket, "delete", "", "DeleteObjects", &S::delete_objects},
+      {"GET", bucket, "acl", "", "GetBucketAcl", &S::get_acl},
+      {"PUT", bucket, "acl", "", "PutBucketAcl", &S::put_acl},
+      {"GET", bucket, "policy", "", "GetBucketPolicy", &S::absent_configuration},
+      {"DELETE", bucket, "policy", "", "DeleteBucketPolicy", &S::fixed_configuration},
+      {"GET", bucket, "policyStatus", "", "GetBucketPolicyStatus", &S::absent_configuration},
+      {"GET", bucket, "cors", "", "GetBucketCors", &S::absent_configuration},
+      {"DELETE", bucket, "cors", "", "DeleteBucketCors", &S::fixed_configuration},
+      {"GET", bucket, "lifecycle", "", "GetBucketLifecycleConfiguration", &S::absent_configuration},
+      {"DELETE", bucket, "lifecycle", "", "DeleteBucketLifecycle", &S::fixed_configuration},
+      {"GET", bucket, "website", "", "GetBucketWebsite", &S::absent_configuration},
+      {"GET", bucket, "encryption", "", "GetBucketEncryption", &S::absent_configuration},
+      {"GET", bucket, "replication", "", "GetBucketReplication", &S::absent_configuration},
+      {"GET", bucket, "object-lock", "", "GetObjectLockConfiguration", &S::absent_configuration},
+      {"GET", bucket, "publicAccessBlock", "", "GetPublicAccessBlock", &S::absent_configuration},
+      {"GET", bucket, "ownershipControls", "", "GetBucketOwnershipControls",
+       &S::absent_configuration},
+      {"GET", bucket, "versioning", "", "GetBucketVersioning", &S::fixed_configuration},
+      {"GET", bucket, "logging", "", "GetBucketLogging", &S::fixed_configuration},
+      {"GET", bucket, "notification", "", "GetBucketNotificationConfiguration",
+       &S::fixed_configuration},
+      {"GET", bucket, "requestPayment", "", "GetBucketRequestPayment", &S::fixed_configuration},
+      {"GET", bucket, "accelerate", "", "GetBucketAccelerateConfiguration",
+       &S::fixed_configuration},
+      {"GET", bucket, "versions", "", "ListObjectVersions", &S::list_versions},
+      {"GET", bucket, "list-type", "", "ListObjectsV2", &S::list_objects_v2},
+      {"GET", bucket, "", "", "ListObjects", &S::list_objects},
+      {"HEAD", bucket, "", "", "HeadBucket", &S::head_bucket},
+      {"PUT", bucket, "", "", "CreateBucket", &S::create_bucket},
+      {"DELETE", bucket, "", "", "DeleteBucket", &S::delete_bucket},
+
+      {"GET", object, "uploadId", "", "ListParts", &S::list_parts},
+      {"PUT", object, "uploadId", "x-amz-copy-source", "UploadPartCopy", &S::copy_part},
+      {"PUT", object, "uploadId", "", "UploadPart", &S::upload_part},
+      {"POST", object, "uploads", "", "CreateMultipartUpload", &S::create_upload},
+      {"POST", object, "uploadId", "", "CompleteMultipartUpload", &S::complete_upload},
+      {"DELETE", object, "uploadId", "", "AbortMultipartUpload", &S::abort_upload},
+      {"GET", object, "tagging", "", "GetObjectTagging", &S::get_object_tagging},
+      {"PUT", object, "tagging", "", "PutObjectTagging", &S::put_object_tagging},
+      {"DELETE", object, "tagging", "", "DeleteObjectTagging", &S::delete_object_tagging},
+      {"GET", object, "acl", "", "GetObjectAcl", &S::get_acl},
+      {"PUT", object, "acl", "", "PutObjectAcl", &S::put_acl},
+      {"GET", object, "", "", "GetObject", &S::get_object},
+      {"HEAD", object, "", "", "HeadObject", &S::head_object},
+      {"PUT", object, "", "x-amz-copy-source", "CopyObject", &S::copy_object},
+      {"PUT", object, "", "", "PutObject", &S::put_object},
+      {"DELETE", object, "", "", "DeleteObject", &S::delete_object},
+  };
+  return table;
+}
+
+namespace {
+
+/// Sub-resources that name another operation than the plain one: an unknown one of these must not
+/// be taken for a plain GET or PUT.
+constexpr std::array sub_resources{"accelerate",
+                                   "acl",
+                                   "analytics",
+                                   "attributes",
+                                   "cors",
+                                   "delete",
+                                   "encryption",
+                                   "inventory",
+                                   "intelligent-tiering",
+                                   "legal-hold",
+                                   "lifecycle",
+                                   "location",
+                                   "logging",
+                                   "metrics",
+                                   "notification",
+                                   "object-lock",
+                                   "ownershipControls",
+                                   "policy",
+                                   "policyStatus",
+                                   "publicAccessBlock",
+                                   "replication",
+                                   "requestPayment",
+                                   "restore",
+                                   "retention",
+                                   "select",
+                                   "session",
+                                   "tagging",
+                                   "torrent",
+                                   "uploadId",
+                                   "uploads",
+                                   "versioning",
+                                   "versions",
+                                   "website",
+                                   "metadataTable",
+                                   "metadataConfiguration",
+                                   "renameObject"};
+
+bool names_sub_resource(const wire::Query& query) {
+  return std::ranges::any_of(query.pairs(), [](const wire::Query::Pair& pair) {
+    return std::ranges::find(sub_resources, pair.name) != sub_resources.end();
+  });
+}
+
+}  // namespace
+
+Service::Service(Context& context, ServiceOptions options)
+    : context_(context),
+      options_(options),
+      files_(context.world, context.data + "/s3", options.sync),
+      index_(context.world, context.store, context.accounts, files_) {}
+
+aio::Task<Result<>> Service::open() {
+  co_return co_await index_.open();
+}
+aio::Task<Result<>> Service::run() {
+  co_return co_await index_.run();
+}
+
+std::string Service::info() const {
+  return fmt::format("{{\"buckets\":{},\"background\":{}}}", index_.bucket_count(),
+                     files_.waiting());
+}
+
+const Service::Operation* Service::choose(const S3Request& request) {
+  using enum Operation::Level;
+  Operation::Level level = request.bucket.empty() ? service : request.key.empty() ? bucket : object;
+  bool special = names_sub_resource(request.query);
+  for (const Operation& row : operations()) {
+    if (row.method != request.head().method || row.level != level) continue;
+    if (row.flag.empty() ? special : !request.query.has(row.flag)) continue;
+    if (!row.header.empty() && !request.head().headers.has(row.header)) continue;
+    return &row;
+  }
+  return nullptr;
+}
+
+aio::Task<Result<>> Service::call(S3Request& request) {
+  const Operation* operation = choose(request);
+  if (!operation) {
+    request.operation = "NotImplemented";
+    co_return co_await not_implemented(request);
+  }
+  request.operation = operation->name;
+  if (!request.key.empty()) CO_TRY(check_key(request.key));
+  std::string_view version = request.query.value("versionId");
+  if (!version.empty() && version != "null") {
+    Error error = aws_error("NoSuchVersion", 404, "The specified version does not exist.");
+    error.fact("xml:Key", request.key).fact("xml:VersionId", printable(version));
+    co_return fail(std::move(error));
+  }
+  co_return co_await (this->*operation->handler)(request);
+}
+
+Result<BucketRef> Service::own_bucket(const S3Request& request) const {
+  return own_bucket(request, request.bucket);
+}
+
+Result<BucketRef> Service::own_bucket(const S3Request& request, std::string_view name) const {
+  BucketRef found = index_.bucket(name);
+  if (!found) {
+    // A name that no bucket can have is told so; "no such" would send the user looking for it.
+    TRY(check_bucket_name(name));
+    return fail(aws_error("NoSuchBucket", 404, "The specified bucket does not exist")
+                    .fact("xml:BucketName", std::string(name)));
+  }
+  std::string_view expected = request.header("x-amz-expected-bucket-owner");
+  bool other = found->record.owner != request.caller.account->account_id;
+  if (other || (!expected.empty() && expected != found->record.owner))
+    return fail(aws_error("AccessDenied", 403, "Access Denied"));
+  return found;
+}
+
+aio::Task<Result<ObjectRef>> Service::existing(S3Request& request) {
+  CO_TRY(own_bucket(request));
+  ObjectRef object = CO_TRY(co_await index_.find(request.bucket, request.key));
+  if (!object) co_return fail(no_such_key(request.key));
+  co_return object;
+}
+
+aio::Task<Result<>> Service::not_implemented(S3Request& request) {
+  const std::string& method = request.head().method;
+  bool known_method = method == "GET" || method == "PUT" || method == "HEAD" || method == "POST" ||
+                      method == "DELETE";
+  if (!known_method || !names_sub_resource(request.query)) {
+    Error error = aws_error("MethodNotAllowed", 405,
+                            "The specified method is not allowed against this resource.");
+    error.fact("xml:Method", printable(method));
+    co_return fail(std::move(error));
+  }
+  co_return fail(aws_error(
+      "NotImplemented", 501,
+      "A header or query you provided requested a function that this farm does not implement."));
+}
+
+}  // namespace croft::farm::s3

@@ -1,0 +1,148 @@
+// The farm's S3: one table of operations over the catalogue and the data files. The front door has
+// checked who asks; here it is decided what is asked, by method, level and sub-resource.
+// Handlers stand by topic: bucket_ops, list_ops, object_ops, put_ops, copy_ops, multipart_ops,
+// tagging_ops, delete_ops, config_ops. Loop thread only.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "farm/api/context.h"
+#include "farm/api/dispatch.h"
+#include "farm/s3/body.h"
+#include "farm/s3/index.h"
+
+namespace croft::farm::s3 {
+
+struct ServiceOptions {
+  bool sync = true;                     ///< force object files to the disk before they count
+  Bytes inline_limit = Bytes::kib(32);  ///< bodies up to this lie in the store (docs/decisions)
+  Bytes max_put = Bytes::gib(5);
+  Bytes min_part = Bytes::mib(5);  ///< smaller parts, but the last, are refused at completion
+};
+
+class Service final : public S3Service {
+ public:
+  Service(Context& context, ServiceOptions options);
+
+  aio::Task<Result<>> open();
+  aio::Task<Result<>> run();  ///< background work until cancelled
+  aio::Task<Result<>> call(S3Request& request) override;
+  std::string info() const;
+  Index& index() { return index_; }
+
+  using Handler = aio::Task<Result<>> (Service::*)(S3Request&);
+
+ private:
+  // bucket_ops.cpp
+  aio::Task<Result<>> list_buckets(S3Request& request);
+  aio::Task<Result<>> create_bucket(S3Request& request);
+  aio::Task<Result<>> head_bucket(S3Request& request);
+  aio::Task<Result<>> delete_bucket(S3Request& request);
+  aio::Task<Result<>> bucket_location(S3Request& request);
+  // list_ops.cpp
+  aio::Task<Result<>> list_objects(S3Request& request);
+  aio::Task<Result<>> list_objects_v2(S3Request& request);
+  aio::Task<Result<>> list_versions(S3Request& request);
+  // object_ops.cpp
+  aio::Task<Result<>> get_object(S3Request& request);
+  aio::Task<Result<>> head_object(S3Request& request);
+  aio::Task<Result<>> delete_object(S3Request& request);
+  // put_ops.cpp
+  aio::Task<Result<>> put_object(S3Request& request);
+  // copy_ops.cpp
+  aio::Task<Result<>> copy_object(S3Request& request);
+  aio::Task<Result<>> copy_part(S3Request& request);
+  // multipart_ops.cpp
+  aio::Task<Result<>> create_upload(S3Request& request);
+  aio::Task<Result<>> upload_part(S3Request& request);
+  aio::Task<Result<>> complete_upload(S3Request& request);
+  aio::Task<Result<>> abort_upload(S3Request& request);
+  aio::Task<Result<>> list_parts(S3Request& request);
+  aio::Task<Result<>> list_uploads(S3Request& request);
+  // delete_ops.cpp
+  aio::Task<Result<>> delete_objects(S3Request& request);
+  // tagging_ops.cpp
+  aio::Task<Result<>> get_bucket_tagging(S3Request& request);
+  aio::Task<Result<>> put_bucket_tagging(S3Request& request);
+  aio::Task<Result<>> delete_bucket_tagging(S3Request& request);
+  aio::Task<Result<>> get_object_tagging(S3Request& request);
+  aio::Task<Result<>> put_object_tagging(S3Request& request);
+  aio::Task<Result<>> delete_object_tagging(S3Request& request);
+  // config_ops.cpp: what a bucket may be asked for and does not have
+  aio::Task<Result<>> get_acl(S3Request& request);
+  aio::Task<Result<>> put_acl(S3Request& request);
+  aio::Task<Result<>> absent_configuration(S3Request& request);
+  aio::Task<Result<>> fixed_configuration(S3Request& request);
+  aio::Task<Result<>> not_implemented(S3Request& request);
+
+  struct Operation;
+  static const std::vector<Operation>& operations();
+  static const Operation* choose(const S3Request& request);
+
+  /// The bucket of the request, if the caller may use it: NoSuchBucket, AccessDenied.
+  Result<BucketRef> own_bucket(const S3Request& request) const;
+  Result<BucketRef> own_bucket(const S3Request& request, std::string_view name) const;
+  /// The object of the request; NoSuchKey.
+  aio::Task<Result<ObjectRef>> existing(S3Request& request);
+  aio::Task<Result<>> read_object(S3Request& request, bool with_body);
+  aio::Task<Result<bool>> send_body(S3Request& request, const Object& object, int status,
+                                    wire::Headers headers, uint64_t first, uint64_t length);
+  aio::Task<Result<>> send_pieces(S3Request& request, const ObjectRecord& record, uint64_t first,
+                                  uint64_t length, std::unique_ptr<aio::File> opened);
+
+  /// A body taken in: in memory when small, else in a kept file that nothing names yet.
+  struct Intake {
+    uint64_t size = 0;
+    std::string md5;  ///< raw
+    std::optional<StoredChecksum> checksum;
+    bool in_memory = false;
+    std::string data;
+    Piece piece;
+  };
+  aio::Task<Result<Intake>> take_in(S3Request& request, Bytes limit, bool may_inline);
+  aio::Task<Result<Intake>> take_in_file(Body& body);
+  aio::Task<Result<>> stream_to_file(Body& body, DataFiles::Draft& draft, Digests& digests,
+                                     uint64_t& size);
+  /// The same from an object's bytes [first, first + length).
+  aio::Task<Result<Intake>> copy_in(ObjectRef source, uint64_t first, uint64_t length,
+                                    std::optional<Checksum> checksum, bool may_inline);
+  aio::Task<Result<>> copy_to_file(ObjectRef source, uint64_t first, uint64_t length,
+                                   DataFiles::Draft& draft, Digests& digests);
+  aio::Task<Result<>> discard(Intake intake);
+  struct CopySource {
+    ObjectRef object;
+    std::string bucket, key;
+  };
+  aio::Task<Result<CopySource>> copy_source(S3Request& request);
+
+  Context& context_;
+  ServiceOptions options_;
+  DataFiles files_;
+  Index index_;
+};
+
+// ---- shared by the handlers (request_fields.cpp) ----
+
+inline constexpr std::string_view s3_namespace = "http://s3.amazonaws.com/doc/2006-03-01/";
+
+/// Content-Type, Cache-Control, ..., metadata, tags, storage class and encryption of an object to
+/// be.
+Result<ObjectRecord> object_from_headers(const S3Request& request, WallTime now);
+/// Headers that describe an object in an answer to GET and HEAD.
+wire::Headers object_headers(const ObjectRecord& record, const S3Request& request);
+/// If-Match, If-None-Match, -Modified-Since, -Unmodified-Since of a read: PreconditionFailed, or
+/// NotModified (status 304).
+Result<> check_read_conditions(const S3Request& request, const ObjectRecord& record);
+/// If-None-Match: * and If-Match of a write.
+Precondition write_conditions(const S3Request& request);
+/// A number in the query within [low, high]; absent: fallback. InvalidArgument.
+Result<int64_t> query_number(const S3Request& request, std::string_view name, int64_t low,
+                             int64_t high, int64_t fallback);
+std::string quoted(std::string_view etag);
+std::string unquoted(std::string_view etag);
+Error no_such_key(std::string_view key);
+Error not_implemented_header(std::string_view header);
+/// "2008-04-07T10:00:00.000Z"
+std::string xml_time(WallTime time);
+
+}  // namespace croft::farm::s3

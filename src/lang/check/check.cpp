@@ -1,0 +1,420 @@
+// Checks of a resolved description against the schemas of the native component types.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "base/units.h"
+#include "lang/check/schema.h"
+#include "lang/lang.h"
+#include "model/text.h"
+
+namespace croft::lang {
+namespace {
+
+using model::AttributeSchema;
+using model::Type;
+using model::Value;
+
+/// Attributes that every component may have: the engine's own words.
+constexpr std::string_view engine_words[] = {"sfClass",
+                                             "sfCodeBase",
+                                             "sfProcessHost",
+                                             "sfProcessName",
+                                             "sfProcessComponentName",
+                                             "sfDeployerClass",
+                                             "sfExport",
+                                             "sfExportPort",
+                                             "sfLivenessDelay",
+                                             "sfLivenessFactor",
+                                             "sfSyncTerminate",
+                                             "sfLog",
+                                             "sfShouldTerminate",
+                                             "sfShouldTerminateQuietly",
+                                             "sfShouldDetach",
+                                             "sfUpdatable",
+                                             "sfSchemaDescription",
+                                             "sfConfig"};
+
+std::string shown(const Value& value) {
+  constexpr size_t longest = 60;
+  if (value.is(Value::Kind::component)) return "a component";
+  if (value.is(Value::Kind::call)) return "a call";
+  std::string out;
+  model::write_primitive(value, out);
+  if (out.size() > longest) out = out.substr(0, longest) + "...";
+  return out;
+}
+
+std::string with_article(std::string_view noun) {
+  if (noun == "any value") return std::string(noun);
+  bool vowel = std::string_view("aeiou").find(noun[0]) != std::string_view::npos;
+  return fmt::format("{} {}", vowel ? "an" : "a", noun);
+}
+
+bool is_link(const Value& value) {
+  if (auto* link = value.get<std::shared_ptr<const model::Reference>>()) return !(*link)->data;
+  return value.is(Value::Kind::call);
+}
+
+size_t distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  for (size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      size_t above = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
+      diagonal = above;
+    }
+  }
+  return row[b.size()];
+}
+
+/// Is `word` so near to `known` that it is likely a slip?
+bool likely_slip(std::string_view word, std::string_view known) {
+  if (equals_ignore_case(word, known)) return true;
+  size_t allowed = known.size() < 4 ? 0 : known.size() < 8 ? 1 : 2;
+  size_t longer = std::max(word.size(), known.size()),
+         shorter = std::min(word.size(), known.size());
+  return longer - shorter <= allowed && distance(to_lower(word), to_lower(known)) <= allowed;
+}
+
+class Checker {
+ public:
+  Checker(const model::SchemaSet& schemas, const CheckOptions& options, model::Findings& findings)
+      : schemas_(schemas), options_(options), findings_(findings) {}
+
+  void component(model::Component& component, const model::ComponentSchema& schema) {
+    path_ = component.path();
+    auto known = schemas_.attributes(schema);
+    size_t before = findings_.errors.size();
+    for (const AttributeSchema* wanted : known) one(component, schema, *wanted);
+    for (const auto& attribute : component.attributes()) unknown(attribute, schema, known);
+    if (schema.rule && findings_.errors.size() == before) rule(component, schema);
+  }
+
+ private:
+  std::string path_of(std::string_view name) const {
+    return path_.empty() ? std::string(name) : fmt::format("{}:{}", path_, name);
+  }
+
+  Error make(Code code, std::string what, const model::Attribute& attribute) const {
+    Error error(code, std::move(what), Where(attribute.where));
+    error.where.path = path_of(attribute.name);
+    return error;
+  }
+
+  void one(model::Component& component, const model::ComponentSchema& schema,
+           const AttributeSchema& wanted) {
+    model::Attribute* attribute = component.find(wanted.name);
+    bool absent = !attribute || (wanted.nullable && attribute->value.is(Value::Kind::null));
+    if (absent) {
+      if (wanted.required && !wanted.fallback) missing(component, schema, wanted);
+      return;
+    }
+    attribute->secret = attribute->secret || wanted.secret;
+    if (wanted.published)
+      findings_.warnings.push_back(
+          make(Code::invalid_argument,
+               fmt::format("'{}' is set by croft while it runs; what stands here is replaced",
+                           wanted.name),
+               *attribute));
+    if (!wanted.deprecated.empty())
+      findings_.warnings.push_back(make(
+          Code::unsupported,
+          fmt::format("'{}' is deprecated: use {}", wanted.name, wanted.deprecated), *attribute));
+    if (attribute->value.is(Value::Kind::tbd)) {
+      findings_.errors.push_back(make(Code::unresolved,
+                                      fmt::format("'{}' is still TBD: it needs {}", wanted.name,
+                                                  with_article(name_of(wanted.type))),
+                                      *attribute));
+      return;
+    }
+    if (wanted.type == Type::any || is_link(attribute->value)) return;
+    value(*attribute, wanted);
+  }
+
+  void missing(const model::Component& component, const model::ComponentSchema& schema,
+               const AttributeSchema& wanted) {
+    Error error(Code::not_found,
+                fmt::format("'{}' needs the attribute '{}': {}",
+                            schema.type.empty() ? schema.sf_class : schema.type, wanted.name,
+                            wanted.doc.empty() ? with_article(name_of(wanted.type)) : wanted.doc),
+                Where(component.where));
+    error.where.path = path_;
+    error.where.length = 0;
+    std::vector<std::string> names;
+    for (const auto& attribute : component.attributes()) names.push_back(attribute.name);
+    std::string near = nearest(wanted.name, names);
+    if (!near.empty() && likely_slip(near, wanted.name))
+      error.hint(fmt::format("is '{}' meant to be '{}'?", near, wanted.name));
+    findings_.errors.push_back(std::move(error));
+  }
+
+  void wrong(const model::Attribute& attribute, const AttributeSchema& wanted,
+             std::string_view detail = "") {
+    const Value& value = attribute.value;
+    // A secret is not shown, not even where it is wrong.
+    std::string what = wanted.secret ? fmt::format("'{}' must be {}, but is {}", wanted.name,
+                                                   with_article(name_of(wanted.type)),
+                                                   with_article(value.kind_name()))
+                                     : fmt::format("'{}' must be {}, but is {} ({})", wanted.name,
+                                                   with_article(name_of(wanted.type)),
+                                                   with_article(value.kind_name()), shown(value));
+    if (!detail.empty()) what += fmt::format(": {}", detail);
+    Error error = make(Code::type_mismatch, std::move(what), attribute);
+    if (wanted.type == Type::string && value.as_number() && !wanted.secret)
+      error.hint(fmt::format("write \"{}\"", shown(value)));
+    if (wanted.type == Type::strings && value.is(Value::Kind::string))
+      error.hint(fmt::format("write [{}]", shown(value)));
+    findings_.errors.push_back(std::move(error));
+  }
+
+  void value(const model::Attribute& attribute, const AttributeSchema& wanted) {
+    const Value& value = attribute.value;
+    switch (wanted.type) {
+      case Type::any:
+        return;
+      case Type::boolean:
+        if (!value.is(Value::Kind::boolean)) wrong(attribute, wanted);
+        return;
+      case Type::integer:
+        if (!value.as_integer()) return wrong(attribute, wanted);
+        return range(attribute, wanted);
+      case Type::number:
+        if (!value.as_number()) return wrong(attribute, wanted);
+        return range(attribute, wanted);
+      case Type::string:
+        if (!value.is(Value::Kind::string)) return wrong(attribute, wanted);
+        return choice(attribute, wanted);
+      case Type::duration:
+        return duration(attribute, wanted);
+      case Type::bytes:
+        return bytes(attribute, wanted);
+      case Type::money:
+        return money(attribute, wanted);
+      case Type::vector:
+        if (!value.is(Value::Kind::vector)) wrong(attribute, wanted);
+        return;
+      case Type::strings:
+        return strings(attribute, wanted);
+      case Type::component:
+        if (!value.is(Value::Kind::component)) wrong(attribute, wanted);
+        return;
+      case Type::components:
+        if (!value.is(Value::Kind::component) && !value.is(Value::Kind::vector))
+          wrong(attribute, wanted);
+        return;
+      case Type::link:
+        if (!value.is(Value::Kind::component))
+          wrong(attribute, wanted, "a link is written 'LAZY name'");
+        return;
+    }
+  }
+
+  void range(const model::Attribute& attribute, const AttributeSchema& wanted) {
+    double number = *attribute.value.as_number();
+    if (wanted.least && number < *wanted.least)
+      findings_.errors.push_back(make(Code::invalid_argument,
+                                      fmt::format("'{}' is {}; {} is the least", wanted.name,
+                                                  shown(attribute.value), *wanted.least),
+                                      attribute));
+    else if (wanted.most && number > *wanted.most)
+      findings_.errors.push_back(make(Code::invalid_argument,
+                                      fmt::format("'{}' is {}; {} is the most", wanted.name,
+                                                  shown(attribute.value), *wanted.most),
+                                      attribute));
+  }
+
+  void choice(const model::Attribute& attribute, const AttributeSchema& wanted) {
+    const std::string& word = *attribute.value.get<std::string>();
+    if (wanted.choices.empty() ||
+        std::find(wanted.choices.begin(), wanted.choices.end(), word) != wanted.choices.end())
+      return;
+    std::vector<std::string> quoted;
+    for (const auto& each : wanted.choices) quoted.push_back("\"" + each + "\"");
+    Error error = make(Code::invalid_argument,
+                       fmt::format("'{}' cannot be \"{}\"; it is one of {}", wanted.name,
+                                   printable(word), join(quoted, ", ")),
+                       attribute);
+    if (std::string hint = did_you_mean(word, wanted.choices); !hint.empty())
+      error.hint(std::move(hint));
+    findings_.errors.push_back(std::move(error));
+  }
+
+  template <class Parsed>
+  void text_form(const model::Attribute& attribute, const AttributeSchema& wanted,
+                 const Result<Parsed>& parsed) {
+    if (!parsed) wrong(attribute, wanted, parsed.error().what);
+  }
+
+  void duration(const model::Attribute& attribute, const AttributeSchema& wanted) {
+    if (auto* text = attribute.value.get<std::string>())
+      return text_form(attribute, wanted, Duration::parse(*text, wanted.bare_unit));
+    if (!attribute.value.as_number())
+      return wrong(attribute, wanted, "write \"250ms\", \"1.5s\", \"2h\"");
+    if (wanted.bare_unit.empty())
+      return wrong(attribute, wanted, "it needs a unit: \"250ms\", \"1.5s\", \"2h\"");
+    range(attribute, wanted);
+  }
+
+  void bytes(const model::Attribute& attribute, const AttributeSchema& wanted) {
+    if (auto* text = attribute.value.get<std::string>())
+      return text_form(attribute, wanted, Bytes::parse(*text));
+    if (!attribute.value.as_integer())
+      return wrong(attribute, wanted, "write \"64MiB\" or a number of bytes");
+    range(attribute, wanted);
+  }
+
+  void money(const model::Attribute& attribute, const AttributeSchema& wanted) {
+    if (auto* text = attribute.value.get<std::string>()) {
+      // "$200/month": the period is the reader's affair.
+      return text_form(attribute, wanted,
+                       Money::parse(std::string_view(*text).substr(0, text->find('/'))));
+    }
+    if (!attribute.value.as_number()) return wrong(attribute, wanted, "write \"$200/month\"");
+    range(attribute, wanted);
+  }
+
+  void strings(const model::Attribute& attribute, const AttributeSchema& wanted) {
+    auto* items = attribute.value.get<model::Vector>();
+    if (!items) return wrong(attribute, wanted);
+    for (size_t i = 0; i < items->size(); ++i) {
+      const Value& item = (*items)[i];
+      if (item.is(Value::Kind::string) || is_link(item)) continue;
+      return wrong(attribute, wanted,
+                   fmt::format("element {} is {}", i, with_article(item.kind_name())));
+    }
+  }
+
+  void unknown(const model::Attribute& attribute, const model::ComponentSchema& schema,
+               const std::vector<const AttributeSchema*>& known) {
+    for (const AttributeSchema* each : known)
+      if (each->name == attribute.name) return;
+    for (std::string_view word : engine_words)
+      if (word == attribute.name) return;
+    if (schema.container && attribute.value.is(Value::Kind::component)) return;
+    for (const AttributeSchema* each : known) {
+      if (!likely_slip(attribute.name, each->name)) continue;
+      std::string type = schema.type.empty() ? schema.sf_class : schema.type;
+      Error error =
+          make(Code::not_found, fmt::format("'{}' means nothing to '{}'", attribute.name, type),
+               attribute);
+      error.hint(fmt::format("did you mean '{}'?", each->name));
+      (options_.strict ? findings_.errors : findings_.warnings).push_back(std::move(error));
+      return;
+    }
+  }
+
+  void rule(const model::Component& component, const model::ComponentSchema& schema) {
+    std::vector<Error> found;
+    schema.rule(component, found);
+    for (auto& error : found) {
+      if (error.where.file.empty()) {
+        std::string path = error.where.path;
+        error.where = Where(component.where);
+        error.where.length = 0;
+        error.where.path = path;
+      }
+      error.where.path = error.where.path.empty() ? path_ : path_of(error.where.path);
+      findings_.errors.push_back(std::move(error));
+    }
+  }
+
+  const model::SchemaSet& schemas_;
+  const CheckOptions& options_;
+  model::Findings& findings_;
+  std::string path_;
+};
+
+/// Walks a tree and checks what is a component of a native type.
+class TreeChecker {
+ public:
+  TreeChecker(const model::SchemaSet& schemas, const CheckOptions& options,
+              model::Findings& findings)
+      : schemas_(schemas), options_(options), findings_(findings) {}
+
+  /// What will be deployed: the component and, in a container, its eager children.
+  void deployed(model::Component& component) {
+    const model::ComponentSchema* schema = schema_of(component, true);
+    if (!schema) return;
+    check_component(component, *schema, schemas_, options_, findings_);
+    if (!schema->container) return;
+    for (auto& attribute : component.attributes()) {
+      auto child = attribute.value.as_component();
+      if (child && child->eager && !belongs_to_schema(*schema, attribute.name)) deployed(*child);
+    }
+  }
+
+  /// What is only read: every component in it that names a type.
+  void read(model::Component& component) {
+    if (const auto* schema = component.find("sfClass") ? schema_of(component, true) : nullptr)
+      check_component(component, *schema, schemas_, options_, findings_);
+    for (auto& attribute : component.attributes())
+      if (auto child = attribute.value.as_component()) read(*child);
+  }
+
+ private:
+  bool belongs_to_schema(const model::ComponentSchema& schema, std::string_view name) const {
+    return schemas_.attribute(schema, name) != nullptr;
+  }
+
+  const model::ComponentSchema* schema_of(const model::Component& component, bool needed) {
+    const model::Attribute* attribute = component.find("sfClass");
+    std::string path = component.path();
+    const std::string* name = attribute ? attribute->value.get<std::string>() : nullptr;
+    if (!name) {
+      if (!needed) return nullptr;
+      Error error(
+          attribute ? Code::type_mismatch : Code::not_found,
+          attribute
+              ? fmt::format("sfClass of '{}' is {}, not a string", path,
+                            with_article(attribute->value.kind_name()))
+              : fmt::format("'{}' has no sfClass: nothing says what it does when it is deployed",
+                            path),
+          attribute ? Where(attribute->where) : Where(component.where));
+      error.where.path = path;
+      error.where.length = 0;
+      error.hint(
+          "extend a component type, for example 'extends Compound'; what is only data is written "
+          "'extends DATA'");
+      findings_.errors.push_back(std::move(error));
+      return nullptr;
+    }
+    if (const auto* schema = schemas_.find(*name)) return schema;
+    Error error(Code::not_found, fmt::format("croft has no component type '{}'", printable(*name)),
+                Where(attribute->where));
+    error.where.path = path.empty() ? "sfClass" : path + ":sfClass";
+    if (std::string hint = did_you_mean(*name, schemas_.classes()); !hint.empty())
+      error.hint(std::move(hint));
+    findings_.errors.push_back(std::move(error));
+    return nullptr;
+  }
+
+  const model::SchemaSet& schemas_;
+  const CheckOptions& options_;
+  model::Findings& findings_;
+};
+
+}  // namespace
+
+void check_component(model::Component& component, const model::ComponentSchema& schema,
+                     const model::SchemaSet& schemas, const CheckOptions& options,
+                     model::Findings& findings) {
+  Checker(schemas, options, findings).component(component, schema);
+}
+
+model::Findings check(model::Description& description, const model::SchemaSet& schemas,
+                      bool strict) {
+  model::Findings findings;
+  CheckOptions options{strict};
+  TreeChecker checker(schemas, options, findings);
+  if (description.config) checker.deployed(*description.config);
+  if (description.root)
+    if (auto farm = description.root->component("farm")) checker.read(*farm);
+  return findings;
+}
+
+}  // namespace croft::lang

@@ -1,0 +1,90 @@
+// The language, whole: text -> resolved description, and back to text. The only header of `lang`
+// that other modules need (beside check/schema.h, format/format.h for their tools).
+// Pure: files are read by a callback, and so are properties and the environment. Each call is
+// independent of the others; calls on different threads do not share anything.
+// Limits (Limits below) bound depth, size, includes and expansion; all have a clear error.
+#pragma once
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "model/component.h"
+#include "model/schema.h"
+
+namespace croft::lang {
+
+/// The content of a file. Code::not_found when there is none: the next folder is tried then; any
+/// other error ends the search.
+using FileReader = std::function<Result<std::string>(const std::string& path)>;
+/// A property or environment variable; nullopt when unset.
+using Lookup = std::function<std::optional<std::string>(std::string_view name)>;
+
+struct Limits {
+  size_t file_bytes = 256u << 20;
+  size_t nesting = 1000;     ///< of braces, brackets and of the resolved tree
+  size_t includes = 10'000;  ///< files read in one run, each time counted
+  size_t include_depth = 100;
+  size_t components = 4'000'000;  ///< made in all, copies of templates counted
+  size_t attributes = 40'000'000;
+  size_t chain = 100'000;        ///< references and templates that lead to each other
+  size_t text_bytes = 1u << 30;  ///< made by ++ and formatString
+  size_t errors = 100;           ///< reported in one run
+};
+
+/// The state of the tree that is asked for: after that pass.
+enum class Phase { parse, type, place, function, sf_config, link };
+std::optional<Phase> phase_from_name(std::string_view name);  ///< "parse", "type", ..., "sfConfig"
+std::string_view name_of(Phase phase);
+
+struct Options {
+  /// Folders in the order given (--include, then CROFT_PATH). The file's folder and
+  /// `working_folder` come before, the library in the binary after them.
+  std::vector<std::string> include;
+  std::string working_folder = ".";
+  FileReader reader;   ///< empty: only the library in the binary can be included
+  Lookup property;     ///< PROPERTY x
+  Lookup environment;  ///< ENVPROPERTY x
+  Lookup ask;          ///< `userinput`: the prompt in, the answer out
+  std::string now;     ///< what `date` gives; empty: a fixed text
+  Phase until = Phase::link;
+  Limits limits;
+};
+
+/// Text -> description. With Options::until before link, `root` is the whole tree as it stands then
+/// and `config` is null unless the sfConfig pass ran.
+/// The error is the first one, the rest are in Error::others. Each has file:line:column, source
+/// line and caret, hints, the chain of includes and `extends`, and facts: "phase", and "at" =
+/// "COMPONENT ATTRIBUTE" for each place blamed.
+Result<model::Description> resolve(const std::string& file, std::string text,
+                                   const Options& options);
+/// The same for a file that Options::reader reads.
+Result<model::Description> resolve_file(const std::string& file, const Options& options);
+
+/// The attributes of `component` in the language itself, one statement a line, two-space indent.
+std::string print(const model::Component& component);
+/// SHA-256 of what print gives, in hex: Description::digest.
+std::string digest_of(const model::Component& component);
+/// One value as the language writes it ("[|1, 2|]", "LAZY PARENT:x").
+std::string print_value(const model::Value& value);
+
+/// A value from its text, for --set and IPROPERTY: a primitive, vector, reference; components too.
+Result<model::Value> parse_value(std::string_view text);
+/// "a:b:c", "LAZY PARENT:x" -> reference.
+Result<model::Reference> parse_reference(std::string_view text);
+
+/// Checks every eager component of the tree that `config` is (and the `farm`, if any) against the
+/// schema that its sfClass selects, and marks secret attributes. Adds nothing: defaults stay in the
+/// schema (a reader asks for the attribute, then for AttributeSchema::fallback). Unknown sfClass is
+/// an error with the nearest name. `strict`: unknown attributes are errors, not warnings.
+model::Findings check(model::Description& description, const model::SchemaSet& schemas,
+                      bool strict = false);
+
+/// The library in the binary: "org/smartfrog/components.sf" -> text.
+std::optional<std::string_view> library_file(std::string_view path);
+std::vector<std::string_view> library_files();
+
+}  // namespace croft::lang

@@ -1,0 +1,25 @@
+#include "lang/library.h"
+
+#include <algorithm>
+
+#include "lang/lang.h"
+
+namespace croft::lang {
+
+std::optional<std::string_view> library_file(std::string_view path) {
+  while (path.starts_with('/')) path.remove_prefix(1);
+  const LibraryFile* end = library_table + library_size;
+  const LibraryFile* found = std::lower_bound(
+      library_table, end, path,
+      [](const LibraryFile& file, std::string_view wanted) { return file.path < wanted; });
+  if (found == end || found->path != path) return std::nullopt;
+  return found->text;
+}
+
+std::vector<std::string_view> library_files() {
+  std::vector<std::string_view> out;
+  for (size_t i = 0; i < library_size; ++i) out.push_back(library_table[i].path);
+  return out;
+}
+
+}  // namespace croft::lang

@@ -1,0 +1,156 @@
+// The last step: nodes -> the description that everybody else reads. Shared components become one
+// each per place; attributes tagged sfTemp and checked assertions are left out.
+#include <fmt/format.h>
+
+#include "lang/functions/function.h"
+#include "lang/passes/graph.h"
+#include "lang/placement_mark.h"
+
+namespace croft::lang {
+namespace {
+
+class Finisher {
+ public:
+  explicit Finisher(Run& run) : run_(run) {}
+
+  bool failed() const { return failed_; }
+
+  model::ComponentPtr component(const Node* node) {
+    auto out = model::Component::make();
+    if (!enter(node)) return out;
+    out->eager = node->eager;
+    out->where = run_.place(node->pos);
+    for (const Origin* origin = node->origin; origin; origin = origin->next)
+      out->supertypes.push_back(run_.symbols.text(origin->name));
+    out->attributes().reserve(node->count);
+    bool named = node->function && node->hidden;
+    if (named)
+      out->append("sfFunctionClass",
+                  model::Value(std::string(function_package) + std::string(node->function->name)));
+    for (uint32_t i = 0; i < node->count && !failed_; ++i) attribute(*out, node->attrs[i]);
+    --depth_;
+    return out;
+  }
+
+  model::Value value(const Val& from) {
+    switch (from.kind) {
+      case Kind::null:
+        return model::Null{};
+      case Kind::boolean:
+        return from.flag;
+      case Kind::integer:
+        return static_cast<int32_t>(from.number);
+      case Kind::long_integer:
+        return from.number;
+      case Kind::single:
+        return static_cast<float>(from.real);
+      case Kind::real:
+        return from.bare ? model::Value::decimal(from.real) : model::Value(from.real);
+      case Kind::string:
+        return std::string(*from.text);
+      case Kind::bytes:
+        return model::ByteArray{std::string(*from.text)};
+      case Kind::vector: {
+        model::Vector items;
+        items.reserve(from.vec->count);
+        for (uint32_t i = 0; i < from.vec->count && !failed_; ++i)
+          items.push_back(value(from.vec->items[i]));
+        return items;
+      }
+      case Kind::reference:
+        return std::shared_ptr<const model::Reference>(reference(from));
+      case Kind::call:
+        return model::Call{from.node->call == Call::assertion, component(from.node), from.lazy};
+      case Kind::tbd:
+        return model::ToBeDefined{};
+      case Kind::component:
+        return component(from.node);
+      case Kind::bad:
+        return model::Null{};
+    }
+    return model::Null{};
+  }
+
+ private:
+  std::string name_of(Symbol name) const {
+    bool placement = (name & path_bit) != 0 && (name & unique_bit) == 0;
+    if (!placement) return run_.symbols.text(name);
+    std::string out;
+    for (Symbol part : run_.symbols.names_of(name)) out += placement_mark + run_.symbols.text(part);
+    return out;
+  }
+
+  bool enter(const Node* node) {
+    if (failed_) return false;
+    const Limits& limits = run_.options.limits;
+    if (++made_ > limits.components)
+      return refuse(fmt::format("the description grows beyond {} components", limits.components),
+                    node);
+    if (++depth_ > limits.nesting + 1)
+      return refuse(fmt::format("components are nested deeper than {} levels", limits.nesting),
+                    node);
+    return true;
+  }
+
+  bool refuse(std::string what, const Node* node) {
+    failed_ = true;
+    run_.stop(std::move(what), node->pos, node);
+    return false;
+  }
+
+  void attribute(model::Component& holder, const Attr& attr) {
+    if (attr.dropped ||
+        (attr.tags != 0 && run_.phase == Phase::link && run_.has_tag(attr.tags, word::sf_temp)))
+      return;
+    auto& made =
+        holder.append(name_of(attr.name), value(attr.value), run_.place(attr.pos));
+    if (attr.tags == 0) return;
+    for (Symbol tag : run_.tag_sets[attr.tags]) made.tags.push_back(run_.symbols.text(tag));
+  }
+
+  std::shared_ptr<model::Reference> reference(const Val& from) {
+    auto out = std::make_shared<model::Reference>();
+    const Ref& ref = *from.ref;
+    out->lazy = from.lazy;
+    out->data = ref.data;
+    out->optional = ref.optional;
+    if (ref.optional) out->fallback = value(ref.fallback);
+    out->parts.reserve(ref.count);
+    for (uint32_t i = 0; i < ref.count; ++i)
+      out->parts.push_back({ref.parts[i].kind, ref.parts[i].name == word::none
+                                                   ? ""
+                                                   : run_.symbols.text(ref.parts[i].name)});
+    return out;
+  }
+
+  Run& run_;
+  size_t made_ = 0;
+  size_t depth_ = 0;
+  bool failed_ = false;
+};
+
+}  // namespace
+
+Result<model::Description> finish(Run& run) {
+  model::Description out;
+  out.file = run.files.empty() ? "" : run.files[0].source->name();
+  Finisher finisher(run);
+  bool linked = run.phase == Phase::link;
+  if (!linked && run.phase != Phase::sf_config) {
+    out.root = finisher.component(run.root);
+    if (finisher.failed()) return fail(run.errors.back());
+    return out;
+  }
+  out.root = model::Component::make();
+  out.root->where = run.place(run.root->pos);
+  const Attr* farm = linked ? run.find(run.root, word::farm) : nullptr;
+  if (farm && farm->value.is(Kind::component) && farm->value.node->linked == Progress::done)
+    out.root->append("farm", finisher.component(farm->value.node), run.place(farm->pos));
+  out.config = finisher.component(run.config);
+  out.root->append("sfConfig", out.config, out.config->where);
+  if (finisher.failed()) return fail(run.errors.back());
+  out.digest = digest_of(*out.root);
+  return out;
+}
+
+}  // namespace croft::lang

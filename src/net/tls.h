@@ -1,0 +1,52 @@
+// TLS 1.2 and 1.3 over any Stream (OpenSSL 3 through memory BIOs): for HttpClient, HttpServer,
+// agents. The handshake runs at the first read or write. Loop thread only; a handshake costs it
+// about 3 ms.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "aio/world.h"
+#include "base/secret.h"
+
+namespace croft::net {
+
+struct TlsOptions {
+  // Who we are; both or neither. Needed for a server.
+  std::string certificate_pem;  ///< leaf first, then intermediates
+  Secret key_pem;
+  // Whom we believe. Both empty: the system's certificates.
+  std::string ca_pem;
+  std::string ca_file;
+  /// Client: check the server's chain and name. Server: ask clients for a certificate and refuse
+  /// without.
+  bool verify_peer = true;
+};
+
+/// Certificates, keys and settings, read once; shared by all streams made from it.
+class TlsContext {
+ public:
+  static Result<std::shared_ptr<TlsContext>> client(const TlsOptions& options);
+  /// verify_peer needs ca_pem or ca_file.
+  static Result<std::shared_ptr<TlsContext>> server(const TlsOptions& options);
+  /// PEM files read by this process at once: at start, not on a busy loop.
+  static Result<TlsOptions> load(const std::string& certificate_file, const std::string& key_file);
+  ~TlsContext();
+  struct State;
+  const State& state() const { return *state_; }
+
+ private:
+  explicit TlsContext(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// `host`: the name or address that the server's certificate must carry.
+Result<std::unique_ptr<aio::Stream>> tls_client(std::shared_ptr<TlsContext> context,
+                                                std::unique_ptr<aio::Stream> inner,
+                                                const std::string& host);
+Result<std::unique_ptr<aio::Stream>> tls_server(std::shared_ptr<TlsContext> context,
+                                                std::unique_ptr<aio::Stream> inner);
+/// Accepts TLS streams: `server.serve(tls_listener(context, std::move(listener)))`.
+std::unique_ptr<aio::Listener> tls_listener(std::shared_ptr<TlsContext> context,
+                                            std::unique_ptr<aio::Listener> inner);
+
+}  // namespace croft::net

@@ -1,0 +1,433 @@
+#include "plan/plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "base/digest.h"
+#include "base/text.h"
+#include "plan/links.h"
+
+namespace croft::plan {
+namespace {
+
+constexpr int depth_limit = 200;
+
+/// The components to deploy, in the description's order, and who needs whom.
+class Walk {
+ public:
+  explicit Walk(const Input& input) : input_(input) {}
+
+  Result<> run() {
+    visit(input_.config, input_.application, 0);
+    for (size_t i = 0; i < found_.size() && errors_.size() < error_limit; ++i) find_needs(i);
+    if (errors_.empty()) return {};
+    Error first = std::move(errors_.front());
+    errors_.erase(errors_.begin());
+    first.others = std::move(errors_);
+    return fail(std::move(first));
+  }
+  std::vector<Item>& items() { return found_; }
+
+ private:
+  static constexpr size_t error_limit = 20;
+
+  void visit(const model::ComponentPtr& component, const std::string& path, int depth) {
+    if (errors_.size() >= error_limit) return;
+    if (depth > depth_limit || found_.size() >= input_.limits.components) {
+      errors_.push_back(Error(Code::resource_exhausted,
+                              fmt::format("{} is too deep or too large: at most {} levels "
+                                          "and {} components",
+                                          path, depth_limit, input_.limits.components),
+                              component->where));
+      return;
+    }
+    auto facts = input_.catalog(*component);
+    if (!facts) {
+      Error error = std::move(facts).error();
+      if (!error.where.known()) error.where = component->where;
+      if (error.where.path.empty()) error.where.path = path;
+      errors_.push_back(std::move(error));
+      return;
+    }
+    Item item;
+    item.path = path;
+    item.type = facts->name;
+    item.rents = facts->rents;
+    item.compound = facts->compound;
+    item.ordered_end = component->boolean("sfSyncTerminate").value_or(false);
+    item.identity = identity_of(*component, *facts);
+    item.position = found_.size();
+    item.component = component;
+    by_component_.emplace(component.get(), found_.size());
+    found_.push_back(std::move(item));
+    if (!facts->compound) return;
+    for (const auto& attribute : component->attributes())
+      if (auto child = attribute.value.as_component(); child && child->eager)
+        visit(child, path + ":" + attribute.name, depth + 1);
+  }
+
+  void find_needs(size_t index) {
+    const model::Component& component = *found_[index].component;
+    for (const Link& link : links_of(component)) {
+      bool explicitly = link.attribute == "dependsOn";
+      auto target = locate(*link.home, *link.reference);
+      if (!target) {
+        if (!explicitly) continue;  // what it leads to is found, or missed, when it is read
+        Error error = std::move(target).error();
+        if (!error.where.known()) error.where = place_of(component, link.attribute);
+        errors_.push_back(std::move(error).frame("dependsOn of " + found_[index].path));
+        continue;
+      }
+      auto other = deployed_above(target->component);
+      if (!other) continue;
+      const std::string& theirs = found_[*other].path;
+      const std::string& mine = found_[index].path;
+      if (inside(mine, theirs) || inside(theirs, mine)) {
+        if (explicitly && inside(mine, theirs))
+          errors_.push_back(Error(Code::invalid_argument,
+                                  fmt::format("{} depends on {}, which contains it", mine, theirs),
+                                  place_of(component, "dependsOn"))
+                                .hint("what encloses a component always starts before it"));
+        continue;
+      }
+      auto& needs = found_[index].needs;
+      if (std::ranges::find(needs, theirs) == needs.end()) needs.push_back(theirs);
+    }
+  }
+
+  std::optional<size_t> deployed_above(const model::Component* at) const {
+    for (; at; at = at->parent())
+      if (auto found = by_component_.find(at); found != by_component_.end()) return found->second;
+    return std::nullopt;
+  }
+  static Where place_of(const model::Component& component, std::string_view name) {
+    const auto* attribute = component.find(name);
+    return attribute && attribute->where.known() ? attribute->where : component.where;
+  }
+  static void put(std::string& into, const model::Value& value, int depth) {
+    into += fmt::format("{}:", static_cast<int>(value.kind()));
+    if (auto* text = value.get<std::string>()) into += *text;
+    if (auto number = value.as_number()) into += fmt::format("{}", *number);
+    if (auto* flag = value.get<bool>()) into += *flag ? "t" : "f";
+    if (auto* bytes = value.get<model::ByteArray>()) into += hex(bytes->bytes);
+    if (auto* reference = value.get<std::shared_ptr<const model::Reference>>())
+      into += (*reference)->text();
+    if (auto* vector = value.get<model::Vector>())
+      for (const auto& item : *vector) put(into, item, depth + 1);
+    if (auto component = value.as_component(); component && depth < depth_limit)
+      for (const auto& attribute : component->attributes()) {
+        into += attribute.name + "=";
+        put(into, attribute.value, depth + 1);
+      }
+    into += ";";
+  }
+  static std::string identity_of(const model::Component& component, const TypeFacts& facts) {
+    std::string text = facts.name + "|";
+    for (const std::string& name : facts.identity) {
+      text += name + "=";
+      if (const auto* attribute = component.find(name)) put(text, attribute->value, 0);
+    }
+    return sha256_hex(text).substr(0, 32);
+  }
+
+  const Input& input_;
+  std::vector<Item> found_;
+  std::unordered_map<const model::Component*, size_t> by_component_;
+  std::vector<Error> errors_;
+};
+
+/// create, adopt, keep or replace, from the record.
+void judge(Item& item, const Recorded* old) {
+  using model::State;
+  bool untouched =
+      old && (old->state == State::described || old->state == State::terminated) && !old->holds;
+  if (!old || untouched) {
+    item.change = Change::create;
+  } else if (old->type != item.type) {
+    item.change = Change::replace;
+    item.why = fmt::format("its type changed from {}", old->type);
+  } else if (old->identity != item.identity) {
+    item.change = Change::replace;
+    item.why = "an attribute changed that it cannot change in place";
+  } else if (old->state == State::terminating || old->state == State::terminated) {
+    item.change = Change::replace;
+    item.why = fmt::format("it is {}", name_of(old->state));
+  } else {
+    item.change = old->state == State::running ? Change::keep : Change::adopt;
+  }
+}
+
+}  // namespace
+
+Result<int64_t> instance_limit(const model::Component& config, std::optional<int64_t> given) {
+  auto own = config.integer("maxInstances");
+  if (own && *own < 0)
+    return fail(Code::invalid_argument,
+                fmt::format("maxInstances is {}: a number from 0 is needed", *own),
+                config.find("maxInstances")->where);
+  if (own && given) return std::min(*own, *given);
+  return own ? *own : given.value_or(default_instance_limit);
+}
+
+namespace {
+
+Result<> check_limits(const Plan& plan, const Input& input) {
+  const auto* attribute = input.config->find("maxInstances");
+  auto given = input.limits.application_instances;
+  int64_t limit = TRY(instance_limit(*input.config, given));
+  if (plan.instances_min > limit) {
+    Error error(Code::resource_exhausted,
+                fmt::format("{} needs at least {} instances, more than its limit of {}",
+                            plan.application, plan.instances_min, limit),
+                attribute ? attribute->where : input.config->where);
+    error.hint(given == limit ? fmt::format("--max-instances {} if you mean it", plan.instances_min)
+                              : fmt::format("write `maxInstances {};` into sfConfig if you mean it",
+                                            plan.instances_min));
+    return fail(std::move(error));
+  }
+  if (input.limits.account_instances) {
+    int64_t free = *input.limits.account_instances - input.limits.account_in_use;
+    if (plan.instances_min > free)
+      return fail(
+          Error(Code::resource_exhausted,
+                fmt::format(
+                    "{} needs at least {} instances; the account may run {}, and {} run already",
+                    plan.application, plan.instances_min, *input.limits.account_instances,
+                    input.limits.account_in_use),
+                input.config->where)
+              .hint("lower minCount, end other applications, or raise the limit of the account"));
+  }
+  return {};
+}
+
+/// Deploy in the description's order; start below the parent, after what is needed; live when all
+/// inside live. Kept components take no step.
+Result<> build_steps(Plan& plan) {
+  std::map<std::string_view, StepId> start,
+      end;  // end: the step after which the whole subtree runs
+  std::optional<StepId> previous;
+  std::vector<StepId> deploys;
+  auto active = [](const Item& item) {
+    return item.change != Change::keep && item.change != Change::remove;
+  };
+  for (const Item& item : plan.items) {
+    if (!active(item)) continue;
+    StepId deploy = plan.steps.add({item.path, Verb::deploy});
+    if (previous) plan.steps.order(*previous, deploy);
+    previous = deploy;
+  }
+  std::optional<StepId> barrier = previous;
+  for (const Item& item : plan.items)
+    if (active(item)) end[item.path] = start[item.path] = plan.steps.add({item.path, Verb::start});
+  for (const Item& item : plan.items)
+    if (active(item) && item.compound) end[item.path] = plan.steps.add({item.path, Verb::live});
+  for (const Item& item : plan.items) {
+    if (!active(item)) continue;
+    StepId mine = start[item.path];
+    if (barrier) plan.steps.order(*barrier, mine);
+    if (item.compound) plan.steps.order(mine, end[item.path]);
+    auto above = parent_path(item.path);
+    if (auto parent = start.find(above); parent != start.end()) {
+      plan.steps.order(parent->second, mine);
+      plan.steps.order(end[item.path], end[above]);
+    }
+    for (const std::string& need : item.needs)
+      if (auto other = end.find(need); other != end.end()) plan.steps.order(other->second, mine);
+  }
+  return plan.steps.seal();
+}
+
+}  // namespace
+
+std::string_view name_of(Change change) {
+  switch (change) {
+    case Change::create:
+      return "create";
+    case Change::adopt:
+      return "adopt";
+    case Change::keep:
+      return "keep";
+    case Change::replace:
+      return "replace";
+    case Change::remove:
+      return "remove";
+  }
+  return "?";
+}
+
+std::string_view parent_path(std::string_view path) {
+  size_t colon = path.rfind(':');
+  return colon == std::string_view::npos ? std::string_view{} : path.substr(0, colon);
+}
+
+bool inside(std::string_view path, std::string_view ancestor) {
+  return path.starts_with(ancestor) &&
+         (path.size() == ancestor.size() || path[ancestor.size()] == ':');
+}
+
+const Item* Plan::find(std::string_view path) const {
+  auto found = index.find(path);
+  return found == index.end() ? nullptr : &items[found->second];
+}
+
+size_t Plan::count(Change change) const {
+  return static_cast<size_t>(std::ranges::count(items, change, &Item::change));
+}
+
+bool Plan::empty() const {
+  return count(Change::keep) == items.size();
+}
+
+Result<Plan> make(const Input& input) {
+  CHECK(input.config, "a plan needs a description");
+  Plan plan;
+  plan.application = input.application;
+  Walk walk(input);
+  TRY(walk.run());
+  plan.items = std::move(walk.items());
+
+  std::unordered_map<std::string_view, const Recorded*> recorded;
+  for (const Recorded& old : input.recorded) recorded.emplace(old.path, &old);
+  std::set<std::string_view> replaced;
+  for (Item& item : plan.items) {
+    auto old = recorded.find(item.path);
+    judge(item, old == recorded.end() ? nullptr : old->second);
+    // What encloses a replaced component ends all inside it.
+    if (replaced.contains(parent_path(item.path)) && old != recorded.end() &&
+        item.change != Change::create) {
+      item.change = Change::replace;
+      item.why = "what contains it is replaced";
+    }
+    if (item.change == Change::replace) replaced.insert(item.path);
+    for (const Rent& rent : item.rents)
+      if (rent.kind == "instance") {
+        plan.instances_min += rent.min;
+        plan.instances_max += rent.max;
+      }
+  }
+  for (size_t i = 0; i < plan.items.size(); ++i) plan.index.emplace(plan.items[i].path, i);
+  for (const Recorded& old : input.recorded) {
+    if (plan.index.contains(old.path)) continue;
+    if (!old.holds &&
+        (old.state == model::State::terminated || old.state == model::State::described))
+      continue;
+    Item item;
+    item.path = old.path;
+    item.type = old.type;
+    item.change = Change::remove;
+    item.why = "the description has it no longer";
+    item.position = old.position;
+    plan.index.emplace(item.path, plan.items.size());
+    plan.items.push_back(std::move(item));
+  }
+  TRY(check_limits(plan, input));
+  TRY(build_steps(plan));
+  return plan;
+}
+
+namespace {
+
+/// `recorded` comes latest first. A component that others need waits for them, and its children
+/// wait with it; where siblings are ordered the whole of a later one ends before anything of an
+/// earlier.
+Result<Graph> removal_graph(const std::vector<const Recorded*>& recorded, bool by_needs,
+                            bool by_siblings) {
+  Graph graph;
+  std::map<std::string_view, StepId> steps;
+  std::map<std::string_view, bool> ordered;
+  std::map<std::string_view, std::vector<StepId>> needed_by;
+  for (auto* item : recorded) {
+    steps[item->path] = graph.add({item->path, Verb::terminate});
+    ordered[item->path] = item->ordered_end && by_siblings;
+  }
+  for (auto* item : recorded)
+    for (const std::string& need : item->needs)
+      if (by_needs && steps.contains(need)) needed_by[need].push_back(steps[item->path]);
+  std::map<std::string_view, StepId> last_sibling;
+  for (auto* item : recorded) {
+    StepId mine = steps[item->path];
+    for (std::string_view at = item->path; !at.empty(); at = parent_path(at)) {
+      if (auto found = needed_by.find(at); found != needed_by.end())
+        for (StepId earlier : found->second)
+          if (!inside(graph.step(earlier).path, at)) graph.order(earlier, mine);
+      auto last = last_sibling.find(parent_path(at));
+      if (last != last_sibling.end() && graph.step(last->second).path != at)
+        graph.order(last->second, mine);
+    }
+    auto above = parent_path(item->path);
+    auto parent = steps.find(above);
+    if (parent == steps.end()) continue;
+    graph.order(mine, parent->second);
+    if (ordered[above]) last_sibling[above] = mine;
+  }
+  TRY(graph.seal());
+  return graph;
+}
+
+}  // namespace
+
+Graph removal(const std::vector<Recorded>& recorded, const std::vector<std::string>& only) {
+  std::vector<const Recorded*> chosen;
+  for (const Recorded& item : recorded)
+    if (only.empty() ||
+        std::ranges::any_of(only, [&](const auto& top) { return inside(item.path, top); }))
+      chosen.push_back(&item);
+  std::ranges::sort(chosen, [](auto* a, auto* b) { return a->position > b->position; });
+  // An earlier sibling that needs a later one contradicts sfSyncTerminate: the need wins. A circle
+  // of needs was refused by make(); should a damaged record hold one, containment still ends
+  // everything.
+  for (auto [by_needs, by_siblings] : {std::pair{true, true}, {true, false}, {false, false}})
+    if (auto graph = removal_graph(chosen, by_needs, by_siblings)) return *std::move(graph);
+  CHECK(false, "containment cannot form a circle");
+}
+
+std::string Plan::text() const {
+  std::string out;
+  for (const Item& item : items) {
+    const char* mark = "?";
+    switch (item.change) {
+      case Change::create:
+        mark = "+";
+        break;
+      case Change::adopt:
+        mark = ">";
+        break;
+      case Change::keep:
+        mark = "=";
+        break;
+      case Change::replace:
+        mark = "~";
+        break;
+      case Change::remove:
+        mark = "-";
+        break;
+    }
+    size_t depth = static_cast<size_t>(std::ranges::count(item.path, ':'));
+    size_t colon = item.path.rfind(':');
+    std::string name = item.change == Change::remove || colon == std::string::npos
+                           ? item.path
+                           : item.path.substr(colon + 1);
+    out += fmt::format("{} {}{}  {}", mark,
+                       std::string(item.change == Change::remove ? 0 : depth * 2, ' '), name,
+                       item.type);
+    for (const Rent& rent : item.rents)
+      out += rent.min == rent.max
+                 ? fmt::format("  {} {}{}", rent.min, rent.kind, rent.min == 1 ? "" : "s")
+                 : fmt::format("  {} to {} {}s", rent.min, rent.max, rent.kind);
+    if (!item.needs.empty()) out += "  after " + join(item.needs, ", ");
+    if (!item.why.empty()) out += "  (" + item.why + ")";
+    out += "\n";
+  }
+  out += fmt::format("{} to create, {} to replace, {} to remove, {} kept",
+                     count(Change::create) + count(Change::adopt), count(Change::replace),
+                     count(Change::remove), count(Change::keep));
+  if (instances_max > 0)
+    out += instances_min == instances_max
+               ? fmt::format("; {} instances", instances_min)
+               : fmt::format("; {} to {} instances", instances_min, instances_max);
+  return out + "\n";
+}
+
+}  // namespace croft::plan

@@ -1,0 +1,245 @@
+#include "plan/plan.h"
+
+#include <gtest/gtest.h>
+
+namespace croft::plan {
+namespace {
+
+using model::Component;
+using model::ComponentPtr;
+
+ComponentPtr add(const ComponentPtr& parent, const std::string& name, const std::string& type) {
+  auto component = Component::make();
+  component->set("sfClass", type);
+  parent->set(name, component);
+  return component;
+}
+
+model::Value link(std::vector<std::string> names) {
+  auto reference = std::make_shared<model::Reference>();
+  reference->lazy = true;
+  bool first = true;
+  for (auto& name : names) {
+    reference->parts.push_back({first ? model::Part::Kind::attrib : model::Part::Kind::here, name});
+    first = false;
+  }
+  return std::shared_ptr<const model::Reference>(std::move(reference));
+}
+
+Result<TypeFacts> facts_of(const Component& component) {
+  TypeFacts facts;
+  facts.name = component.string("sfClass").value_or("");
+  if (facts.name.empty()) return fail(Code::unresolved, "no sfClass");
+  facts.compound = facts.name == "Compound";
+  facts.identity = {"imageID"};
+  if (facts.name == "Image") {
+    int64_t least = component.integer("minCount").value_or(1);
+    facts.rents.push_back({"instance", least, component.integer("maxCount").value_or(least)});
+  }
+  return facts;
+}
+
+struct PlanTest : testing::Test {
+  ComponentPtr root = Component::make(), config = Component::make();
+  Input input;
+  PlanTest() {
+    root->set("sfConfig", config);
+    config->set("sfClass", "Compound");
+    input.application = "app";
+    input.config = config;
+    input.catalog = facts_of;
+  }
+  /// The order in which steps come when each ends before the next is asked for.
+  static std::vector<std::string> order(Graph graph) {
+    std::vector<std::string> out;
+    while (auto step = graph.take()) {
+      out.push_back(fmt::format("{} {}", name_of(graph.step(*step).verb), graph.step(*step).path));
+      graph.finished(*step, true);
+    }
+    EXPECT_TRUE(graph.done());
+    return out;
+  }
+  static size_t at(const std::vector<std::string>& list, const std::string& item) {
+    auto found = std::ranges::find(list, item);
+    EXPECT_NE(found, list.end()) << item;
+    return static_cast<size_t>(found - list.begin());
+  }
+};
+
+TEST_F(PlanTest, deploys_all_before_anything_starts_and_keeps_the_description_order) {
+  auto a = add(config, "a", "Compound");
+  add(a, "a1", "Prim");
+  add(a, "a2", "Prim");
+  add(config, "b", "Prim");
+  auto data = add(config, "data", "Prim");
+  data->eager = false;
+  auto plan = make(input);
+  ASSERT_TRUE(plan) << plan.error().render();
+  EXPECT_EQ(
+      order(plan->steps),
+      (std::vector<std::string>{"deploy app", "deploy app:a", "deploy app:a:a1", "deploy app:a:a2",
+                                "deploy app:b", "start app", "start app:a", "start app:a:a1",
+                                "start app:a:a2", "start app:b", "live app:a", "live app"}));
+  EXPECT_EQ(plan->count(Change::create), 5u);
+}
+
+TEST_F(PlanTest, whoever_needs_another_waits_for_all_of_it) {
+  auto first = add(config, "first", "Prim");
+  first->set("url", link({"second", "inner", "address"}));
+  auto second = add(config, "second", "Compound");
+  add(second, "inner", "Prim");
+  auto third = add(config, "third", "Prim");
+  third->set("dependsOn", model::Vector{link({"second"})});
+  auto plan = make(input);
+  ASSERT_TRUE(plan) << plan.error().render();
+  auto steps = order(plan->steps);
+  EXPECT_LT(at(steps, "start app:second:inner"), at(steps, "start app:first"));
+  EXPECT_LT(at(steps, "live app:second"), at(steps, "start app:third"));
+}
+
+TEST_F(PlanTest, a_circle_is_refused_with_its_path) {
+  add(config, "a", "Prim")->set("x", link({"b", "y"}));
+  add(config, "b", "Prim")->set("y", link({"a", "x"}));
+  auto plan = make(input);
+  // Each link leads on to the other: no end to follow, but no order either.
+  ASSERT_FALSE(plan);
+  EXPECT_NE(plan.error().what.find("app:a"), std::string::npos) << plan.error().what;
+  EXPECT_NE(plan.error().what.find("app:b"), std::string::npos) << plan.error().what;
+}
+
+TEST_F(PlanTest, failures_keep_back_what_needs_them) {
+  add(config, "a", "Prim");
+  add(config, "b", "Prim")->set("dependsOn", model::Vector{link({"a"})});
+  auto plan = make(input);
+  ASSERT_TRUE(plan);
+  Graph graph = plan->steps;
+  std::vector<std::string> taken;
+  while (auto step = graph.take()) {
+    taken.push_back(graph.step(*step).path);
+    graph.finished(*step,
+                   !(graph.step(*step).path == "app:a" && graph.step(*step).verb == Verb::start));
+  }
+  EXPECT_TRUE(graph.idle());
+  EXPECT_FALSE(graph.done());
+  EXPECT_EQ(std::ranges::count(taken, "app:b"), 1);  // deployed, never started
+}
+
+TEST_F(PlanTest, limits_refuse_before_anything_is_made) {
+  auto machines = add(config, "machines", "Image");
+  machines->set("minCount", int32_t{10});
+  machines->set("maxCount", int32_t{100});
+  EXPECT_TRUE(make(input));
+  config->set("maxInstances", int32_t{9});
+  auto refused = make(input);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::resource_exhausted);
+  EXPECT_NE(refused.error().what.find("9"), std::string::npos);
+  config->remove("maxInstances");
+  input.limits.account_instances = 20;
+  input.limits.account_in_use = 11;
+  ASSERT_FALSE(make(input));
+  input.limits.account_in_use = 10;
+  EXPECT_TRUE(make(input));
+}
+
+TEST_F(PlanTest, only_what_changed_is_replaced_and_what_is_gone_removed) {
+  add(config, "same", "Image")->set("imageID", "ami-1");
+  add(config, "other", "Image")->set("imageID", "ami-1");
+  auto first = make(input);
+  ASSERT_TRUE(first);
+  for (const Item& item : first->items)
+    input.recorded.push_back({item.path,
+                              item.type,
+                              item.identity,
+                              model::State::running,
+                              item.compound,
+                              false,
+                              {},
+                              item.position,
+                              true});
+  input.recorded.push_back(
+      {"app:gone", "Prim", "", model::State::running, false, false, {}, 9, false});
+  config->component("other")->set("imageID", "ami-2");
+  add(config, "fresh", "Prim");
+  auto plan = make(input);
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->find("app")->change, Change::keep);
+  EXPECT_EQ(plan->find("app:same")->change, Change::keep);
+  EXPECT_EQ(plan->find("app:other")->change, Change::replace);
+  EXPECT_EQ(plan->find("app:fresh")->change, Change::create);
+  EXPECT_EQ(plan->find("app:gone")->change, Change::remove);
+  auto steps = order(plan->steps);
+  EXPECT_EQ(steps, (std::vector<std::string>{"deploy app:other", "deploy app:fresh",
+                                             "start app:other", "start app:fresh"}));
+  EXPECT_FALSE(plan->empty());
+}
+
+TEST_F(PlanTest, all_errors_are_told_at_once) {
+  add(config, "a", "");
+  add(config, "b", "");
+  auto plan = make(input);
+  ASSERT_FALSE(plan);
+  EXPECT_EQ(plan.error().others.size(), 1u);
+}
+
+struct RemovalTest : testing::Test {
+  std::vector<Recorded> recorded;
+  void add(const std::string& path, bool ordered = false, std::vector<std::string> needs = {}) {
+    recorded.push_back({path, "T", "", model::State::running, false, ordered, std::move(needs),
+                        recorded.size(), true});
+  }
+  std::vector<std::string> order() {
+    std::vector<std::string> out;
+    Graph graph = removal(recorded);
+    while (auto step = graph.take()) {
+      out.push_back(graph.step(*step).path);
+      graph.finished(*step, true);
+    }
+    EXPECT_TRUE(graph.done());
+    return out;
+  }
+};
+
+TEST_F(RemovalTest, ordered_children_end_in_reverse_each_with_all_inside) {
+  add("app", true);
+  add("app:a", true);
+  add("app:a:a1");
+  add("app:a:a2");
+  add("app:b");
+  Graph graph = removal(recorded);
+  std::vector<std::string> seen;
+  while (auto step = graph.take()) {
+    EXPECT_FALSE(graph.take()) << "one after another";
+    seen.push_back(graph.step(*step).path);
+    graph.finished(*step, true);
+  }
+  EXPECT_EQ(seen, (std::vector<std::string>{"app:b", "app:a:a2", "app:a:a1", "app:a", "app"}));
+}
+
+TEST_F(RemovalTest, others_end_side_by_side_children_first) {
+  add("app");
+  add("app:a");
+  add("app:a:x");
+  add("app:b");
+  Graph graph = removal(recorded);
+  auto one = graph.take(), two = graph.take();
+  ASSERT_TRUE(one && two);
+  EXPECT_FALSE(graph.take());
+}
+
+TEST_F(RemovalTest, whoever_needs_another_ends_before_it_even_against_the_order_of_siblings) {
+  add("app", true);
+  add("app:a", false, {"app:b"});
+  add("app:b");
+  EXPECT_EQ(order(), (std::vector<std::string>{"app:a", "app:b", "app"}));
+}
+
+TEST_F(RemovalTest, a_damaged_record_with_a_circle_still_ends_everything) {
+  add("app");
+  add("app:a", false, {"app:b"});
+  add("app:b", false, {"app:a"});
+  EXPECT_EQ(order().back(), "app");
+}
+
+}  // namespace
+}  // namespace croft::plan

@@ -1,0 +1,92 @@
+#include "sandbox/fake.h"
+
+#include <fmt/format.h>
+
+namespace croft::sandbox {
+
+aio::Task<Result<Machine>> FakeMachines::start(MachineSpec spec) {
+  CO_TRY(co_await world_.clock.sleep(start_time));
+  if (auto failing = failing_starts.extract(spec.id)) co_return fail(std::move(failing.mapped()));
+  std::string id = spec.id;
+  auto at = records_.find(id);
+  if (at != records_.end() && at->second.runs) {
+    co_return fail(Code::already_exists, fmt::format("the machine {} exists already", id));
+  }
+  if (at == records_.end() && !spec.first_boot)
+    co_return fail(Code::not_found, fmt::format("the root disk of {} is gone", id));
+  Record& record = records_[id];
+  record.spec = std::move(spec);
+  record.runs = true;
+  record.pid = next_pid_++;
+  record.console += fmt::format("croft-init: booting {}\n", record.spec.hostname);
+  if (record.spec.first_boot && on_user_data) record.console += on_user_data(record.spec);
+  Machine machine{id, record.pid, static_cast<uint64_t>(record.pid), {}};
+  co_return machine;
+}
+
+aio::Task<Result<>> FakeMachines::stop(std::string id, Duration) {
+  CO_TRY(co_await world_.clock.sleep(stop_time));
+  auto at = records_.find(id);
+  if (at != records_.end()) at->second.runs = false;
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> FakeMachines::destroy(std::string id) {
+  CO_TRY(co_await world_.clock.sleep(stop_time));
+  records_.erase(id);
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> FakeMachines::reboot(std::string id) {
+  CO_TRY(co_await world_.clock.sleep(stop_time));
+  auto at = records_.find(id);
+  if (at == records_.end() || !at->second.runs)
+    co_return fail(Code::conflict, fmt::format("the machine {} does not run", id));
+  at->second.console += "croft-init: restarting\n";
+  co_return Result<>{};
+}
+
+aio::Task<Result<std::vector<Machine>>> FakeMachines::find_running(
+    std::map<std::string, std::vector<InsideListener>>) {
+  std::vector<Machine> machines;
+  for (const auto& [id, record] : records_) {
+    if (record.runs) machines.push_back({id, record.pid, static_cast<uint64_t>(record.pid), {}});
+  }
+  co_return machines;
+}
+
+aio::Task<Result<std::string>> FakeMachines::console(std::string id, Bytes limit) {
+  auto at = records_.find(id);
+  if (at == records_.end()) co_return fail(Code::not_found, fmt::format("no machine {}", id));
+  const std::string& text = at->second.console;
+  auto most = static_cast<size_t>(limit.count());
+  co_return text.size() > most ? text.substr(text.size() - most) : text;
+}
+
+aio::Task<Result<>> FakeMachines::close() {
+  exits_.close();
+  co_return Result<>{};
+}
+
+bool FakeMachines::end(const std::string& id, std::string reason, bool by_guest) {
+  auto at = records_.find(id);
+  if (at == records_.end() || !at->second.runs) return false;
+  at->second.runs = false;
+  return exits_.try_push({id, std::move(reason), by_guest});
+}
+
+std::set<std::string> FakeMachines::running() const {
+  std::set<std::string> out;
+  for (const auto& [id, record] : records_) {
+    if (record.runs) out.insert(id);
+  }
+  return out;
+}
+
+std::set<std::string> FakeMachines::existing() const {
+  std::set<std::string> out;
+  for (const auto& [id, record] : records_) out.insert(id);
+  return out;
+}
+
+}  // namespace croft::sandbox

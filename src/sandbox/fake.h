@@ -1,0 +1,55 @@
+// Machines that are only records: what the farm can be tested with in the simulation and without
+// root. Deterministic; every call takes a little of the World's time. Loop thread only.
+#pragma once
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+
+#include "aio/sync.h"
+#include "sandbox/sandbox.h"
+
+namespace croft::sandbox {
+
+class FakeMachines final : public Machines {
+ public:
+  explicit FakeMachines(aio::World& world) : world_(world) {}
+
+  aio::Task<Result<Machine>> start(MachineSpec spec) override;
+  aio::Task<Result<>> stop(std::string id, Duration grace) override;
+  aio::Task<Result<>> destroy(std::string id) override;
+  aio::Task<Result<>> reboot(std::string id) override;
+  aio::Task<Result<std::vector<Machine>>> find_running(
+      std::map<std::string, std::vector<InsideListener>> listeners) override;
+  aio::Task<Result<MachineExit>> next_exit() override { co_return co_await exits_.pop(); }
+  aio::Task<Result<std::string>> console(std::string id, Bytes limit) override;
+  aio::Task<Result<>> close() override;
+
+  // What a test or simulation does to them.
+
+  /// Called at the first boot, in place of running the user data; its text goes to the console.
+  std::function<std::string(const MachineSpec&)> on_user_data;
+  /// Starts of these machines fail, with this error, once each.
+  std::map<std::string, Error> failing_starts;
+  Duration start_time = Duration::milliseconds(10);
+  Duration stop_time = Duration::milliseconds(5);
+  /// The machine ends by itself; next_exit() tells. False when it does not run.
+  bool end(const std::string& id, std::string reason, bool by_guest);
+  std::set<std::string> running() const;
+  /// Running or stopped: those with a disk.
+  std::set<std::string> existing() const;
+
+ private:
+  struct Record {
+    MachineSpec spec;
+    bool runs = false;
+    int pid = 0;
+    std::string console;
+  };
+  aio::World& world_;
+  std::map<std::string, Record> records_;
+  aio::Channel<MachineExit> exits_{4096};
+  int next_pid_ = 1000;
+};
+
+}  // namespace croft::sandbox

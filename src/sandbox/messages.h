@@ -1,0 +1,25 @@
+// The messages between a farm and its spawner as sheets. Both ends are the same build.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "sandbox/sandbox.h"
+#include "sandbox/sheet.h"
+
+namespace croft::sandbox {
+
+Sheet error_sheet(const Error& error);
+/// The error in it, if it is one.
+Result<> result_of(const Sheet& sheet);
+
+void put_spec(Sheet& sheet, const MachineSpec& spec);
+MachineSpec spec_from(const Sheet& sheet);
+
+/// `scope` tells machines apart in one request; empty in a start.
+void put_listener(Sheet& sheet, const std::string& scope, const InsideListener& listener);
+std::vector<InsideListener> listeners_from(const Sheet& sheet, const std::string& scope);
+
+/// A machine's id becomes a folder name: letters, digits, '-' and '.' only, no leading dot.
+bool valid_id(const std::string& id);
+
+}  // namespace croft::sandbox

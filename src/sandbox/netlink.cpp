@@ -1,0 +1,298 @@
+#include "sandbox/netlink.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <linux/if_link.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <sys/socket.h>
+
+#include <cstring>
+
+namespace croft::sandbox {
+
+namespace {
+constexpr size_t aligned(size_t size) {
+  return (size + 3) & ~size_t{3};
+}
+}  // namespace
+
+void NetlinkBatch::begin(std::string what, uint16_t type, uint16_t flags) {
+  start_ = bytes_.size();
+  nlmsghdr head{};
+  head.nlmsg_type = type;
+  head.nlmsg_flags = static_cast<uint16_t>(NLM_F_REQUEST | flags);
+  raw(&head, sizeof head);
+  names_.push_back(std::move(what));
+  acknowledged_.push_back((flags & NLM_F_ACK) != 0);
+}
+
+void NetlinkBatch::raw(const void* data, size_t size) {
+  bytes_.append(static_cast<const char*>(data), size);
+  bytes_.resize(aligned(bytes_.size()), '\0');
+}
+
+void NetlinkBatch::attribute(uint16_t type, const void* data, size_t size) {
+  nlattr head{static_cast<uint16_t>(sizeof(nlattr) + size), type};
+  bytes_.append(reinterpret_cast<const char*>(&head), sizeof head);
+  raw(data, size);
+}
+
+size_t NetlinkBatch::open_nest(uint16_t type) {
+  size_t at = bytes_.size();
+  nlattr head{0, static_cast<uint16_t>(type | NLA_F_NESTED)};
+  raw(&head, sizeof head);
+  return at;
+}
+
+void NetlinkBatch::close_nest(size_t nest) {
+  auto size = static_cast<uint16_t>(bytes_.size() - nest);
+  memcpy(bytes_.data() + nest, &size, sizeof size);
+}
+
+void NetlinkBatch::end() {
+  auto size = static_cast<uint32_t>(bytes_.size() - start_);
+  memcpy(bytes_.data() + start_, &size, sizeof size);
+}
+
+Result<Netlink> Netlink::open(int protocol) {
+  Fd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol));
+  if (!socket.valid()) return fail_system("open a netlink socket");
+  sockaddr_nl self{};
+  self.nl_family = AF_NETLINK;
+  if (bind(socket.get(), reinterpret_cast<sockaddr*>(&self), sizeof self) != 0) {
+    return fail_system("bind a netlink socket");
+  }
+  int on = 1;
+  setsockopt(socket.get(), SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof on);
+  setsockopt(socket.get(), SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof on);
+  timeval patience{10, 0};  // the kernel answers within the call; only a lost answer gets here
+  setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  return Netlink(std::move(socket));
+}
+
+namespace {
+
+/// The kernel's own words about a refused request, where it has some.
+std::string kernel_words(const nlmsghdr* head) {
+  if ((head->nlmsg_flags & NLM_F_ACK_TLVS) == 0) return {};
+  size_t at = NLMSG_HDRLEN + aligned(sizeof(nlmsgerr));
+  if ((head->nlmsg_flags & NLM_F_CAPPED) == 0) {
+    const auto* refused = static_cast<const nlmsgerr*>(NLMSG_DATA(head));
+    at +=
+        refused->msg.nlmsg_len > NLMSG_HDRLEN ? aligned(refused->msg.nlmsg_len - NLMSG_HDRLEN) : 0;
+  }
+  const char* base = reinterpret_cast<const char*>(head);
+  while (at + sizeof(nlattr) <= head->nlmsg_len) {
+    nlattr entry{};
+    memcpy(&entry, base + at, sizeof entry);
+    if (entry.nla_len < sizeof(nlattr) || at + entry.nla_len > head->nlmsg_len) return {};
+    if ((entry.nla_type & NLA_TYPE_MASK) == NLMSGERR_ATTR_MSG) {
+      std::string text(base + at + sizeof(nlattr), entry.nla_len - sizeof(nlattr));
+      return std::string(text.c_str());
+    }
+    at += aligned(entry.nla_len);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<> Netlink::run(NetlinkBatch batch) {
+  uint32_t first = sequence_;
+  size_t waiting = 0;
+  size_t at = 0;
+  for (size_t i = 0; i < batch.names_.size(); ++i) {
+    nlmsghdr head{};
+    memcpy(&head, batch.bytes_.data() + at, sizeof head);
+    head.nlmsg_seq = sequence_++;
+    memcpy(batch.bytes_.data() + at, &head, sizeof head);
+    at += aligned(head.nlmsg_len);
+    if (batch.acknowledged_[i]) ++waiting;
+  }
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  if (sendto(socket_.get(), batch.bytes_.data(), batch.bytes_.size(), 0,
+             reinterpret_cast<sockaddr*>(&kernel), sizeof kernel) < 0) {
+    return fail_system(batch.names_.empty() ? "send to netlink" : batch.names_.front());
+  }
+  Result<> result;
+  alignas(nlmsghdr) char buffer[32768];
+  while (waiting > 0) {
+    ssize_t got = recv(socket_.get(), buffer, sizeof buffer, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_system("hear the kernel's answer on netlink");
+    auto left = static_cast<uint32_t>(got);
+    for (auto* head = reinterpret_cast<nlmsghdr*>(buffer); NLMSG_OK(head, left);
+         head = NLMSG_NEXT(head, left)) {
+      if (head->nlmsg_type != NLMSG_ERROR || head->nlmsg_seq < first) continue;
+      const auto* answer = static_cast<const nlmsgerr*>(NLMSG_DATA(head));
+      size_t index = head->nlmsg_seq - first;
+      if (index >= batch.names_.size()) continue;
+      if (answer->error != 0 && result) {
+        Error error = system_error(batch.names_[index], -answer->error);
+        if (std::string words = kernel_words(head); !words.empty())
+          error.what += " (" + words + ")";
+        result = fail(std::move(error));
+      }
+      // nfnetlink answers a refused batch as a whole, under the number of its first message.
+      if (!batch.acknowledged_[index] && answer->error != 0) return result;
+      if (batch.acknowledged_[index]) --waiting;
+    }
+  }
+  return result;
+}
+
+Result<uint32_t> ipv4(std::string_view text) {
+  in_addr address{};
+  if (inet_pton(AF_INET, std::string(text).c_str(), &address) != 1) {
+    return fail(Code::invalid_argument, fmt::format("'{}' is not an IPv4 address", text));
+  }
+  return address.s_addr;
+}
+
+std::string ipv4_text(uint32_t network_order) {
+  char text[INET_ADDRSTRLEN] = {};
+  inet_ntop(AF_INET, &network_order, text, sizeof text);
+  return text;
+}
+
+namespace link {
+
+void add_pair(NetlinkBatch& batch, const std::string& name, uint32_t index,
+              const std::string& peer_name, uint32_t peer_index, int peer_namespace) {
+  batch.begin(fmt::format("add the link pair {}", name), RTM_NEWLINK,
+              NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK);
+  ifinfomsg here{};
+  here.ifi_index = static_cast<int>(index);
+  here.ifi_flags = IFF_UP;
+  here.ifi_change = IFF_UP;
+  batch.body(here);
+  batch.attribute(IFLA_IFNAME, name);
+  size_t info = batch.open_nest(IFLA_LINKINFO);
+  batch.attribute(IFLA_INFO_KIND, std::string("veth"));
+  size_t data = batch.open_nest(IFLA_INFO_DATA);
+  size_t peer = batch.open_nest(VETH_INFO_PEER);
+  ifinfomsg there{};
+  there.ifi_index = static_cast<int>(peer_index);
+  batch.body(there);
+  batch.attribute(IFLA_IFNAME, peer_name);
+  batch.attribute(IFLA_NET_NS_FD, static_cast<uint32_t>(peer_namespace));
+  batch.close_nest(peer);
+  batch.close_nest(data);
+  batch.close_nest(info);
+  batch.end();
+}
+
+void up(NetlinkBatch& batch, uint32_t index) {
+  batch.begin(fmt::format("bring link {} up", index), RTM_NEWLINK, NLM_F_ACK);
+  ifinfomsg body{};
+  body.ifi_index = static_cast<int>(index);
+  body.ifi_flags = IFF_UP;
+  body.ifi_change = IFF_UP;
+  batch.body(body);
+  batch.end();
+}
+
+void add_address(NetlinkBatch& batch, uint32_t index, uint32_t address, bool host_scope) {
+  batch.begin(fmt::format("add the address {}", ipv4_text(address)), RTM_NEWADDR,
+              NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK);
+  ifaddrmsg body{};
+  body.ifa_family = AF_INET;
+  body.ifa_prefixlen = 32;
+  body.ifa_scope = host_scope ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE;
+  body.ifa_index = index;
+  batch.body(body);
+  batch.attribute(IFA_LOCAL, address);
+  batch.attribute(IFA_ADDRESS, address);
+  batch.end();
+}
+
+void add_route(NetlinkBatch& batch, uint32_t destination, uint32_t index, uint32_t gateway) {
+  batch.begin(fmt::format("add the route to {}", destination == 0 ? "all" : ipv4_text(destination)),
+              RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK);
+  rtmsg body{};
+  body.rtm_family = AF_INET;
+  body.rtm_dst_len = destination == 0 ? 0 : 32;
+  body.rtm_table = RT_TABLE_MAIN;
+  body.rtm_protocol = RTPROT_STATIC;
+  body.rtm_scope = gateway == 0 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  body.rtm_type = RTN_UNICAST;
+  if (gateway != 0) body.rtm_flags = RTNH_F_ONLINK;
+  batch.body(body);
+  if (destination != 0) batch.attribute(RTA_DST, destination);
+  if (gateway != 0) batch.attribute(RTA_GATEWAY, gateway);
+  batch.attribute(RTA_OIF, index);
+  batch.end();
+}
+
+void remove(NetlinkBatch& batch, uint32_t index) {
+  batch.begin(fmt::format("remove link {}", index), RTM_DELLINK, NLM_F_ACK);
+  ifinfomsg body{};
+  body.ifi_index = static_cast<int>(index);
+  batch.body(body);
+  batch.end();
+}
+
+}  // namespace link
+
+namespace nft {
+
+const char* const table = "croft";
+
+std::string bytes(uint32_t value) {
+  return std::string(reinterpret_cast<const char*>(&value), sizeof value);
+}
+
+namespace {
+
+void frame(NetlinkBatch& batch, uint16_t type) {
+  batch.begin("change the packet filter", type, 0);
+  nfgenmsg body{};
+  body.nfgen_family = AF_UNSPEC;
+  body.res_id = htons(NFNL_SUBSYS_NFTABLES);
+  batch.body(body);
+  batch.end();
+}
+
+void value(NetlinkBatch& batch, uint16_t type, const std::string& bytes) {
+  size_t outer = batch.open_nest(type);
+  batch.attribute(NFTA_DATA_VALUE, bytes.data(), bytes.size());
+  batch.close_nest(outer);
+}
+
+}  // namespace
+
+NetlinkBatch change(const std::vector<Element>& elements, bool add) {
+  NetlinkBatch batch;
+  frame(batch, NFNL_MSG_BATCH_BEGIN);
+  for (const Element& element : elements) {
+    auto type = static_cast<uint16_t>((NFNL_SUBSYS_NFTABLES << 8) |
+                                      (add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM));
+    batch.begin(fmt::format("{} an element of the packet filter's set '{}'", add ? "add" : "remove",
+                            element.set),
+                type, static_cast<uint16_t>(NLM_F_ACK | (add ? NLM_F_CREATE : 0)));
+    nfgenmsg body{};
+    body.nfgen_family = NFPROTO_IPV4;
+    batch.body(body);
+    batch.attribute(NFTA_SET_ELEM_LIST_TABLE, std::string(table));
+    batch.attribute(NFTA_SET_ELEM_LIST_SET, element.set);
+    size_t list = batch.open_nest(NFTA_SET_ELEM_LIST_ELEMENTS);
+    size_t item = batch.open_nest(NFTA_LIST_ELEM);
+    value(batch, NFTA_SET_ELEM_KEY, element.key);
+    if (!element.data.empty()) value(batch, NFTA_SET_ELEM_DATA, element.data);
+    batch.close_nest(item);
+    batch.close_nest(list);
+    batch.end();
+  }
+  frame(batch, NFNL_MSG_BATCH_END);
+  return batch;
+}
+
+}  // namespace nft
+}  // namespace croft::sandbox

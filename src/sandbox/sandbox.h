@@ -1,0 +1,110 @@
+// Instances as real Linux sandboxes, behind a seam that tests and the simulation fake.
+// A machine outlives the farm process: it is found again by its folder, pid, start time and cgroup.
+// Loop thread only.
+#pragma once
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "aio/world.h"
+#include "base/units.h"
+
+namespace croft::sandbox {
+
+/// A socket that the farm wants to answer inside the machine's network namespace: metadata
+/// (169.254.169.254:80), resolver (169.254.169.253:53 udp and tcp), the farm's own URL
+/// (127.0.0.1:PORT). Who asks is known by construction: the socket belongs to one machine.
+struct InsideListener {
+  std::string name;  ///< "imds", "dns-udp", "dns-tcp", "api"
+  std::string address;
+  uint16_t port = 0;
+  bool datagram = false;
+};
+
+struct MachineSpec {
+  std::string id;               ///< "i-0123456789abcdef0": names folder, cgroup, namespaces, veth
+  std::string hostname;         ///< "ip-10-77-0-5"
+  std::string image;            ///< folder of a root file system; empty: the built-in image
+  std::string private_address;  ///< "10.77.0.5"
+  std::string network_group;    ///< machines of one group reach each other (later: security groups)
+  Bytes memory = Bytes::mib(512);
+  int cpu_permille = 1000;  ///< of one core
+  int pids = 512;
+  Bytes disk = Bytes::gib(8);
+  std::string user_data;       ///< raw; run once, at the first boot (DESIGN 8.12)
+  std::string authorized_key;  ///< OpenSSH public key line for root; empty: none
+  std::vector<InsideListener> listeners;
+  bool first_boot = true;
+};
+
+struct Machine {
+  std::string id;
+  int pid = 0;              ///< of its init, in the farm's pid namespace
+  uint64_t start_time = 0;  ///< clock ticks since boot, from /proc: pid and this identify it
+  std::map<std::string, int> sockets;  ///< InsideListener name -> descriptor, owned by the receiver
+};
+
+struct MachineExit {
+  std::string id;
+  std::string reason;  ///< "poweroff", "reboot", "killed by signal 9", "init: cannot mount ..."
+  bool by_guest = false;
+};
+
+class Machines {
+ public:
+  virtual ~Machines() = default;
+  /// Builds and boots the machine; returns when its init runs. On error nothing is left behind.
+  virtual aio::Task<Result<Machine>> start(MachineSpec spec) = 0;
+  /// Asks init to end its processes (SIGTERM, then SIGKILL after `grace`), waits until all are
+  /// gone. The root disk stays. Also for machines whose process is gone already. Idempotent.
+  virtual aio::Task<Result<>> stop(std::string id, Duration grace) = 0;
+  /// stop() without grace, then disk, cgroup, namespaces, folder: nothing is left. Idempotent.
+  virtual aio::Task<Result<>> destroy(std::string id) = 0;
+  virtual aio::Task<Result<>> reboot(std::string id) = 0;
+  /// Machines that still run from before a restart of the farm, with new sockets for `listeners`.
+  virtual aio::Task<Result<std::vector<Machine>>> find_running(
+      std::map<std::string, std::vector<InsideListener>> listeners) = 0;
+  /// The next machine that ended by itself.
+  virtual aio::Task<Result<MachineExit>> next_exit() = 0;
+  /// What it printed on its console, newest `limit` bytes.
+  virtual aio::Task<Result<std::string>> console(std::string id, Bytes limit) = 0;
+  /// Ends the spawner; the machines run on. A farm without machines leaves nothing behind.
+  virtual aio::Task<Result<>> close() = 0;
+
+  /// A socket at the gateway's address, which all machines reach: port 0 lets the kernel choose
+  /// (getsockname tells). The receiver owns the descriptor. Machines that fake answer
+  /// `unsupported`.
+  virtual aio::Task<Result<int>> gateway_listener(uint16_t port, bool datagram);
+  /// An unconnected TCP socket in the farm's network, from which every machine's private address
+  /// can be reached (croft forward, elastic addresses). The receiver owns the descriptor.
+  virtual aio::Task<Result<int>> router_socket();
+};
+
+struct MachinesOptions {
+  std::string folder;   ///< the farm's data folder + "/machines"
+  std::string farm_id;  ///< 8 hex digits: names of namespaces, veths, cgroups, nft tables
+  std::string network = "10.77.0.0/16";
+  std::string gateway = "169.254.1.1";
+  /// The command that runs spawner_main (sandbox/spawner.h); empty: this program's
+  /// "sandbox-spawner".
+  std::vector<std::string> spawner;
+};
+
+/// What this kernel and user allow; printed by `croft farm doctor`.
+struct Ability {
+  std::string name;
+  bool ok = false;
+  std::string detail;  ///< what was seen, what is lost without it, how to get it
+};
+std::vector<Ability> abilities();
+
+/// Starts the spawner. Must run before the process has started threads that matter to it: the
+/// spawner is a fresh exec of this binary ("croft sandbox-spawner"), so any time is fine.
+aio::Task<Result<std::unique_ptr<Machines>>> open_machines(aio::World& world,
+                                                           MachinesOptions options);
+
+// The seam's fake, for tests and the simulation: sandbox/fake.h.
+
+}  // namespace croft::sandbox

@@ -1,0 +1,115 @@
+// The spawner's state, shared by its files: spawner.cpp (opening, loop, small requests) and
+// spawner_life.cpp (a machine from its start to its end, spare disks). One process, one thread; all
+// that takes time is done by forked workers.
+#pragma once
+#include <sys/types.h>
+
+#include <cstdlib>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sandbox/builder.h"
+#include "sandbox/lease.h"
+#include "sandbox/messages.h"
+
+namespace croft::sandbox {
+
+/// Milliseconds of the monotonic clock.
+int64_t now_ms();
+
+struct MachineState {
+  enum class Phase { building, running, ending, clearing } phase = Phase::building;
+  int pid = 0;
+  uint64_t start_time = 0;
+  Fd process;
+  uint32_t slot = 0;
+  uint32_t mark = 0;
+  std::string address, group;
+  bool want_destroy = false;     ///< folder and disk go too
+  bool asked = false;            ///< its end was asked for
+  std::vector<int64_t> waiters;  ///< requests to answer when it is cleared
+  int64_t kill_at = 0;           ///< 0: no limit runs
+  std::string reason;
+  std::string start_error;  ///< encoded answer of a failed start
+  int64_t start_serial = 0;
+};
+
+/// A formatted, attached and mounted root disk that waits for its machine.
+struct Spare {
+  std::string image;
+  Bytes size;
+  MountedDisk disk;
+};
+
+/// A forked process that does something slow for one machine and sends one packet at its end.
+struct Worker {
+  enum class Kind { build, clear, spare } kind = Kind::build;
+  pid_t pid = 0;
+  Fd socket;
+  std::string machine;
+  bool destroys = false;
+};
+
+class Spawner {
+ public:
+  explicit Spawner(int socket) : client_(socket) {}
+  int run();
+
+ private:
+  Result<> open(const Sheet& hello);
+  Result<> recover();
+  Result<> reconnect(const std::string& id, MachineState& machine);
+  bool turn();
+  bool take_request();
+  void handle(const Sheet& request);
+
+  void start(const Sheet& request);
+  Result<Order> order_for(const Sheet& request, MachineState& machine);
+  void begin_next_builds();
+  Result<Worker> fork_worker(Worker::Kind kind, const std::string& id);
+  void built(Worker& worker, Result<Packet> packet);
+  void stop(const Sheet& request, bool destroy);
+  void end(MachineState& machine, int64_t grace_ms);
+  void ended(const std::string& id, MachineState& machine);
+  void clear(const std::string& id, MachineState& machine);
+  Result<> clear_now(const std::string& id, bool destroy, uint32_t link);
+  void cleared(Worker& worker, Result<Packet> packet);
+  void make_spares();
+  void spare_made(Worker& worker, Result<Packet> packet);
+  Result<> take_spare(Order& order);
+  void find(const Sheet& request);
+  void gateway(const Sheet& request);
+  void router_socket(const Sheet& request);
+  void restart(const Sheet& request);
+
+  void answer(Sheet sheet, const std::vector<int>& descriptors = {});
+  void answer_error(int64_t serial, const Error& error);
+  void reap();
+  void leave();
+  uint32_t mark_of(const std::string& group);
+  std::vector<nft::Element> filter_of(const MachineState& machine);
+
+  Fd client_;
+  Fd signals_;
+  Fd lock_;
+  Fd own_network_;
+  Workshop shop_;
+  std::unique_ptr<IdRanges> ids_;
+  std::map<std::string, MachineState> machines_;
+  std::map<std::string, uint32_t> marks_;
+  std::vector<Worker> workers_;
+  std::deque<std::pair<std::string, Sheet>> waiting_builds_;
+  std::map<pid_t, int> exits_;
+  std::deque<Spare> spares_;
+  Bytes spare_size_ = MachineSpec{}.disk;  ///< of the last machine
+  int64_t spares_made_ = 0;
+  bool spares_fail_ = false;
+  bool open_ = false;
+  bool leaving_ = false;
+  bool trace_ = getenv("CROFT_SANDBOX_TRACE") != nullptr;
+};
+
+}  // namespace croft::sandbox

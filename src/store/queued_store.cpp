@@ -1,0 +1,363 @@
+#include "store/queued_store.h"
+
+#include "aio/scope.h"
+#include "aio/sync.h"
+#include "base/log.h"
+#include "store/batch_planner.h"
+#include "store/watch_hub.h"
+
+namespace croft::store {
+namespace {
+
+constexpr size_t waiting_max = 65'536;  // commits; further ones are refused
+constexpr size_t changes_max = 16'384;  // of one commit
+constexpr size_t batch_commits_max = 1'024;
+constexpr size_t batch_bytes_max = 16 << 20;  // one commit may exceed it, alone
+constexpr Duration lease_ttl_max = Duration::hours(24 * 365);
+constexpr Duration expiry_retry = Duration::seconds(1);
+
+struct Lease {
+  Duration ttl;
+  Moment expires;
+  bool ending = false;  ///< its end is being written
+};
+
+/// One call that waits for its batch.
+struct Request {
+  enum class Kind { commit, grant, revoke, expire };
+  Kind kind = Kind::commit;
+  std::vector<Condition> conditions;
+  std::vector<Change> changes;
+  uint64_t lease = 0;
+  Duration ttl;
+  size_t bytes = 0;
+  Result<uint64_t> outcome = 0;
+  aio::Waiter<uint64_t> done;
+};
+using RequestPtr = std::shared_ptr<Request>;
+
+/// Shared by the Store and its detached tasks, so that either may end first.
+class Core : public std::enable_shared_from_this<Core> {
+ public:
+  Core(aio::World& world, std::unique_ptr<Backing> backing, Content content)
+      : world_(world),
+        backing_(std::move(backing)),
+        table_(std::move(content.table)),
+        revision_(content.revision) {
+    for (const auto& [lease, ttl] : content.leases)
+      leases_[lease] = {ttl, world_.clock.now() + ttl};
+  }
+
+  static aio::Task<Result<uint64_t>> submit(std::shared_ptr<Core> self, RequestPtr request);
+  static aio::Task<Result<>> close(std::shared_ptr<Core> self);
+  void start_expiry();
+  Result<> renew(uint64_t lease);
+  uint64_t new_lease();
+  void abandon() {
+    closing_ = true;
+    expiry_cancel_.request();
+    hub->close();
+  }
+
+  const Table& table() const { return table_; }
+  uint64_t revision() const { return revision_; }
+  std::shared_ptr<WatchHub> hub = std::make_shared<WatchHub>();
+
+ private:
+  static aio::Task<void> write_loop(std::shared_ptr<Core> self);
+  static aio::Task<void> expire_loop(std::shared_ptr<Core> self);
+  aio::Task<Result<>> write_batch(std::vector<RequestPtr> requests);
+  std::vector<RequestPtr> take_batch();
+  Result<uint64_t> plan(BatchPlanner& planner, Request& request);
+  void settle(Batch batch);
+  bool lives(uint64_t lease) const;
+  std::vector<uint64_t> due() const;
+  std::optional<Moment> next_expiry() const;
+
+  aio::World& world_;
+  std::unique_ptr<Backing> backing_;
+  Table table_;
+  uint64_t revision_;
+  std::map<uint64_t, Lease> leases_;
+  std::deque<RequestPtr> queue_;
+  bool writing_ = false;
+  bool expiring_ = false;
+  bool closing_ = false;
+  bool closed_ = false;
+  aio::CancelState expiry_cancel_;
+  aio::Signal leases_changed_;
+  aio::Signal quiet_;  ///< a detached task ended
+};
+
+Result<> check_changes(const std::vector<Change>& changes) {
+  if (changes.size() > changes_max)
+    return fail(Code::invalid_argument,
+                fmt::format("a commit holds {} changes, at most {} are taken", changes.size(),
+                            changes_max));
+  std::set<std::string_view> seen;
+  for (const Change& change : changes) {
+    Where where;
+    where.path = change.key;
+    if (change.key.empty() || change.key.size() > key_bytes_max)
+      return fail(
+          Code::invalid_argument,
+          fmt::format("a key has {} bytes, expected 1 to {}", change.key.size(), key_bytes_max),
+          std::move(where));
+    if (change.value && change.value->size() > value_bytes_max)
+      return fail(Code::invalid_argument,
+                  fmt::format("a value has {} bytes, at most {} are taken", change.value->size(),
+                              value_bytes_max),
+                  std::move(where));
+    if (!seen.insert(change.key).second)
+      return fail(Code::invalid_argument, "a commit changes the same key twice", std::move(where));
+  }
+  return {};
+}
+
+aio::Task<Result<uint64_t>> Core::submit(std::shared_ptr<Core> self, RequestPtr request) {
+  if (self->closing_) co_return fail(Code::unavailable, "the store is closed");
+  if (self->queue_.size() >= waiting_max)
+    co_return fail(Code::resource_exhausted,
+                   fmt::format("{} commits wait for the disk already", waiting_max));
+  for (const Change& change : request->changes)
+    request->bytes += change.key.size() + (change.value ? change.value->size() : 0);
+  // While it waits it can be taken back; once its batch is being written it has to be awaited.
+  request->done.on_cancel([core = self.get(), raw = request.get()] {
+    auto it = std::find_if(core->queue_.begin(), core->queue_.end(),
+                           [&](const RequestPtr& r) { return r.get() == raw; });
+    if (it == core->queue_.end()) return;
+    RequestPtr keep = *it;
+    core->queue_.erase(it);
+    raw->done.complete(fail(aio::cancelled_error()));
+  });
+  self->queue_.push_back(request);
+  if (!self->writing_) {
+    self->writing_ = true;
+    aio::detach(self->world_.executor, write_loop(self));
+  }
+  co_return co_await request->done;
+}
+
+aio::Task<void> Core::write_loop(std::shared_ptr<Core> self) {
+  while (!self->queue_.empty()) {
+    std::vector<RequestPtr> requests = self->take_batch();
+    Result<> written = co_await self->write_batch(requests);
+    for (const RequestPtr& request : requests) {
+      if (!written && request->outcome) request->outcome = std::unexpected(written.error());
+      request->done.complete(std::move(request->outcome));
+    }
+  }
+  self->writing_ = false;
+  self->quiet_.notify();
+}
+
+std::vector<RequestPtr> Core::take_batch() {
+  std::vector<RequestPtr> out;
+  size_t bytes = 0;
+  while (!queue_.empty() && out.size() < batch_commits_max) {
+    if (!out.empty() && bytes + queue_.front()->bytes > batch_bytes_max) break;
+    bytes += queue_.front()->bytes;
+    out.push_back(std::move(queue_.front()));
+    queue_.pop_front();
+  }
+  return out;
+}
+
+aio::Task<Result<>> Core::write_batch(std::vector<RequestPtr> requests) {
+  BatchPlanner planner(table_, revision_);
+  for (const RequestPtr& request : requests) request->outcome = plan(planner, *request);
+  if (planner.empty()) co_return Result<>{};
+  Batch batch = std::move(planner.batch());
+  world_.crash.pass("store.commit.before");
+  Result<> written = co_await backing_->persist(batch);
+  world_.crash.pass("store.commit.after");
+  if (!written) {
+    for (const LeaseWrite& lease : batch.leases)
+      if (auto it = leases_.find(lease.lease); it != leases_.end()) it->second.ending = false;
+    co_return written;
+  }
+  settle(std::move(batch));
+  co_return Result<>{};
+}
+
+Result<uint64_t> Core::plan(BatchPlanner& planner, Request& request) {
+  auto lease_lives = [this](uint64_t lease) { return lives(lease); };
+  switch (request.kind) {
+    case Request::Kind::commit:
+      return planner.commit(request.conditions, std::move(request.changes), lease_lives);
+    case Request::Kind::grant:
+      planner.grant(request.lease, request.ttl);
+      return request.lease;
+    case Request::Kind::revoke:
+    case Request::Kind::expire: {
+      auto it = leases_.find(request.lease);
+      if (it == leases_.end() || it->second.ending)
+        return fail(Code::not_found, fmt::format("lease {:x} has ended", request.lease));
+      // A renewal may have come between the alarm and this turn.
+      if (request.kind == Request::Kind::expire && it->second.expires > world_.clock.now())
+        return request.lease;
+      it->second.ending = true;
+      planner.drop(request.lease);
+      return request.lease;
+    }
+  }
+  return fail(Code::internal, "unknown kind of request");
+}
+
+void Core::settle(Batch batch) {
+  revision_ = batch.revision;
+  for (const LeaseWrite& lease : batch.leases) {
+    if (lease.deleted)
+      leases_.erase(lease.lease);
+    else
+      leases_[lease.lease] = {lease.ttl, world_.clock.now() + lease.ttl};
+  }
+  if (!batch.leases.empty()) start_expiry();
+  std::vector<Watched> told = table_.apply(std::move(batch.writes));
+  hub->tell(told);
+}
+
+bool Core::lives(uint64_t lease) const {
+  auto it = leases_.find(lease);
+  return it != leases_.end() && !it->second.ending && it->second.expires > world_.clock.now();
+}
+
+Result<> Core::renew(uint64_t lease) {
+  if (closing_) return fail(Code::unavailable, "the store is closed");
+  if (!lives(lease)) return fail(Code::not_found, fmt::format("lease {:x} has ended", lease));
+  Lease& found = leases_[lease];
+  found.expires = world_.clock.now() + found.ttl;
+  return {};
+}
+
+uint64_t Core::new_lease() {
+  // Not told to anyone before it is durable, so a clash with another new one is only a chance of
+  // 2^-63.
+  uint64_t lease = 0;
+  while (lease == 0 || leases_.contains(lease)) lease = world_.random.next() >> 1;
+  return lease;
+}
+
+std::optional<Moment> Core::next_expiry() const {
+  std::optional<Moment> next;
+  for (const auto& [id, lease] : leases_)
+    if (!lease.ending && (!next || lease.expires < *next)) next = lease.expires;
+  return next;
+}
+
+std::vector<uint64_t> Core::due() const {
+  std::vector<uint64_t> out;
+  for (const auto& [id, lease] : leases_)
+    if (!lease.ending && lease.expires <= world_.clock.now()) out.push_back(id);
+  return out;
+}
+
+void Core::start_expiry() {
+  leases_changed_.notify();
+  if (expiring_ || closing_ || leases_.empty()) return;
+  expiring_ = true;
+  aio::detach(world_.executor, expire_loop(shared_from_this()), &expiry_cancel_);
+}
+
+aio::Task<void> Core::expire_loop(std::shared_ptr<Core> self) {
+  while (!self->closing_) {
+    std::optional<Moment> next = self->next_expiry();
+    if (!next) break;
+    Moment now = self->world_.clock.now();
+    if (*next > now) {
+      // A shorter lease than the ones we sleep for wakes us.
+      auto woken =
+          co_await aio::race(self->world_.clock.sleep(*next - now), self->leases_changed_.wait());
+      static_cast<void>(woken);
+      continue;
+    }
+    for (uint64_t lease : self->due()) {
+      auto request = std::make_shared<Request>();
+      request->kind = Request::Kind::expire;
+      request->lease = lease;
+      Result<uint64_t> ended = co_await submit(self, request);
+      if (ended || self->closing_ || ended.error().code == Code::not_found) continue;
+      log::warn("store", "lease {:x} could not be ended: {}", lease, ended.error().line());
+      auto slept = co_await self->world_.clock.sleep(expiry_retry);
+      static_cast<void>(slept);
+    }
+  }
+  self->expiring_ = false;
+  self->quiet_.notify();
+}
+
+aio::Task<Result<>> Core::close(std::shared_ptr<Core> self) {
+  if (self->closed_) co_return Result<>{};
+  self->closing_ = true;
+  self->expiry_cancel_.request();
+  while (self->writing_ || self->expiring_) {
+    auto waited = co_await aio::shield(self->quiet_.wait());
+    static_cast<void>(waited);
+  }
+  if (self->closed_) co_return Result<>{};
+  self->closed_ = true;
+  self->hub->close();
+  co_return co_await aio::shield(self->backing_->close());
+}
+
+class QueuedStore : public Store {
+ public:
+  explicit QueuedStore(std::shared_ptr<Core> core) : core_(std::move(core)) {
+    core_->start_expiry();
+  }
+  ~QueuedStore() override { core_->abandon(); }
+
+  aio::Task<Result<uint64_t>> commit(std::vector<Condition> conditions,
+                                     std::vector<Change> changes) override {
+    CO_TRY(check_changes(changes));
+    auto request = std::make_shared<Request>();
+    request->conditions = std::move(conditions);
+    request->changes = std::move(changes);
+    co_return co_await Core::submit(core_, std::move(request));
+  }
+  aio::Task<Result<std::optional<Entry>>> get(std::string key) override {
+    const Row* row = core_->table().find(key);
+    if (!row) co_return std::optional<Entry>{};
+    co_return Entry{std::move(key), row->value, row->created, row->modified, row->lease};
+  }
+  aio::Task<Result<std::vector<Entry>>> range(Range range) override {
+    co_return core_->table().range(range);
+  }
+  Result<std::unique_ptr<Watch>> watch(Range range) override {
+    return core_->hub->add(std::move(range));
+  }
+
+  aio::Task<Result<uint64_t>> grant(Duration ttl) override {
+    if (ttl <= Duration() || ttl > lease_ttl_max)
+      co_return fail(Code::invalid_argument,
+                     "a lease needs a time to live above 0 and at most " + lease_ttl_max.text());
+    auto request = std::make_shared<Request>();
+    request->kind = Request::Kind::grant;
+    request->lease = core_->new_lease();
+    request->ttl = ttl;
+    co_return co_await Core::submit(core_, std::move(request));
+  }
+  aio::Task<Result<>> renew(uint64_t lease) override { co_return core_->renew(lease); }
+  aio::Task<Result<>> revoke(uint64_t lease) override {
+    auto request = std::make_shared<Request>();
+    request->kind = Request::Kind::revoke;
+    request->lease = lease;
+    CO_TRY(co_await Core::submit(core_, std::move(request)));
+    co_return Result<>{};
+  }
+  uint64_t revision() const override { return core_->revision(); }
+  aio::Task<Result<>> close() override { co_return co_await Core::close(core_); }
+
+ private:
+  std::shared_ptr<Core> core_;
+};
+
+}  // namespace
+
+std::unique_ptr<Store> make_queued_store(aio::World& world, std::unique_ptr<Backing> backing,
+                                         Content content) {
+  return std::make_unique<QueuedStore>(
+      std::make_shared<Core>(world, std::move(backing), std::move(content)));
+}
+
+}  // namespace croft::store

@@ -1,0 +1,46 @@
+// A Store over one place that can make a batch durable: commits that arrive while a batch is being
+// written wait and go into the next one together (group commit). Readers see what is durable, from
+// the Table in memory. memory/ and sqlite/ are this with two kinds of Backing.
+// Loop thread only; the Backing does its blocking work on a pool.
+#pragma once
+#include <map>
+#include <memory>
+
+#include "store/store.h"
+#include "store/table.h"
+
+namespace croft::store {
+
+struct LeaseWrite {
+  uint64_t lease = 0;
+  Duration ttl;
+  bool deleted = false;
+};
+
+/// Everything that one transaction of the Backing makes durable.
+struct Batch {
+  std::vector<Write> writes;  ///< in order; a key may stand here several times
+  std::vector<LeaseWrite> leases;
+  uint64_t revision = 0;  ///< after it
+};
+
+class Backing {
+ public:
+  virtual ~Backing() = default;
+  /// All or nothing, durable on return. Never called twice at once. `batch` outlives the call.
+  virtual aio::Task<Result<>> persist(const Batch& batch) = 0;
+  virtual aio::Task<Result<>> close() = 0;
+};
+
+/// What a Backing held when it was opened.
+struct Content {
+  Table table;
+  std::map<uint64_t, Duration> leases;
+  uint64_t revision = 0;
+};
+
+/// Leases found at opening start a full term: their holders could not renew while it was closed.
+std::unique_ptr<Store> make_queued_store(aio::World& world, std::unique_ptr<Backing> backing,
+                                         Content content);
+
+}  // namespace croft::store

@@ -1,0 +1,69 @@
+// One SQLite database file as the store uses it: opened exclusively, WAL, prepared statements.
+// Every function blocks and must run on one thread at a time (a pool thread); nothing here knows
+// the loop. Made for SQLite 3.40: a single connection in exclusive mode keeps clear of its
+// WAL-reset bug.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "store/queued_store.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace croft::store {
+
+struct DatabaseOptions {
+  bool sync = true;
+  std::string vfs;        ///< name of a registered SQLite VFS; empty: the operating system's
+  bool lock_file = true;  ///< FILE.lock names the holder; the simulation has one process only
+};
+
+class Database {
+ public:
+  /// Code::conflict (in use), permission_denied, resource_exhausted (disk full), corrupt, io,
+  /// unsupported (written by a later croft).
+  static Result<std::unique_ptr<Database>> open(std::string file, DatabaseOptions options);
+  ~Database();
+  Database(const Database&) = delete;
+  Database& operator=(const Database&) = delete;
+
+  /// Everything in the file, for the table in memory.
+  Result<Content> load();
+  /// One transaction. On any error the file is as before, except after a failed sync: then what is
+  /// on the disk is unknown, and every later write is refused until the file is opened again.
+  Result<> write(const Batch& batch);
+  /// Folds the WAL into the file and closes both.
+  Result<> close();
+
+ private:
+  Database() = default;
+  Result<> lock();
+  Result<> sync_folder();
+  Result<> connect(const DatabaseOptions& options);
+  Result<> prepare_schema();
+  Result<> check_after_unclean_end();
+  Result<> prepare_statements();
+  Result<> write_rows(const Batch& batch);
+  Result<> execute(const char* sql);
+  Result<sqlite3_stmt*> prepare(const char* sql);
+  Result<> step_done(sqlite3_stmt* statement);
+  Result<std::string> single_value(const char* sql);
+  Error failure(const char* doing, int code) const;
+
+  std::string file_;
+  int lock_fd_ = -1;
+  sqlite3* db_ = nullptr;
+  sqlite3_stmt* begin_ = nullptr;
+  sqlite3_stmt* commit_ = nullptr;
+  sqlite3_stmt* rollback_ = nullptr;
+  sqlite3_stmt* put_ = nullptr;
+  sqlite3_stmt* remove_ = nullptr;
+  sqlite3_stmt* put_lease_ = nullptr;
+  sqlite3_stmt* remove_lease_ = nullptr;
+  sqlite3_stmt* set_revision_ = nullptr;
+  bool unclean_ = false;
+  std::optional<Error> poisoned_;
+};
+
+}  // namespace croft::store

@@ -1,0 +1,22 @@
+// The format of the store's file and its steps from older ones. A file from a later croft is
+// refused.
+#pragma once
+#include <array>
+
+namespace croft::store {
+
+/// Step n turns format n into n + 1 and runs in one transaction; format 0 is an empty file.
+inline constexpr std::array migrations = {
+    // Keys are blobs so that they compare bytewise, as the table in memory does.
+    "CREATE TABLE entry(key BLOB PRIMARY KEY, value BLOB NOT NULL, created INTEGER NOT NULL,"
+    " modified INTEGER NOT NULL, lease INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE lease(id INTEGER PRIMARY KEY, ttl INTEGER NOT NULL);"
+    "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "INSERT INTO meta VALUES('format', 1), ('revision', 0);",
+};
+inline constexpr int format_current = static_cast<int>(migrations.size());
+
+/// PRAGMA application_id: "crft".
+inline constexpr int application_id = 0x63726674;
+
+}  // namespace croft::store

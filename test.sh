@@ -1,0 +1,133 @@
+#!/usr/bin/env bash
+# Every test of croft, from a clean clone: ./test.sh [--long] [--only unit|tidy|blackbox|tsan|fuzz]
+# Installs what it needs (tools/setup.sh), builds with sanitizers, then a release build for black-box tests.
+set -uo pipefail
+cd "$(dirname "$0")"
+
+long=no
+only=all
+while (($#)); do
+  case "$1" in
+    --long) long=yes ;;
+    --only) only=$2; shift ;;
+    *) echo "usage: ./test.sh [--long] [--only unit|tidy|blackbox|tsan|fuzz]" >&2; exit 64 ;;
+  esac
+  shift
+done
+
+passed=0
+failed=0
+started=$SECONDS
+stage() { printf '\n== %s (%d s)\n' "$1" $((SECONDS - started)); }
+count() { passed=$((passed + $1)); failed=$((failed + $2)); }
+wants() { [[ $only == all || $only == "$1" ]]; }
+
+tools/setup.sh test || exit 1
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+
+build() { # preset, targets...
+  local preset=$1
+  shift
+  [[ -f build/$preset/build.ninja ]] || cmake --preset "$preset" >"$logs/configure" 2>&1 || { cat "$logs/configure"; return 1; }
+  if ! cmake --build --preset "$preset" --target "$@" >"$logs/build" 2>&1; then
+    grep -E 'error|FAILED|warning: unused' -A6 "$logs/build" | head -100
+    return 1
+  fi
+}
+
+# Runs every gtest program of a preset, two at a time, and counts what their XML reports say.
+unit_tests() { # preset, module...
+  local preset=$1
+  shift
+  local result=0
+  mkdir -p "$logs/xml-$preset"
+  printf '%s\n' "$@" | xargs -P 2 -I{} sh -c '
+    "build/$1/test/{}_test" --gtest_brief=1 --gtest_output="xml:$2/{}.xml" >"$2/{}.log" 2>&1 ||
+      { echo "--- {}"; tail -n 60 "$2/{}.log"; exit 1; }' _ "$preset" "$logs/xml-$preset" || result=1
+  local module counts
+  for module in "$@"; do
+    if [[ ! -f $logs/xml-$preset/$module.xml ]]; then
+      echo "$module: did not finish"
+      count 0 1
+      continue
+    fi
+    counts=$(sed -n 's/.*<testsuites tests="\([0-9]*\)" failures="\([0-9]*\)".*errors="\([0-9]*\)".*/\1 \2 \3/p' "$logs/xml-$preset/$module.xml")
+    read -r tests failures errors <<<"$counts"
+    count $((tests - failures - errors)) $((failures + errors))
+    printf '%-12s %4d tests, %d failed\n' "$module" "$tests" $((failures + errors))
+  done
+  return $result
+}
+
+modules_with_tests() {
+  for folder in src/*/; do
+    if find "$folder" -name '*_test.cpp' | grep -q .; then basename "$folder"; fi
+  done
+}
+
+if wants tidy; then
+  stage "tidy"
+  if tools/tidy; then count 1 0; else count 0 1; fi
+fi
+
+if wants unit; then
+  stage "unit tests with AddressSanitizer and UndefinedBehaviorSanitizer"
+  mapfile -t modules < <(modules_with_tests)
+  if build asan all; then unit_tests asan "${modules[@]}"; else echo "the asan build failed"; count 0 1; fi
+fi
+
+if wants tsan; then
+  stage "aio, store and engine with ThreadSanitizer"
+  mapfile -t modules < <(modules_with_tests | grep -xE 'aio|store|engine')
+  if ((${#modules[@]})); then
+    if build tsan "${modules[@]/%/_test}"; then unit_tests tsan "${modules[@]}"; else echo "the tsan build failed"; count 0 1; fi
+  fi
+fi
+
+if wants blackbox; then
+  stage "black-box tests of build/release/croft"
+  if build release croft croft-cloud-dev; then
+    selection=(-m "not long")
+    [[ $long == yes ]] && selection=()
+    /usr/bin/python3 -m pytest test -q -n 2 --dist loadfile -p no:cacheprovider "${selection[@]}" \
+      --junitxml "$logs/blackbox.xml" 2>&1 | tail -n 80
+    counts=$(sed -n 's/.*<testsuite [^>]*errors="\([0-9]*\)" failures="\([0-9]*\)" skipped="\([0-9]*\)" tests="\([0-9]*\)".*/\1 \2 \3 \4/p' "$logs/blackbox.xml")
+    read -r errors failures skipped tests <<<"${counts:-1 0 0 0}"
+    count $((tests - errors - failures - skipped)) $((errors + failures + skipped))
+  else
+    echo "the release build failed"
+    count 0 1
+  fi
+fi
+
+if wants fuzz; then
+  stage "fuzzers, ten seconds each"
+  if build asan all; then
+    while IFS= read -r source; do
+      target=$(basename "$source" .cpp)
+      seconds=10
+      [[ $long == yes ]] && seconds=300
+      corpus=fuzz/${target%_fuzz}
+      mkdir -p "$logs/corpus-$target"
+      extra=()
+      [[ -d $corpus ]] && extra=("$corpus")
+      if "build/asan/$target" -max_total_time=$seconds -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$logs/" \
+        "$logs/corpus-$target" "${extra[@]}" >"$logs/$target.log" 2>&1; then
+        count 1 0
+        grep -E '^Done|stat::number' "$logs/$target.log" | tail -n 1 | sed "s/^/$target: /"
+      else
+        count 0 1
+        echo "--- $target"
+        tail -n 40 "$logs/$target.log"
+      fi
+    done < <(find src -name '*_fuzz.cpp' | sort)
+  else
+    echo "the fuzz build failed"
+    count 0 1
+  fi
+fi
+
+stage "done"
+printf '%d passed, %d failed\n' "$passed" "$failed"
+((failed == 0 && passed > 0))

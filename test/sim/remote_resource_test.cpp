@@ -1,0 +1,109 @@
+// HTTP actions against a small server: what is sent when, and what refusals look like to the user.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "net/http_server.h"
+#include "rig.h"
+
+namespace croft::simtest {
+namespace {
+
+struct Server {
+  std::vector<std::string> seen;      ///< "PUT /thing?a=b%20c Basic ..."
+  std::map<std::string, int> status;  ///< of a verb; else 200
+  std::string body;
+
+  aio::Task<Result<>> answer(net::Exchange& exchange) {
+    const auto& request = exchange.request();
+    seen.push_back(fmt::format("{} {}", request.method, request.target));
+    authorization = std::string(request.headers.value("Authorization"));
+    received = CO_TRY(co_await exchange.read_all(Bytes::mib(1)));
+    auto found = status.find(request.method);
+    co_return co_await exchange.respond(found == status.end() ? 200 : found->second,
+                                        {{"Content-Type", "text/plain"}}, body);
+  }
+  size_t count(std::string_view verb) const {
+    return static_cast<size_t>(
+        std::ranges::count_if(seen, [&](const auto& line) { return line.starts_with(verb); }));
+  }
+  std::string authorization, received;
+};
+
+aio::Task<Result<>> serve(aio::World& world, Server& server) {
+  net::HttpServer http(world,
+                       [&server](net::Exchange& exchange) { return server.answer(exchange); });
+  auto listener = CO_TRY(world.net.listen({"127.0.0.1", 8080, ""}));
+  co_return co_await http.serve(std::move(listener));
+}
+
+struct RemoteResourceTest : testing::Test {
+  Server server;
+  Rig rig{11};
+  void SetUp() override {
+    auto& process = rig.sim.start_process("server");
+    rig.sim.spawn(process, serve(process.world(), server));
+  }
+  Result<json::Object> up(std::string attributes) {
+    std::string text = fmt::format(R"(
+#include "/org/smartfrog/services/restlet/components.sf"
+sfConfig extends Compound {{
+  sfLivenessDelay 5;
+  thing extends PutDeleteRestResource {{ {} }}
+}})",
+                                   attributes);
+    return rig.ask<json::Object>([text](Client& client) -> aio::Task<Result<json::Object>> {
+      auto description = resolved("rest.sf", text);
+      if (!description) co_return fail(std::move(description).error());
+      co_return co_await client.up("rest", *std::move(description));
+    });
+  }
+  void wait(Duration time) {
+    auto task = [](aio::World& world, Duration span) { return world.clock.sleep(span); };
+    ASSERT_TRUE(rig.sim.run_in(rig.person, task(rig.person.world(), time)));
+  }
+};
+
+TEST_F(RemoteResourceTest, puts_watches_and_deletes) {
+  auto running =
+      up(R"(host "127.0.0.1"; port 8080; path "a b"; page "thing"; queries [["k", "v w"]];
+    authorization HTTP_BASIC; username "me"; password "open sesame";
+    datasource extends TextDataSource { text "hello"; })");
+  ASSERT_TRUE(running) << running.error().render();
+  ASSERT_EQ(running->at("phase").as_string(), "running") << json::pretty(*running);
+  EXPECT_EQ(server.seen.front(), "PUT /a%20b/thing?k=v%20w");
+  EXPECT_EQ(server.received, "hello");
+  EXPECT_EQ(server.authorization, "Basic bWU6b3BlbiBzZXNhbWU=");
+  wait(Duration::seconds(12));
+  EXPECT_EQ(server.count("HEAD"), 2u);
+  auto proof = rig.ask<json::Object>([](Client& client) { return client.down("rest"); });
+  ASSERT_TRUE(proof) << proof.error().render();
+  EXPECT_EQ(server.count("DELETE"), 1u);
+  EXPECT_EQ(server.count("PUT"), 1u);
+}
+
+TEST_F(RemoteResourceTest, a_refusal_is_told_whole) {
+  server.status["PUT"] = 500;
+  server.body = "<Error><Code>InternalError</Code><RequestId>A2A7E5395E27DFBB</RequestId></Error>";
+  auto failed = up(R"(url "http://127.0.0.1:8080/thing";)");
+  ASSERT_TRUE(failed) << failed.error().render();
+  EXPECT_EQ(failed->at("phase").as_string(), "terminated");
+  std::string text = json::compact(failed->at("error"));
+  for (const char* word : {"PUT http://127.0.0.1:8080/thing answered 500", "200 to 299 is wanted",
+                           "InternalError", "A2A7E5395E27DFBB"})
+    EXPECT_NE(text.find(word), std::string::npos) << word << " in " << text;
+}
+
+TEST_F(RemoteResourceTest, a_controller_that_takes_over_does_not_put_again) {
+  ASSERT_EQ(up(R"(url "http://127.0.0.1:8080/thing";)")->at("phase").as_string(), "running");
+  rig.restart_controller(false);
+  auto document = rig.ask<json::Object>([](Client& client) -> aio::Task<Result<json::Object>> {
+    CO_TRY(co_await client.ready());
+    co_return co_await client.settled("rest");
+  });
+  ASSERT_TRUE(document) << document.error().render();
+  EXPECT_EQ(document->at("phase").as_string(), "running");
+  EXPECT_EQ(server.count("PUT"), 1u);
+}
+
+}  // namespace
+}  // namespace croft::simtest

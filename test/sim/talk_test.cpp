@@ -1,0 +1,191 @@
+// The talk's descriptions, from `up` to nothing left, in a simulated world with a seed; a
+// controller that dies at every crash point; a bucket that vanishes.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "rig.h"
+
+namespace croft::simtest {
+namespace {
+
+constexpr const char* id = "AKIDSIM";
+constexpr const char* key = "secret-of-sim-0001";
+
+constexpr const char* text = R"(
+#include "/org/smartfrog/services/amazon/s3/components.sf"
+#include "/org/smartfrog/services/amazon/ec2/components.sf"
+farm extends EmbeddedFarm {
+  accounts extends { sim extends Account { id "AKIDSIM"; key "secret-of-sim-0001"; instances 5; } }
+  images extends { any "ami-26b6534f"; }
+}
+sfConfig extends Compound {
+  transient extends TransientS3Bucket { bucket "sim-transient";
+    username "AKIDSIM"; password "secret-of-sim-0001"; }
+  persistent extends PersistentS3Bucket { bucket "sim-persistent";
+    username "AKIDSIM"; password "secret-of-sim-0001"; }
+  service extends ImageInstance { id "AKIDSIM"; key "secret-of-sim-0001"; imageID "ami-26b6534f";
+    minCount 2; maxCount 3; }
+}
+)";
+
+using Buckets = std::vector<std::string>;
+using Instances = std::map<std::string, int>;
+
+Result<json::Object> up(Rig& rig) {
+  return rig.ask<json::Object>([](Client& client) -> aio::Task<Result<json::Object>> {
+    auto description = resolved("talk.sf", text);
+    if (!description) co_return fail(std::move(description).error());
+    co_return co_await client.up("talk", *std::move(description));
+  });
+}
+Result<json::Object> down(Rig& rig, bool kept = false) {
+  return rig.ask<json::Object>([kept](Client& client) { return client.down("talk", kept); });
+}
+Result<Instances> instances(Rig& rig) {
+  return rig.ask<Instances>([](Client& client) { return client.instances(id, key); });
+}
+Result<Buckets> buckets(Rig& rig) {
+  return rig.ask<Buckets>([](Client& client) { return client.buckets(id, key); });
+}
+std::string phase(const Result<json::Object>& document) {
+  return document ? json::string_or(*document, "phase", "").value_or("") : document.error().line();
+}
+size_t size_of(const Result<json::Object>& document, const char* list) {
+  return document ? document->at(list).as_array().size() : 999;
+}
+
+TEST(SimTalk, goes_up_and_down_to_nothing_left) {
+  Rig rig(2008);
+  auto running = up(rig);
+  ASSERT_TRUE(running) << running.error().render();
+  EXPECT_EQ(phase(running), "running") << json::pretty(*running);
+  EXPECT_EQ(instances(rig).value(), (Instances{{"talk:service", 3}}));
+  EXPECT_EQ(buckets(rig).value(), (Buckets{"sim-persistent", "sim-transient"}));
+  auto proof = down(rig);
+  ASSERT_TRUE(proof) << proof.error().render();
+  EXPECT_EQ(size_of(proof, "rented"), 5u);
+  EXPECT_EQ(size_of(proof, "returned"), 4u);
+  EXPECT_EQ(size_of(proof, "kept"), 1u);
+  EXPECT_EQ(size_of(proof, "left"), 0u) << json::pretty(*proof);
+  EXPECT_TRUE(proof->at("checked").as_bool());
+  EXPECT_EQ(instances(rig).value(), Instances{});
+  EXPECT_EQ(buckets(rig).value(), Buckets{"sim-persistent"});
+  proof = down(rig, true);
+  EXPECT_EQ(size_of(proof, "kept"), 0u);
+  EXPECT_EQ(buckets(rig).value(), Buckets{});
+}
+
+TEST(SimTalk, what_was_kept_belongs_to_the_next_up) {
+  Rig rig(1);
+  ASSERT_EQ(phase(up(rig)), "running");
+  ASSERT_TRUE(down(rig));
+  ASSERT_EQ(phase(up(rig)), "running");
+  EXPECT_EQ(size_of(down(rig, true), "kept"), 0u);
+  EXPECT_EQ(buckets(rig).value(), Buckets{});
+}
+
+TEST(SimTalk, a_bucket_that_was_there_is_never_removed) {
+  Rig rig(2);
+  ASSERT_EQ(phase(up(rig)), "running");
+  ASSERT_TRUE(down(rig));
+  // Another home on the same farm: it knows nothing of the first.
+  rig.restart_controller(false);
+  ASSERT_TRUE(rig.sim.run(
+      [](aio::World& world) { return world.disk.remove_tree("/home"); }(rig.sim.world())));
+  rig.restart_controller(false);
+  ASSERT_EQ(phase(up(rig)), "running");
+  auto proof = down(rig, true);
+  EXPECT_EQ(size_of(proof, "left"), 0u);
+  EXPECT_EQ(buckets(rig).value(), Buckets{"sim-persistent"});
+}
+
+TEST(SimTalk, a_vanished_bucket_ends_the_application_and_all_know_why) {
+  Rig rig(3);
+  ASSERT_EQ(phase(up(rig)), "running");
+  ASSERT_TRUE(
+      rig.ask<void>([](Client& client) { return client.remove_bucket(id, key, "sim-transient"); }));
+  auto document = rig.ask<json::Object>([](Client& client) -> aio::Task<Result<json::Object>> {
+    for (;;) {
+      auto seen =
+          CO_TRY(co_await client.call("GET", "/v1/applications/talk?wait=settled&seconds=20"));
+      if (CO_TRY(json::string_at(seen, "phase")) == "terminated") co_return seen;
+      CO_TRY(co_await client.world().clock.sleep(Duration::seconds(1)));
+    }
+  });
+  ASSERT_TRUE(document) << document.error().render();
+  const json::Object& record = document->at("record").as_object();
+  EXPECT_EQ(record.at("culprit").as_string(), "talk:transient");
+  EXPECT_NE(std::string(record.at("cause").as_string()).find("404"), std::string::npos);
+  EXPECT_EQ(instances(rig).value(), Instances{});
+}
+
+TEST(SimTalk, an_unanswered_farm_is_waited_for) {
+  Rig rig(4);
+  ASSERT_EQ(phase(up(rig)), "running");
+  aio::Address farm{"127.0.0.1", 7480, ""};
+  rig.sim.network().cut(farm);
+  auto wait = [](aio::World& world, Duration time) { return world.clock.sleep(time); };
+  ASSERT_TRUE(rig.sim.run_in(rig.person, wait(rig.person.world(), Duration::seconds(20))));
+  rig.sim.network().heal(farm);
+  ASSERT_TRUE(rig.sim.run_in(rig.person, wait(rig.person.world(), Duration::seconds(60))));
+  auto document = rig.ask<json::Object>([](Client& client) { return client.settled("talk"); });
+  EXPECT_EQ(phase(document), "running");
+}
+
+/// Whether the controller died at crash point `at`.
+bool crash_once(uint64_t at, bool in_down, bool power_cut) {
+  Rig rig(at);
+  auto where = fmt::format("crash point {} of {}{}", at, in_down ? "down" : "up",
+                           power_cut ? ", power cut" : "");
+  if (!in_down) rig.sim.main().crash_at(at);
+  auto running = up(rig);
+  bool died = rig.sim.main().dead();
+  rig.sim.main().crash_at(0);
+  if (died) {
+    rig.restart_controller(power_cut);
+    running = up(rig);
+  }
+  EXPECT_EQ(phase(running), "running") << where;
+  EXPECT_EQ(instances(rig).value(), (Instances{{"talk:service", 3}})) << where;
+  EXPECT_EQ(buckets(rig).value(), (Buckets{"sim-persistent", "sim-transient"})) << where;
+  if (in_down) rig.sim.main().crash_at(at);
+  auto proof = down(rig);
+  if (in_down) died = rig.sim.main().dead();
+  rig.sim.main().crash_at(0);
+  if (in_down && died) {
+    rig.restart_controller(power_cut);
+    proof = down(rig);
+  }
+  EXPECT_TRUE(proof) << where << proof.error().render();
+  EXPECT_EQ(size_of(proof, "left"), 0u) << where;
+  EXPECT_EQ(instances(rig).value(), Instances{}) << where;
+  EXPECT_EQ(buckets(rig).value(), Buckets{"sim-persistent"}) << where;
+  EXPECT_EQ(size_of(down(rig, true), "kept"), 0u) << where;
+  EXPECT_EQ(buckets(rig).value(), Buckets{}) << where;
+  return died;
+}
+
+TEST(SimTalk, a_controller_that_dies_at_any_point_loses_and_doubles_nothing) {
+  constexpr uint64_t points_max = 1000;
+  for (bool in_down : {false, true}) {
+    uint64_t at = 1;
+    while (at < points_max && crash_once(at, in_down, at % 2 == 0) && !HasFailure()) ++at;
+    EXPECT_GT(at, 20u);
+    EXPECT_LT(at, points_max);
+    RecordProperty(in_down ? "points_down" : "points_up", static_cast<int>(at - 1));
+    fmt::print("{} crash points of {}\n", at - 1, in_down ? "down" : "up");
+  }
+}
+
+TEST(SimTalk, the_same_seed_gives_the_same_run) {
+  auto once = [] {
+    Rig rig(5);
+    EXPECT_EQ(phase(up(rig)), "running");
+    EXPECT_TRUE(down(rig, true));
+    return rig.sim.hash();
+  };
+  EXPECT_EQ(once(), once());
+}
+
+}  // namespace
+}  // namespace croft::simtest
