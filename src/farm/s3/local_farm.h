@@ -1,6 +1,7 @@
 // For tests: the front door and S3 of a farm in a simulated process, asked without a network.
 // Requests are signed and verified as over the wire.
 #pragma once
+#include <cstring>
 #include <memory>
 #include <string>
 
