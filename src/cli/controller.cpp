@@ -13,18 +13,37 @@
 namespace croft::cli {
 namespace {
 
+constexpr Duration farm_check = Duration::seconds(1);
+
+/// A farm that ended in order has removed its pid file; one that left it was killed, and every
+/// application of this home with its machines hangs on it: it is started again at its old address.
+aio::Task<Result<>> keep_farm(aio::World& world, terminal::Terminal& terminal, std::string home) {
+  while (true) {
+    CO_TRY(co_await world.clock.sleep(farm_check));
+    if (pid_file_state(home + "/farm.pid") != PidFileState::stale) continue;
+    auto farm = co_await ensure_farm(world, terminal, home);
+    if (!farm)
+      log::warn("controller", "the embedded farm does not start: {}", farm.error().line());
+    else if (farm->started)
+      log::warn("controller", "the embedded farm was gone and is started again at {}", farm->url);
+  }
+}
+
 aio::Task<Result<int>> controller_serve(aio::World& world, Invocation& invocation) {
   CO_TRY(log::open("", log::Level::info));
-  std::optional<PidFile> pid;
-  if (auto path = invocation.value("--pid-file")) pid.emplace(CO_TRY(PidFile::write(*path)));
   controller::ControllerOptions options;
   options.home = invocation.home;
   auto controller = CO_TRY(co_await controller::Controller::open(world, options));
+  // Only the one that owns the home names itself: a second one would name itself and be gone.
+  std::optional<PidFile> pid;
+  if (auto path = invocation.value("--pid-file")) pid.emplace(CO_TRY(PidFile::write(*path)));
   log::info("controller", "serving {}", invocation.home);
-  auto outcome = co_await aio::race(controller->serve(), world.processes.signal({SIGTERM, SIGINT}));
-  if (outcome.index() == 0) {
-    CO_TRY(std::move(std::get<0>(outcome)));
-  }
+  auto outcome =
+      co_await aio::race(aio::race(controller->serve(), world.processes.signal({SIGTERM, SIGINT})),
+                         keep_farm(world, invocation.terminal, invocation.home));
+  if (outcome.index() == 1) co_return fail(std::move(std::get<1>(outcome)).error());
+  if (auto& served = std::get<0>(outcome); served.index() == 0)
+    CO_TRY(std::move(std::get<0>(served)));
   // Nothing is up and nothing is kept, so the farm it was started with goes too. One that was
   // stopped by its user leaves the farm to that user: `croft stop` waits for each.
   if (controller->ended_by_itself()) {

@@ -11,6 +11,7 @@ namespace croft::cli {
 namespace {
 
 constexpr Duration ready_limit = Duration::seconds(30);
+constexpr Duration other_limit = Duration::seconds(3);
 constexpr Duration look_again = Duration::milliseconds(20);
 constexpr size_t log_tail = 2000;
 
@@ -85,10 +86,16 @@ aio::Task<Result<T>> start_and_wait(aio::World& world, Daemon daemon,
   options.output_file = daemon.log;
   options.new_session = true;
   auto child = CO_TRY(world.processes.start(std::move(options)));
-  auto ready = aio::deadline(world.clock, ready_limit, until_ready<T>(world, std::move(probe)),
+  auto ready = aio::deadline(world.clock, ready_limit, until_ready<T>(world, probe),
                              "starting the " + daemon.name);
   auto winner = co_await aio::race(std::move(ready), exit_of(*child, daemon));
   if (winner.index() == 0) co_return std::move(std::get<0>(winner));
+  // Two commands may start a daemon at the same moment: one of the two finds its home taken and
+  // ends, and then the other's is as good.
+  auto other =
+      co_await aio::deadline(world.clock, other_limit, until_ready<T>(world, std::move(probe)),
+                             "waiting for another " + daemon.name);
+  if (other) co_return other;
   co_return fail(std::move(std::get<1>(winner)).error());
 }
 

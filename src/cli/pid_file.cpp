@@ -3,10 +3,19 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstring>
 #include <fstream>
 
 namespace croft::cli {
+
+PidFileState pid_file_state(const std::string& path) {
+  std::ifstream in(path);
+  if (!in) return PidFileState::absent;
+  long pid = 0;
+  bool lives = in >> pid && pid > 0 && kill(static_cast<pid_t>(pid), 0) == 0;
+  return lives ? PidFileState::living : PidFileState::stale;
+}
 
 Result<PidFile> PidFile::write(std::string path) {
   std::ofstream out(path, std::ios::trunc);

@@ -6,6 +6,11 @@
 
 namespace croft::cli {
 
+/// What a pid file says: of a process that ended in order nothing is left, of a killed one the
+/// file.
+enum class PidFileState { absent, living, stale };
+PidFileState pid_file_state(const std::string& path);
+
 /// Writes "PID\n"; removes the file when dropped, if it is still ours.
 class PidFile {
  public:

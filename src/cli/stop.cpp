@@ -1,8 +1,7 @@
 // croft stop: ends the controller and the farm of this home. Applications stay as they are.
-#include <csignal>
-
 #include "base/text.h"
 #include "cli/daemons.h"
+#include "cli/pid_file.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "farm/farm.h"
@@ -13,18 +12,10 @@ namespace {
 constexpr Duration stop_limit = Duration::seconds(30);
 constexpr Duration look_every = Duration::milliseconds(20);
 
-/// The process that the pid file names lives (a stale file of a killed one does not count).
-aio::Task<Result<bool>> lives(aio::World& world, std::string pid_file) {
-  auto text = co_await world.disk.read_file(pid_file, Bytes::kib(1));
-  if (!text) co_return false;
-  auto pid = parse_i64(trim(*text));
-  co_return pid && *pid > 0 && kill(static_cast<pid_t>(*pid), 0) == 0;
-}
-
 /// A serving process removes its pid file as its last act: when its store is closed.
 aio::Task<Result<>> until_gone(aio::World& world, std::string name, std::string pid_file) {
   Moment end = world.clock.now() + stop_limit;
-  while (CO_TRY(co_await lives(world, pid_file))) {
+  while (pid_file_state(pid_file) == PidFileState::living) {
     if (world.clock.now() > end)
       co_return fail(Code::timeout, "the " + name + " did not end within " + stop_limit.text());
     CO_TRY(co_await world.clock.sleep(look_every));
