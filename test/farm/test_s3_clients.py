@@ -2,7 +2,6 @@
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import uuid
 
@@ -63,7 +62,6 @@ def test_awscli(farm, account, bucket, files, tmp_path):
     assert code != 0 and "InvalidAccessKeyId" in err
 
 
-@pytest.mark.skipif(not shutil.which("s3cmd"), reason="s3cmd is not installed")
 def test_s3cmd(farm, account, bucket, files, tmp_path):
     config = tmp_path / "s3cfg"
     config.write_text(f"""[default]
@@ -86,7 +84,6 @@ bucket_location = us-east-1
     call("rb", "--recursive", "--force", f"s3://{bucket}")
 
 
-@pytest.mark.skipif(not shutil.which("rclone"), reason="rclone is not installed")
 def test_rclone(farm, account, bucket, files, tmp_path):
     env = clean_environment(HOME=str(tmp_path), RCLONE_CONFIG_M_TYPE="s3", RCLONE_CONFIG_M_PROVIDER="Other",
                             RCLONE_CONFIG_M_ENDPOINT=farm.url, RCLONE_CONFIG_M_FORCE_PATH_STYLE="true",

@@ -11,7 +11,7 @@ import pytest
 from support.croft import BINARY, clean_environment, free_port, wait_until
 
 WALK = pathlib.Path(os.environ.get("CROFT_CLOUD_DEV", pathlib.Path(BINARY).parent / "croft-cloud-dev"))
-pytestmark = pytest.mark.skipif(not WALK.exists(), reason="croft-cloud-dev is not built")
+MOTO = shutil.which("moto_server")
 
 
 def walk(url, what, access_key="AKTEST", secret_key="secret"):
@@ -40,43 +40,41 @@ def test_an_unknown_key_is_explained(farm):
     assert "is it the right farm?" in err or "does not belong to the access key" in err
 
 
-@pytest.fixture(scope="module")
-def moto():
-    program = shutil.which("moto_server")
-    if not program:
-        pytest.skip("moto is not installed")
-    port = free_port()
-    folder = tempfile.mkdtemp(prefix="croft-moto-")
-    with open(pathlib.Path(folder) / "log", "wb") as log:
-        process = subprocess.Popen([program, "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log)
-    url = f"http://127.0.0.1:{port}"
+# Debian has no moto: where a machine has it, it is a second opinion on croft's clients.
+if MOTO:
+    @pytest.fixture(scope="module")
+    def moto():
+        port = free_port()
+        folder = tempfile.mkdtemp(prefix="croft-moto-")
+        with open(pathlib.Path(folder) / "log", "wb") as log:
+            process = subprocess.Popen([MOTO, "-H", "127.0.0.1", "-p", str(port)], stdout=log, stderr=log)
+        url = f"http://127.0.0.1:{port}"
 
-    def answers():
+        def answers():
+            try:
+                return urllib.request.urlopen(url, timeout=2).status
+            except urllib.error.HTTPError:
+                return True
+            except OSError:
+                assert process.poll() is None, (pathlib.Path(folder) / "log").read_text()
+                return False
+
         try:
-            return urllib.request.urlopen(url, timeout=2).status
-        except urllib.error.HTTPError:
-            return True
-        except OSError:
-            return process.poll() is not None
-
-    try:
-        wait_until(answers, "moto answers", 30)
-        if process.poll() is not None:
-            pytest.skip("moto does not run here")
-        yield url
-    finally:
-        process.terminate()
-        process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+            wait_until(answers, "moto answers", 30)
+            yield url
+        finally:
+            process.terminate()
+            process.wait()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_every_s3_call_works_on_moto(moto):
-    code, out, err = walk(moto, "s3")
-    assert code == 0, out + err
+    def test_every_s3_call_works_on_moto(moto):
+        code, out, err = walk(moto, "s3")
+        assert code == 0, out + err
 
 
-def test_ec2_works_on_moto_up_to_its_client_tokens(moto):
-    # moto does not keep RunInstances' client tokens: that step fails there, and the ones before must not.
-    code, out, _ = walk(moto, "ec2")
-    failed = [line for line in out.splitlines() if line.startswith("FAILED")]
-    assert code == 0 or failed == ["FAILED the client token makes one reservation of two calls"], out
+    def test_ec2_works_on_moto_up_to_its_client_tokens(moto):
+        # moto does not keep RunInstances' client tokens: that step fails there, and the ones before must not.
+        code, out, _ = walk(moto, "ec2")
+        failed = [line for line in out.splitlines() if line.startswith("FAILED")]
+        assert code == 0 or failed == ["FAILED the client token makes one reservation of two calls"], out
