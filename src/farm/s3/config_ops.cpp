@@ -49,9 +49,7 @@ aio::Task<Result<>> Service::fixed_configuration(S3Request& request) {
   CO_TRY(own_bucket(request));
   if (request.head().method == "DELETE") co_return co_await request.answer.respond(204, {}, "");
   wire::xml::Writer writer;
-  if (request.query.has("versioning")) {
-    writer.open("VersioningConfiguration", {{"xmlns", s3_namespace}});
-  } else if (request.query.has("logging")) {
+  if (request.query.has("logging")) {
     writer.open("BucketLoggingStatus", {{"xmlns", s3_namespace}});
   } else if (request.query.has("notification")) {
     writer.open("NotificationConfiguration", {{"xmlns", s3_namespace}});

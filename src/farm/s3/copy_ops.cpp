@@ -81,10 +81,10 @@ Result<ObjectRecord> copied_record(const S3Request& request, const ObjectRecord&
 
 aio::Task<Result<Service::CopySource>> Service::copy_source(S3Request& request) {
   std::string_view raw = request.header("x-amz-copy-source");
+  CopySource source;
   size_t question = raw.find("?versionId=");
   if (question != std::string_view::npos) {
-    if (raw.substr(question + 11) != "null")
-      co_return fail(aws_error("NoSuchVersion", 404, "The specified version does not exist."));
+    source.version = std::string(raw.substr(question + 11));
     raw = raw.substr(0, question);
   }
   auto decoded = wire::percent_decode(raw);
@@ -93,10 +93,16 @@ aio::Task<Result<Service::CopySource>> Service::copy_source(S3Request& request) 
   if (path.starts_with('/')) path.remove_prefix(1);
   auto parts = cut(path, '/');
   if (!parts || parts->first.empty() || parts->second.empty()) co_return fail(bad_source());
-  CopySource source{.bucket = std::string(parts->first), .key = std::string(parts->second)};
-  CO_TRY(own_bucket(request, source.bucket));
-  source.object = CO_TRY(co_await index_.find(source.bucket, source.key));
-  if (!source.object) co_return fail(no_such_key(source.key));
+  source.bucket = std::string(parts->first);
+  source.key = std::string(parts->second);
+  BucketRef bucket = CO_TRY(own_bucket(request, source.bucket));
+  source.versioned = bucket->record.versioning != Versioning::never;
+  auto object = co_await existing(*bucket, source.key, source.version);
+  if (!object && object.error().fact("aws_code") == "MethodNotAllowed")
+    co_return fail(aws_error("InvalidRequest", 400,
+                             "The source of a copy request may not specifically refer to a delete "
+                             "marker by version id."));
+  source.object = CO_TRY(std::move(object));
   CO_TRY(check_source_conditions(request, source.object->record));
   co_return source;
 }
@@ -181,12 +187,13 @@ aio::Task<Result<Service::Intake>> Service::copy_in(ObjectRef source, uint64_t f
 }
 
 aio::Task<Result<>> Service::copy_object(S3Request& request) {
-  CO_TRY(own_bucket(request));
+  BucketRef bucket = CO_TRY(own_bucket(request));
   CopySource source = CO_TRY(co_await copy_source(request));
   const ObjectRecord& from = source.object->record;
   WallTime now = context_.world.clock.wall();
   ObjectRecord record = CO_TRY(copied_record(request, from, now));
-  bool onto_itself = source.bucket == request.bucket && source.key == request.key;
+  bool onto_itself =
+      source.bucket == request.bucket && source.key == request.key && source.version.empty();
   if (onto_itself && request.header("x-amz-metadata-directive") != "REPLACE" &&
       record.storage_class == from.storage_class && record.encryption == from.encryption)
     co_return fail(aws_error(
@@ -226,7 +233,12 @@ aio::Task<Result<>> Service::copy_object(S3Request& request) {
   writer.element("ETag", quoted((*put)->record.etag));
   if (const auto& kept = (*put)->record.checksum)
     writer.element(element_of(kept->kind), kept->value);
-  co_return co_await request.answer.xml(200, writer.take());
+  wire::Headers headers{{"Content-Type", "application/xml"}};
+  add_version(headers, *bucket, (*put)->record);
+  if (source.versioned) headers.add("x-amz-copy-source-version-id", shown_version(from));
+  if (!(*put)->record.encryption.empty())
+    headers.add("x-amz-server-side-encryption", (*put)->record.encryption);
+  co_return co_await request.answer.respond(200, std::move(headers), writer.take());
 }
 
 aio::Task<Result<>> Service::copy_part(S3Request& request) {

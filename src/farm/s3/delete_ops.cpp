@@ -18,27 +18,48 @@ struct Item {
   std::string key;
   std::string version;
   std::string etag;
+  std::optional<uint64_t> size;
+  std::string modified;
+  Erased erased;
   std::optional<Error> error;
 };
-
-Error malformed() {
-  return aws_error(
-      "MalformedXML", 400,
-      "The XML you provided was not well-formed or did not validate against our published schema");
-}
 
 Result<std::vector<Item>> read_items(const wire::xml::Document& document) {
   std::vector<Item> out;
   for (const wire::xml::Element& element : document.root().children("Object")) {
     auto key = element.text_of("Key");
-    if (!key || key->empty()) return fail(malformed());
-    out.push_back({*key,
-                   element.text_of("VersionId").value_or(""),
-                   element.text_of("ETag").value_or(""),
-                   {}});
+    if (!key || key->empty()) return fail(malformed_xml());
+    Item item{.key = *key,
+              .version = element.text_of("VersionId").value_or(""),
+              .etag = element.text_of("ETag").value_or(""),
+              .modified = element.text_of("LastModifiedTime").value_or("")};
+    if (auto size = element.text_of("Size")) {
+      item.size = parse_u64(trim(*size));
+      if (!item.size) return fail(malformed_xml());
+    }
+    out.push_back(std::move(item));
   }
-  if (out.empty() || out.size() > max_keys) return fail(malformed());
+  if (out.empty() || out.size() > max_keys) return fail(malformed_xml());
   return out;
+}
+
+/// What the item says about the object to delete, if it says something.
+Precondition condition_of(const Item& item) {
+  if (item.etag.empty() && !item.size && item.modified.empty()) return {};
+  return [etag = item.etag, size = item.size,
+          modified = item.modified](const ObjectRecord* current) -> Result<> {
+    Error other = aws_error("PreconditionFailed", 412,
+                            "At least one of the pre-conditions you specified did not hold");
+    if (!current) return fail(aws_error("NoSuchKey", 404, "The specified key does not exist."));
+    if (!etag.empty() && !etag_listed(etag, current->etag)) return fail(std::move(other));
+    if (size && *size != current->size) return fail(std::move(other));
+    if (modified.empty()) return {};
+    auto time = WallTime::parse_http_date(modified);
+    if (!time) time = WallTime::parse_iso8601(modified);
+    if (!time || time->unix_seconds() != current->modified.unix_seconds())
+      return fail(std::move(other));
+    return {};
+  };
 }
 
 aio::Task<Result<>> erase_one(Index& index, std::string bucket, Item& item) {
@@ -47,19 +68,11 @@ aio::Task<Result<>> erase_one(Index& index, std::string bucket, Item& item) {
     item.error = std::move(form).error();
     co_return Result<>{};
   }
-  if (!item.version.empty() && item.version != "null") {
-    item.error = aws_error("NoSuchVersion", 404, "The specified version does not exist.");
-    co_return Result<>{};
-  }
-  Precondition condition;
-  if (!item.etag.empty())
-    condition = [etag = unquoted(item.etag)](const ObjectRecord* current) -> Result<> {
-      if (current && (etag == "*" || current->etag == etag)) return {};
-      return fail(aws_error("PreconditionFailed", 412,
-                            "At least one of the pre-conditions you specified did not hold"));
-    };
-  auto erased = co_await index.erase(bucket, item.key, std::move(condition));
-  if (!erased) item.error = std::move(erased).error();
+  auto erased = co_await index.erase(bucket, item.key, item.version, condition_of(item));
+  if (erased)
+    item.erased = std::move(*erased);
+  else
+    item.error = std::move(erased).error();
   co_return Result<>{};
 }
 
@@ -69,7 +82,7 @@ aio::Task<Result<>> Service::delete_objects(S3Request& request) {
   CO_TRY(own_bucket(request));
   std::string body = CO_TRY(co_await read_small_body(request, max_body, true));
   auto document = wire::xml::Document::parse(body, "Delete");
-  if (!document || document->root().name() != "Delete") co_return fail(malformed());
+  if (!document || document->root().name() != "Delete") co_return fail(malformed_xml());
   std::vector<Item> items = CO_TRY(read_items(*document));
   bool quiet = trim(document->root().text_of("Quiet").value_or("")) == "true";
   for (size_t begin = 0; begin < items.size(); begin += at_once) {
@@ -89,6 +102,8 @@ aio::Task<Result<>> Service::delete_objects(S3Request& request) {
     } else if (!quiet) {
       writer.open("Deleted").element("Key", item.key);
       if (!item.version.empty()) writer.element("VersionId", item.version);
+      if (item.erased.delete_marker)
+        writer.element("DeleteMarker", true).element("DeleteMarkerVersionId", item.erased.version);
       writer.close();
     }
   }

@@ -42,16 +42,20 @@ void read_size(Bucket& bucket, std::string_view text) {
   bucket.in_store = parse_u64(numbers[2]).value_or(0);
 }
 
+}  // namespace
+
 Growth growth_of(const ObjectRecord* before, const ObjectRecord* after) {
   Growth out;
   for (auto [record, sign] : {std::pair{before, -1}, std::pair{after, 1}}) {
-    if (!record) continue;
+    if (!record || record->delete_marker) continue;
     out.bytes += sign * static_cast<int64_t>(record->size);
     out.objects += sign;
     if (record->in_store) out.in_store += sign * static_cast<int64_t>(record->size);
   }
   return out;
 }
+
+namespace {
 
 Error no_such_bucket(std::string_view name) {
   return aws_error("NoSuchBucket", 404, "The specified bucket does not exist")
@@ -210,6 +214,10 @@ aio::Task<Result<>> Index::delete_bucket(std::string name) {
     objects.keys_only = true;
     auto some = CO_TRY(co_await self.store_.range(objects));
     if (!some.empty()) co_return fail(busy);
+    store::Range versions = store::prefix(fmt::format("s3/v/{}/", bucket_name), 1);
+    versions.keys_only = true;
+    auto old = CO_TRY(co_await self.store_.range(versions));
+    if (!old.empty()) co_return fail(busy);
     store::Range uploads = store::prefix(fmt::format("s3/u/{}/", bucket_name), 1);
     uploads.keys_only = true;
     auto open_uploads = CO_TRY(co_await self.store_.range(uploads));
@@ -320,13 +328,16 @@ aio::Task<Result<ObjectRef>> Index::commit_object(BucketRef bucket, NewObject ob
                                                   Changes changes, int64_t other_bytes,
                                                   std::vector<DataFiles::Doomed> doomed) {
   std::string name = object_key(object.bucket, object.key);
-  std::string old_id = old ? old->record.id : "";
-  std::vector<std::string> files = replace_data(changes, old.get());
-  if (!files.empty()) doomed.push_back({old_id, std::move(files)});
+  Displaced displaced =
+      CO_TRY(co_await make_way(*bucket, object.key, std::move(old), object.record, changes));
+  std::vector<std::string> files = replace_data(changes, displaced.removed.get());
+  if (!files.empty()) doomed.push_back({displaced.removed->record.id, std::move(files)});
   add_new_data(changes, object);
   changes.push_back({name, encode(object.record)});
-  Growth growth = growth_of(old ? &old->record : nullptr, &object.record);
-  growth.bytes += other_bytes;
+  Growth growth = growth_of(nullptr, &object.record);
+  growth.bytes += displaced.growth.bytes + other_bytes;
+  growth.objects += displaced.growth.objects;
+  growth.in_store += displaced.growth.in_store;
   CO_TRY(co_await commit(bucket, std::move(changes), growth));
   auto made = std::make_shared<Object>();
   made->record = std::move(object.record);
@@ -343,46 +354,10 @@ aio::Task<Result<ObjectRef>> Index::put(NewObject object) {
   Writing writing(bucket);
   ObjectRef old = CO_TRY(co_await find(object.bucket, object.key));
   if (object.precondition) CO_TRY(object.precondition(old ? &old->record : nullptr));
-  uint64_t before = old ? old->record.size : 0;
+  bool replaces = old && bucket->record.versioning == Versioning::never;
+  uint64_t before = replaces ? old->record.size : 0;
   if (object.record.size > before) CO_TRY(check_quota(*bucket, object.record.size - before));
   co_return co_await commit_object(std::move(bucket), std::move(object), std::move(old), {}, 0, {});
-}
-
-aio::Task<Result<>> Index::modify(std::string bucket_name, std::string key,
-                                  std::function<Result<>(ObjectRecord&)> change) {
-  std::string name = object_key(bucket_name, key);
-  auto lock = CO_TRY(co_await locks_.lock(name));
-  BucketRef bucket = CO_TRY(writable(bucket_name));
-  Writing writing(bucket);
-  ObjectRef old = CO_TRY(co_await find(bucket_name, key));
-  if (!old)
-    co_return fail(
-        aws_error("NoSuchKey", 404, "The specified key does not exist.").fact("xml:Key", key));
-  auto made = std::make_shared<Object>(*old);
-  CO_TRY(change(made->record));
-  Changes changes;
-  changes.push_back({name, encode(made->record)});
-  CO_TRY(co_await commit(bucket, std::move(changes), {}));
-  cache_.replace(name, std::move(made));
-  co_return Result<>{};
-}
-
-aio::Task<Result<bool>> Index::erase(std::string bucket_name, std::string key,
-                                     Precondition precondition) {
-  std::string name = object_key(bucket_name, key);
-  auto lock = CO_TRY(co_await locks_.lock(name));
-  BucketRef bucket = CO_TRY(writable(bucket_name));
-  Writing writing(bucket);
-  ObjectRef old = CO_TRY(co_await find(bucket_name, key));
-  if (precondition) CO_TRY(precondition(old ? &old->record : nullptr));
-  if (!old) co_return false;
-  Changes changes;
-  std::vector<std::string> files = replace_data(changes, old.get());
-  changes.push_back({name, std::nullopt});
-  CO_TRY(co_await commit(bucket, std::move(changes), growth_of(&old->record, nullptr)));
-  cache_.replace(name, nullptr);
-  if (!files.empty()) files_.doom({old->record.id, std::move(files)});
-  co_return true;
 }
 
 aio::Task<Result<std::vector<Listed>>> Index::scan(std::string bucket, std::string from,

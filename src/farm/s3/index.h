@@ -1,8 +1,10 @@
 // The catalogue of the farm's S3: buckets (all in memory), objects, uploads and parts, in the
 // store. Every change is one commit, so a crash leaves the old or the new, whole. Small bodies lie
 // in the store beside their record (docs/decisions). Loop thread only. Keys: s3/b/BUCKET,
-// s3/o/BUCKET/KEY, s3/d/ID (small body), s3/f/FILE (a file that is named), s3/g/ID (files to
-// remove), s3/z/BUCKET (its sizes), s3/u/BUCKET/KEY\0ID, s3/p/UPLOAD/NUMBER.
+// s3/o/BUCKET/KEY (what a plain GET finds), s3/v/BUCKET/KEY\0ORDER (older versions, newest first,
+// and delete markers; a marker that is the latest has no s3/o beside it), s3/d/ID (small body),
+// s3/f/FILE (a file that is named), s3/g/ID (files to remove), s3/z/BUCKET (its sizes),
+// s3/u/BUCKET/KEY\0ID, s3/p/UPLOAD/NUMBER.
 #pragma once
 #include <functional>
 #include <map>
@@ -37,6 +39,9 @@ struct Growth {
   int64_t in_store = 0;
 };
 
+/// From one record to another; null: nothing there. Delete markers weigh nothing.
+Growth growth_of(const ObjectRecord* before, const ObjectRecord* after);
+
 /// Looks at what is there (null: nothing) under the key's lock; an error stops the write.
 using Precondition = std::function<Result<>(const ObjectRecord* current)>;
 
@@ -51,6 +56,14 @@ struct NewObject {
 struct Listed {
   std::string key;
   ObjectRecord record;
+  std::string order;  ///< of a version among those of its key; empty: the latest, in s3/o
+};
+
+/// What a deletion did.
+struct Erased {
+  bool existed = false;        ///< something was there to remove
+  bool delete_marker = false;  ///< one was made, or the version removed was one
+  std::string version;         ///< of the marker made, or of what was removed
 };
 
 class Index {
@@ -71,18 +84,32 @@ class Index {
   aio::Task<Result<>> delete_bucket(std::string name);
 
   // ---- objects ----
-  /// Null when there is none.
+  /// Null when there is none, or a delete marker is the latest version.
   aio::Task<Result<ObjectRef>> find(std::string bucket, std::string key);
+  /// A version by its id ("null": the one without); null when there is none. May be a marker.
+  aio::Task<Result<ObjectRef>> find_version(std::string bucket, std::string key,
+                                            std::string version);
+  /// The delete marker that is the latest version; null when none is.
+  aio::Task<Result<ObjectRef>> latest_marker(std::string bucket, std::string key);
   /// Replaces whole. Errors: NoSuchBucket, QuotaExceeded, the precondition's.
   aio::Task<Result<ObjectRef>> put(NewObject object);
-  /// Changes record fields that are not data (tags). NoSuchKey.
-  aio::Task<Result<>> modify(std::string bucket, std::string key,
-                             std::function<Result<>(ObjectRecord&)> change);
-  /// False when there was none.
-  aio::Task<Result<bool>> erase(std::string bucket, std::string key, Precondition precondition);
+  /// Changes record fields that are not data (tags). `version` empty: the latest. NoSuchKey,
+  /// NoSuchVersion. Returns the record as it is now.
+  aio::Task<Result<ObjectRef>> modify(std::string bucket, std::string key, std::string version,
+                                      std::function<Result<>(ObjectRecord&)> change);
+  /// Without `version`: what a plain DELETE does in a bucket that keeps versions, or does not.
+  aio::Task<Result<Erased>> erase(std::string bucket, std::string key, std::string version,
+                                  Precondition precondition);
   /// Keys in [from, to) in byte order.
   aio::Task<Result<std::vector<Listed>>> scan(std::string bucket, std::string from, std::string to,
                                               size_t limit);
+  /// Older versions and markers whose (key, order) is in [from, to); newest first for each key.
+  aio::Task<Result<std::vector<Listed>>> scan_versions(std::string bucket, std::string from,
+                                                       std::string to, size_t limit);
+  /// The sort key of a version for scan_versions; `order` empty: before all of the key's.
+  static std::string version_order(std::string_view key, std::string_view order);
+  /// Where a record stands, or would stand, among the versions of its key.
+  static std::string order_of(const ObjectRecord& record);
 
   // ---- uploads ----
   aio::Task<Result<>> create_upload(UploadRecord record);
@@ -133,6 +160,22 @@ class Index {
   Result<BucketRef> writable(std::string_view name) const;
   std::vector<std::string> replace_data(Changes& changes, const Object* old) const;
   void add_new_data(Changes& changes, const NewObject& object) const;
+  /// What a new latest version does to those that are there.
+  struct Displaced {
+    ObjectRef removed;  ///< replaced: its data go
+    Growth growth;      ///< without what comes
+  };
+  aio::Task<Result<Displaced>> make_way(const Bucket& bucket, std::string key, ObjectRef old,
+                                        ObjectRecord& coming, Changes& changes);
+  aio::Task<Result<std::vector<Listed>>> versions_of(std::string bucket, std::string key,
+                                                     size_t limit);
+  aio::Task<Result<std::optional<Listed>>> old_version(std::string bucket, std::string key,
+                                                       std::string version);
+  aio::Task<Result<Erased>> erase_plain(BucketRef bucket, std::string key, ObjectRef old);
+  aio::Task<Result<Erased>> erase_version(BucketRef bucket, std::string key, std::string version,
+                                          ObjectRef latest, Precondition precondition);
+  aio::Task<Result<Erased>> add_marker(BucketRef bucket, std::string key, ObjectRef old);
+  aio::Task<Result<ObjectRef>> with_body(ObjectRecord record);
   aio::Task<Result<ObjectRef>> commit_object(BucketRef bucket, NewObject object, ObjectRef old,
                                              Changes changes, int64_t other_bytes,
                                              std::vector<DataFiles::Doomed> doomed);

@@ -1,8 +1,9 @@
-// ListObjects, ListObjectsV2 and ListObjectVersions: one walk over the keys in byte order that
-// folds what shares a prefix up to the delimiter, and three ways to write the page.
+// ListObjects and ListObjectsV2: one walk over the keys in byte order that folds what shares a
+// prefix up to the delimiter, and two ways to write the page.
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "farm/s3/list_page.h"
 #include "farm/s3/service.h"
 #include "wire/uri.h"
 #include "wire/xml.h"
@@ -27,14 +28,6 @@ struct Page {
   bool truncated = false;
   std::string last;  ///< the last key or common prefix of the page
 };
-
-/// The first text that does not start with `prefix` any more; empty: there is none.
-std::string after_prefix(std::string prefix) {
-  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff) prefix.pop_back();
-  if (!prefix.empty())
-    prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
-  return prefix;
-}
 
 /// The common prefix that a key falls under; empty: it stands for itself.
 std::string_view fold(std::string_view key, const ListQuery& query) {
@@ -86,22 +79,6 @@ aio::Task<Result<Page>> walk(Index& index, std::string bucket, ListQuery query) 
     if (found.size() < want) co_return page;
     from = page.last + '\0';
   }
-}
-
-struct Encoding {
-  bool url = false;
-  std::string operator()(std::string_view text) const {
-    return url ? wire::percent_encode_path(text) : std::string(text);
-  }
-};
-
-Result<Encoding> encoding_of(const S3Request& request) {
-  auto type = request.query.get("encoding-type");
-  if (!type || type->empty()) return Encoding{};
-  if (*type == "url") return Encoding{true};
-  return fail(aws_error("InvalidArgument", 400, "Invalid Encoding Method specified in Request")
-                  .fact("xml:ArgumentName", "encoding-type")
-                  .fact("xml:ArgumentValue", printable(*type)));
 }
 
 void write_page(wire::xml::Writer& writer, const Page& page, const Encoding& encode,
@@ -182,47 +159,6 @@ aio::Task<Result<>> Service::list_objects_v2(S3Request& request) {
   writer.element("IsTruncated", page.truncated);
   bool with_owner = request.query.value("fetch-owner") == "true";
   write_page(writer, page, encode, with_owner ? request.caller.account.get() : nullptr);
-  co_return co_await request.answer.xml(200, writer.take());
-}
-
-/// No bucket keeps versions: each object is the only one of its key, and its version is "null".
-aio::Task<Result<>> Service::list_versions(S3Request& request) {
-  CO_TRY(own_bucket(request));
-  Encoding encode = CO_TRY(encoding_of(request));
-  int64_t most = CO_TRY(query_number(request, "max-keys", 0, INT32_MAX, max_page));
-  ListQuery query{.prefix = std::string(request.query.value("prefix")),
-                  .delimiter = std::string(request.query.value("delimiter")),
-                  .after = std::string(request.query.value("key-marker")),
-                  .limit = static_cast<size_t>(std::min(most, max_page))};
-  Page page = CO_TRY(co_await walk(index_, request.bucket, query));
-  const Account& owner = *request.caller.account;
-  wire::xml::Writer writer;
-  writer.open("ListVersionsResult", {{"xmlns", s3_namespace}});
-  writer.element("Name", request.bucket).element("Prefix", encode(query.prefix));
-  writer.element("KeyMarker", encode(query.after));
-  writer.element("VersionIdMarker", request.query.value("version-id-marker"));
-  if (page.truncated)
-    writer.element("NextKeyMarker", encode(page.last)).element("NextVersionIdMarker", "null");
-  writer.element("MaxKeys", query.limit);
-  if (!query.delimiter.empty()) writer.element("Delimiter", encode(query.delimiter));
-  if (encode.url) writer.element("EncodingType", "url");
-  writer.element("IsTruncated", page.truncated);
-  for (const Listed& item : page.objects) {
-    writer.open("Version")
-        .element("Key", encode(item.key))
-        .element("VersionId", "null")
-        .element("IsLatest", true);
-    writer.element("LastModified", xml_time(item.record.modified))
-        .element("ETag", quoted(item.record.etag));
-    writer.element("Size", item.record.size);
-    writer.open("Owner")
-        .element("ID", owner.canonical_id)
-        .element("DisplayName", owner.name)
-        .close();
-    writer.element("StorageClass", item.record.storage_class).close();
-  }
-  for (const std::string& prefix : page.prefixes)
-    writer.open("CommonPrefixes").element("Prefix", encode(prefix)).close();
   co_return co_await request.answer.xml(200, writer.take());
 }
 

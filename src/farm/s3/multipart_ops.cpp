@@ -15,12 +15,6 @@ constexpr int64_t max_part_number = 10'000;
 constexpr int64_t max_page = 1000;
 constexpr Bytes max_complete_body = Bytes::mib(4);
 
-Error malformed() {
-  return aws_error(
-      "MalformedXML", 400,
-      "The XML you provided was not well-formed or did not validate against our published schema");
-}
-
 Error invalid_part(int number) {
   return aws_error("InvalidPart", 400,
                    "One or more of the specified parts could not be found. The part may not have "
@@ -38,12 +32,13 @@ struct Wanted {
 /// The list of <Part>s, in ascending order.
 Result<std::vector<Wanted>> read_parts(std::string_view body, std::optional<Checksum> kind) {
   auto document = wire::xml::Document::parse(body, "CompleteMultipartUpload");
-  if (!document || document->root().name() != "CompleteMultipartUpload") return fail(malformed());
+  if (!document || document->root().name() != "CompleteMultipartUpload")
+    return fail(malformed_xml());
   std::vector<Wanted> out;
   for (const wire::xml::Element& element : document->root().children("Part")) {
     auto number = parse_i64(trim(element.text_of("PartNumber").value_or("")));
     auto etag = element.text_of("ETag");
-    if (!number || *number < 1 || *number > max_part_number || !etag) return fail(malformed());
+    if (!number || *number < 1 || *number > max_part_number || !etag) return fail(malformed_xml());
     Wanted part{static_cast<int>(*number), unquoted(trim(*etag)), {}};
     if (kind) part.checksum = element.text_of(element_of(*kind)).value_or("");
     if (!out.empty() && part.number <= out.back().number)
@@ -52,7 +47,7 @@ Result<std::vector<Wanted>> read_parts(std::string_view body, std::optional<Chec
           "The list of parts was not in ascending order. Parts must be ordered by part number."));
     out.push_back(std::move(part));
   }
-  if (out.empty()) return fail(malformed());
+  if (out.empty()) return fail(malformed_xml());
   return out;
 }
 
@@ -146,7 +141,7 @@ aio::Task<Result<>> Service::upload_part(S3Request& request) {
 }
 
 aio::Task<Result<>> Service::complete_upload(S3Request& request) {
-  CO_TRY(own_bucket(request));
+  BucketRef bucket = CO_TRY(own_bucket(request));
   std::string id(request.query.value("uploadId"));
   UploadRecord upload = CO_TRY(co_await index_.upload(request.bucket, request.key, id));
   std::string body = CO_TRY(co_await read_small_body(request, max_complete_body));
@@ -186,8 +181,8 @@ aio::Task<Result<>> Service::complete_upload(S3Request& request) {
   record.checksum = combined.checksum;
   record.multipart = true;
   record.modified = context_.world.clock.wall();
-  CO_TRY(co_await index_.complete_upload(std::move(upload), std::move(record),
-                                         write_conditions(request)));
+  ObjectRef made = CO_TRY(co_await index_.complete_upload(std::move(upload), std::move(record),
+                                                          write_conditions(request)));
   wire::xml::Writer writer;
   writer.open("CompleteMultipartUploadResult", {{"xmlns", s3_namespace}});
   writer.element("Location", fmt::format("{}/{}/{}", context_.url, request.bucket,
@@ -199,7 +194,9 @@ aio::Task<Result<>> Service::complete_upload(S3Request& request) {
     writer.element(element_of(combined.checksum->kind), combined.checksum->value);
     writer.element("ChecksumType", "COMPOSITE");
   }
-  co_return co_await request.answer.xml(200, writer.take());
+  wire::Headers headers{{"Content-Type", "application/xml"}};
+  add_version(headers, *bucket, made->record);
+  co_return co_await request.answer.respond(200, std::move(headers), writer.take());
 }
 
 aio::Task<Result<>> Service::abort_upload(S3Request& request) {

@@ -70,6 +70,27 @@ class Pin {
 
 constexpr int max_attempts = 8;
 
+/// If-Match, x-amz-if-match-size and -last-modified-time: where something else is there, nothing
+/// is deleted; where nothing is, nothing needs to be.
+Precondition delete_conditions(const S3Request& request) {
+  std::string match(request.header("If-Match"));
+  std::string size(request.header("x-amz-if-match-size"));
+  std::string time(request.header("x-amz-if-match-last-modified-time"));
+  if (match.empty() && size.empty() && time.empty()) return {};
+  return [match, size, time](const ObjectRecord* current) -> Result<> {
+    Error other = aws_error("PreconditionFailed", 412,
+                            "At least one of the pre-conditions you specified did not hold");
+    if (!current) return fail(no_such_key(""));
+    if (!match.empty() && !etag_listed(match, current->etag)) return fail(std::move(other));
+    if (!size.empty() && parse_u64(size) != current->size) return fail(std::move(other));
+    if (time.empty()) return {};
+    auto wanted = WallTime::parse_http_date(time);
+    if (!wanted || wanted->unix_seconds() != current->modified.unix_seconds())
+      return fail(std::move(other));
+    return {};
+  };
+}
+
 }  // namespace
 
 aio::Task<Result<>> Service::get_object(S3Request& request) {
@@ -81,11 +102,13 @@ aio::Task<Result<>> Service::head_object(S3Request& request) {
 
 aio::Task<Result<>> Service::read_object(S3Request& request, bool with_body) {
   for (int attempt = 0; attempt < max_attempts; ++attempt) {
+    BucketRef bucket = CO_TRY(own_bucket(request));
     ObjectRef object = CO_TRY(co_await existing(request));
     const ObjectRecord& record = object->record;
     CO_TRY(check_read_conditions(request, record));
     Slice slice = CO_TRY(slice_of(request, record));
     wire::Headers headers = object_headers(record, request);
+    add_version(headers, *bucket, record);
     if (slice.partial && record.size > 0)
       headers.add("Content-Range", fmt::format("bytes {}-{}/{}", slice.first,
                                                slice.first + slice.length - 1, record.size));
@@ -119,8 +142,8 @@ aio::Task<Result<bool>> Service::send_body(S3Request& request, const Object& obj
   while (skip >= record.pieces[index].size) skip -= record.pieces[index++].size;
   auto file = co_await files_.open(record.pieces[index].id);
   if (!file && file.error().code == Code::not_found) {
-    ObjectRef now = CO_TRY(co_await index_.find(request.bucket, request.key));
-    if (!now || now->record.id != record.id) co_return false;
+    auto now = co_await existing(request);
+    if (!now || (*now)->record.id != record.id) co_return false;
     co_return fail(Code::corrupt,
                    fmt::format("data file {} of an object is missing", record.pieces[index].id));
   }
@@ -155,11 +178,13 @@ aio::Task<Result<>> Service::send_pieces(S3Request& request, const ObjectRecord&
 
 aio::Task<Result<>> Service::delete_object(S3Request& request) {
   CO_TRY(own_bucket(request));
-  std::string match(request.header("If-Match"));
-  Precondition condition;
-  if (!match.empty()) condition = write_conditions(request);
-  CO_TRY(co_await index_.erase(request.bucket, request.key, std::move(condition)));
-  co_return co_await request.answer.respond(204, {}, "");
+  std::string version(request.query.value("versionId"));
+  Erased erased = CO_TRY(
+      co_await index_.erase(request.bucket, request.key, version, delete_conditions(request)));
+  wire::Headers headers;
+  if (erased.delete_marker) headers.add("x-amz-delete-marker", "true");
+  if (!erased.version.empty()) headers.add("x-amz-version-id", erased.version);
+  co_return co_await request.answer.respond(204, std::move(headers), "");
 }
 
 }  // namespace croft::farm::s3

@@ -117,7 +117,6 @@ aio::Task<Result<>> Service::put_object(S3Request& request) {
   record.checksum = intake.checksum;
   record.in_store = intake.in_memory;
   if (!intake.in_memory) record.pieces = {intake.piece};
-  std::string etag = record.etag, encryption = record.encryption;
   NewObject object{.bucket = request.bucket,
                    .key = request.key,
                    .record = std::move(record),
@@ -128,8 +127,10 @@ aio::Task<Result<>> Service::put_object(S3Request& request) {
     CO_TRY(co_await discard(std::move(intake)));
     co_return fail(std::move(put).error());
   }
-  wire::Headers headers{{"ETag", quoted(etag)}};
-  if (!encryption.empty()) headers.add("x-amz-server-side-encryption", encryption);
+  const ObjectRecord& made = (*put)->record;
+  wire::Headers headers{{"ETag", quoted(made.etag)}};
+  if (!made.encryption.empty()) headers.add("x-amz-server-side-encryption", made.encryption);
+  add_version(headers, *bucket, made);
   if (intake.checksum) {
     headers.add(std::string(header_of(intake.checksum->kind)), intake.checksum->value);
     headers.add("x-amz-checksum-type", "FULL_OBJECT");

@@ -53,6 +53,31 @@ Result<std::optional<StoredChecksum>> checksum_at(const json::Object& object) {
   return StoredChecksum{*kind, TRY(json::string_at(object, "checksumValue"))};
 }
 
+void put_acl(json::Object& object, const Acl& acl) {
+  if (!acl) return;
+  json::Array grants;
+  for (const Grant& grant : *acl)
+    grants.push_back(json::Array{json::Value(grant.grantee), json::Value(grant.permission)});
+  object["acl"] = std::move(grants);
+}
+
+Result<Acl> acl_at(const json::Object& object) {
+  if (!object.contains("acl")) return Acl{};
+  Acl out(std::in_place);
+  for (auto& [grantee, permission] : TRY(pairs_at(object, "acl")))
+    out->push_back({std::move(grantee), std::move(permission)});
+  return out;
+}
+
+/// A piece is [id, size], with more behind where there is more to tell.
+json::Array to_json(const Piece& piece) {
+  json::Array out{json::Value(piece.id), json::Value(piece.size)};
+  if (piece.part == 0 && piece.checksum.empty()) return out;
+  out.push_back(json::Value(piece.part));
+  if (!piece.checksum.empty()) out.push_back(json::Value(piece.checksum));
+  return out;
+}
+
 json::Object to_json(const ObjectRecord& record) {
   json::Object out{{"id", record.id},
                    {"size", record.size},
@@ -69,10 +94,20 @@ json::Object to_json(const ObjectRecord& record) {
   if (record.multipart) out["multipart"] = true;
   if (!record.pieces.empty()) {
     json::Array pieces;
-    for (const Piece& piece : record.pieces)
-      pieces.push_back(json::Array{json::Value(piece.id), json::Value(piece.size)});
+    for (const Piece& piece : record.pieces) pieces.push_back(to_json(piece));
     out["pieces"] = std::move(pieces);
   }
+  put_text(out, "version", record.version);
+  if (record.delete_marker) out["marker"] = true;
+  put_text(out, "owner", record.owner);
+  put_acl(out, record.acl);
+  put_text(out, "kmsKey", record.kms_key);
+  if (!record.lock_mode.empty()) {
+    out["lockMode"] = record.lock_mode;
+    out["retainUntil"] = record.retain_until.ns;
+  }
+  if (record.legal_hold) out["legalHold"] = true;
+  if (record.lock_hold_told) out["legalHoldTold"] = true;
   return out;
 }
 
@@ -80,6 +115,16 @@ Result<uint64_t> unsigned_of(const json::Value& value) {
   if (value.is_int64() && value.get_int64() >= 0) return static_cast<uint64_t>(value.get_int64());
   if (value.is_uint64()) return value.get_uint64();
   return fail(damaged("a size was expected"));
+}
+
+Result<Piece> piece_from(const json::Value& item) {
+  const json::Array* parts = item.if_array();
+  if (!parts || parts->size() < 2 || !(*parts)[0].is_string()) return fail(damaged("a bad piece"));
+  Piece out{.id = std::string((*parts)[0].get_string()), .size = TRY(unsigned_of((*parts)[1]))};
+  if (parts->size() > 2) out.part = static_cast<int>(TRY(unsigned_of((*parts)[2])));
+  if (parts->size() > 3 && (*parts)[3].is_string())
+    out.checksum = std::string((*parts)[3].get_string());
+  return out;
 }
 
 Result<ObjectRecord> object_from(const json::Object& object) {
@@ -97,13 +142,18 @@ Result<ObjectRecord> object_from(const json::Object& object) {
   out.checksum = TRY(checksum_at(object));
   out.in_store = TRY(json::bool_or(object, "inStore", false));
   out.multipart = TRY(json::bool_or(object, "multipart", false));
+  out.version = TRY(json::string_or(object, "version", ""));
+  out.delete_marker = TRY(json::bool_or(object, "marker", false));
+  out.owner = TRY(json::string_or(object, "owner", ""));
+  out.acl = TRY(acl_at(object));
+  out.kms_key = TRY(json::string_or(object, "kmsKey", ""));
+  out.lock_mode = TRY(json::string_or(object, "lockMode", ""));
+  out.retain_until.ns = TRY(json::int_or(object, "retainUntil", 0));
+  out.legal_hold = TRY(json::bool_or(object, "legalHold", false));
+  out.lock_hold_told = TRY(json::bool_or(object, "legalHoldTold", false));
   const json::Array* pieces = TRY(json::array_if(object, "pieces"));
   if (!pieces) return out;
-  for (const json::Value& item : *pieces) {
-    const json::Array* pair = item.if_array();
-    if (!pair || pair->size() != 2 || !(*pair)[0].is_string()) return fail(damaged("a bad piece"));
-    out.pieces.push_back({std::string((*pair)[0].get_string()), TRY(unsigned_of((*pair)[1]))});
-  }
+  for (const json::Value& item : *pieces) out.pieces.push_back(TRY(piece_from(item)));
   return out;
 }
 
@@ -114,6 +164,14 @@ constexpr json::Limits record_limits{.size = Bytes::mib(64)};
 std::string encode(const BucketRecord& record) {
   json::Object out{{"name", record.name}, {"owner", record.owner}, {"created", record.created.ns}};
   put_pairs(out, "tags", record.tags);
+  if (record.versioning != Versioning::never)
+    out["versioning"] = record.versioning == Versioning::enabled ? "enabled" : "suspended";
+  put_acl(out, record.acl);
+  if (!record.configuration.empty()) {
+    json::Object documents;
+    for (const auto& [name, text] : record.configuration) documents[name] = text;
+    out["configuration"] = std::move(documents);
+  }
   return json::compact(out);
 }
 
@@ -128,6 +186,8 @@ std::string encode(const UploadRecord& record) {
                    {"started", record.started.ns},
                    {"object", to_json(record.object)}};
   if (record.checksum) out["checksum"] = name_of(*record.checksum);
+  if (record.full_checksum) out["fullChecksum"] = true;
+  put_text(out, "initiator", record.initiator);
   return json::compact(out);
 }
 
@@ -148,6 +208,13 @@ Result<BucketRecord> decode_bucket(std::string_view text) {
   out.owner = TRY(json::string_at(object, "owner"));
   out.created.ns = TRY(json::int_at(object, "created"));
   out.tags = TRY(pairs_at(object, "tags"));
+  std::string versioning = TRY(json::string_or(object, "versioning", ""));
+  if (versioning == "enabled") out.versioning = Versioning::enabled;
+  if (versioning == "suspended") out.versioning = Versioning::suspended;
+  out.acl = TRY(acl_at(object));
+  if (const json::Object* documents = TRY(json::object_if(object, "configuration")))
+    for (const auto& [name, value] : *documents)
+      if (value.is_string()) out.configuration[std::string(name)] = std::string(value.get_string());
   return out;
 }
 
@@ -164,6 +231,8 @@ Result<UploadRecord> decode_upload(std::string_view text) {
   out.started.ns = TRY(json::int_at(object, "started"));
   out.object = TRY(object_from(*TRY(json::object_at(object, "object"))));
   out.checksum = checksum_from_name(TRY(json::string_or(object, "checksum", "")));
+  out.full_checksum = TRY(json::bool_or(object, "fullChecksum", false));
+  out.initiator = TRY(json::string_or(object, "initiator", ""));
   return out;
 }
 

@@ -1,6 +1,7 @@
 // What the farm's S3 remembers of buckets, objects, uploads and parts, and how that is written into
 // the store. Pure data; JSON text, unknown members are ignored so that newer farms may add some.
 #pragma once
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,22 +16,41 @@ namespace croft::farm::s3 {
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
+/// One line of an access control list.
+struct Grant {
+  std::string grantee;     ///< canonical id of an account, or the URI of a group
+  std::string permission;  ///< READ, WRITE, READ_ACP, WRITE_ACP, FULL_CONTROL
+};
+/// Absent: private, the owner's FULL_CONTROL alone.
+using Acl = std::optional<std::vector<Grant>>;
+
+/// Has a bucket ever kept versions, and does it now?
+enum class Versioning { never, enabled, suspended };
+
 struct BucketRecord {
   std::string name;
   std::string owner;  ///< account id
   WallTime created;
   Pairs tags;
+  Versioning versioning = Versioning::never;
+  Acl acl;
+  /// Sub-resource ("policy", "cors", ...) -> document as the client sent it.
+  std::map<std::string, std::string, std::less<>> configuration;
 };
 
 struct StoredChecksum {
   Checksum kind = Checksum::crc32;
   std::string value;  ///< base64; "...-3" for a composite one
+
+  bool composite() const { return value.find('-') != std::string::npos; }
 };
 
 /// One stretch of data in a file of its own.
 struct Piece {
   std::string id;
   uint64_t size = 0;
+  std::string checksum;  ///< base64, of the object's checksum's kind; empty: not kept
+  int part = 0;          ///< its number in the upload; 0: not of an upload, or not kept
 };
 
 struct ObjectRecord {
@@ -48,6 +68,15 @@ struct ObjectRecord {
   bool in_store = false;      ///< the data lie in the store itself
   std::vector<Piece> pieces;  ///< else: its files, in order; none for an empty object
   bool multipart = false;
+  std::string version;  ///< id; empty: the null version
+  bool delete_marker = false;
+  std::string owner;  ///< account id; empty: the bucket's owner
+  Acl acl;
+  std::string kms_key;          ///< with encryption "aws:kms": as told
+  std::string lock_mode;        ///< GOVERNANCE or COMPLIANCE; empty: no retention
+  WallTime retain_until;        ///< with lock_mode
+  bool legal_hold = false;      ///< not to be removed until taken off
+  bool lock_hold_told = false;  ///< a legal hold was set or taken off once
 };
 
 struct UploadRecord {
@@ -57,6 +86,8 @@ struct UploadRecord {
   WallTime started;
   ObjectRecord object;  ///< headers, metadata, tags for the object to be
   std::optional<Checksum> checksum;
+  bool full_checksum = false;  ///< of the whole object, not of the parts' checksums
+  std::string initiator;       ///< account id
 };
 
 struct PartRecord {

@@ -48,7 +48,8 @@ Result<> check_acl(const S3Request& request) {
   return fail(not_implemented_header("x-amz-acl"));
 }
 
-/// Does an If-Match list name this ETag?
+}  // namespace
+
 bool etag_listed(std::string_view list, std::string_view etag) {
   for (const std::string& item : split(list, ',')) {
     std::string_view one = trim(item);
@@ -58,6 +59,8 @@ bool etag_listed(std::string_view list, std::string_view etag) {
   }
   return false;
 }
+
+namespace {
 
 Error precondition_failed(std::string_view condition) {
   return aws_error("PreconditionFailed", 412,
@@ -86,6 +89,21 @@ Error not_implemented_header(std::string_view header) {
   return aws_error("NotImplemented", 501,
                    "A header you provided implies functionality that is not implemented")
       .fact("xml:Header", std::string(header));
+}
+
+std::string shown_version(const ObjectRecord& record) {
+  return record.version.empty() ? "null" : record.version;
+}
+
+void add_version(wire::Headers& headers, const Bucket& bucket, const ObjectRecord& record) {
+  if (bucket.record.versioning == Versioning::never && record.version.empty()) return;
+  headers.add("x-amz-version-id", shown_version(record));
+}
+
+Error malformed_xml() {
+  return aws_error(
+      "MalformedXML", 400,
+      "The XML you provided was not well-formed or did not validate against our published schema");
 }
 
 std::string xml_time(WallTime time) {

@@ -46,7 +46,8 @@ const std::vector<Service::Operation>& Service::operations() {
       {"GET", bucket, "publicAccessBlock", "", "GetPublicAccessBlock", &S::absent_configuration},
       {"GET", bucket, "ownershipControls", "", "GetBucketOwnershipControls",
        &S::absent_configuration},
-      {"GET", bucket, "versioning", "", "GetBucketVersioning", &S::fixed_configuration},
+      {"GET", bucket, "versioning", "", "GetBucketVersioning", &S::get_versioning},
+      {"PUT", bucket, "versioning", "", "PutBucketVersioning", &S::put_versioning},
       {"GET", bucket, "logging", "", "GetBucketLogging", &S::fixed_configuration},
       {"GET", bucket, "notification", "", "GetBucketNotificationConfiguration",
        &S::fixed_configuration},
@@ -168,12 +169,9 @@ aio::Task<Result<>> Service::call(S3Request& request) {
   }
   request.operation = operation->name;
   if (!request.key.empty()) CO_TRY(check_key(request.key));
-  std::string_view version = request.query.value("versionId");
-  if (!version.empty() && version != "null") {
-    Error error = aws_error("NoSuchVersion", 404, "The specified version does not exist.");
-    error.fact("xml:Key", request.key).fact("xml:VersionId", printable(version));
-    co_return fail(std::move(error));
-  }
+  if (auto version = request.query.get("versionId"); version && version->empty())
+    co_return fail(aws_error("InvalidArgument", 400, "Version id cannot be the empty string")
+                       .fact("xml:ArgumentName", "versionId"));
   co_return co_await (this->*operation->handler)(request);
 }
 
@@ -197,10 +195,41 @@ Result<BucketRef> Service::own_bucket(const S3Request& request, std::string_view
 }
 
 aio::Task<Result<ObjectRef>> Service::existing(S3Request& request) {
-  CO_TRY(own_bucket(request));
-  ObjectRef object = CO_TRY(co_await index_.find(request.bucket, request.key));
-  if (!object) co_return fail(no_such_key(request.key));
-  co_return object;
+  BucketRef bucket = CO_TRY(own_bucket(request));
+  std::string version(request.query.value("versionId"));
+  co_return co_await existing(*bucket, request.key, std::move(version));
+}
+
+aio::Task<Result<ObjectRef>> Service::existing(const Bucket& bucket, std::string key,
+                                               std::string version) {
+  const std::string& name = bucket.record.name;
+  if (version.empty()) {
+    ObjectRef object = CO_TRY(co_await index_.find(name, key));
+    if (object) co_return object;
+    Error error = no_such_key(key);
+    if (bucket.record.versioning != Versioning::never) {
+      ObjectRef marker = CO_TRY(co_await index_.latest_marker(name, key));
+      if (marker)
+        error.fact("hdr:x-amz-delete-marker", "true")
+            .fact("hdr:x-amz-version-id", shown_version(marker->record));
+    }
+    co_return fail(std::move(error));
+  }
+  ObjectRef object = CO_TRY(co_await index_.find_version(name, key, version));
+  if (!object) {
+    Error error = aws_error("NoSuchVersion", 404, "The specified version does not exist.");
+    error.fact("xml:Key", key).fact("xml:VersionId", printable(version));
+    co_return fail(std::move(error));
+  }
+  if (!object->record.delete_marker) co_return object;
+  Error error = aws_error("MethodNotAllowed", 405,
+                          "The specified method is not allowed against this resource.");
+  error.fact("xml:ResourceType", "DeleteMarker")
+      .fact("hdr:x-amz-delete-marker", "true")
+      .fact("hdr:x-amz-version-id", version)
+      .fact("hdr:Allow", "DELETE")
+      .fact("hdr:Last-Modified", object->record.modified.http_date());
+  co_return fail(std::move(error));
 }
 
 aio::Task<Result<>> Service::not_implemented(S3Request& request) {

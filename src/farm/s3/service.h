@@ -43,6 +43,9 @@ class Service final : public S3Service {
   aio::Task<Result<>> list_objects(S3Request& request);
   aio::Task<Result<>> list_objects_v2(S3Request& request);
   aio::Task<Result<>> list_versions(S3Request& request);
+  // version_ops.cpp
+  aio::Task<Result<>> get_versioning(S3Request& request);
+  aio::Task<Result<>> put_versioning(S3Request& request);
   // object_ops.cpp
   aio::Task<Result<>> get_object(S3Request& request);
   aio::Task<Result<>> head_object(S3Request& request);
@@ -68,6 +71,7 @@ class Service final : public S3Service {
   aio::Task<Result<>> get_object_tagging(S3Request& request);
   aio::Task<Result<>> put_object_tagging(S3Request& request);
   aio::Task<Result<>> delete_object_tagging(S3Request& request);
+  aio::Task<Result<>> replace_tags(S3Request& request, Pairs tags, int status);
   // config_ops.cpp: what a bucket may be asked for and does not have
   aio::Task<Result<>> get_acl(S3Request& request);
   aio::Task<Result<>> put_acl(S3Request& request);
@@ -82,8 +86,10 @@ class Service final : public S3Service {
   /// The bucket of the request, if the caller may use it: NoSuchBucket, AccessDenied.
   Result<BucketRef> own_bucket(const S3Request& request) const;
   Result<BucketRef> own_bucket(const S3Request& request, std::string_view name) const;
-  /// The object of the request; NoSuchKey.
+  /// The object of the request, of its versionId where given: NoSuchKey, NoSuchVersion,
+  /// MethodNotAllowed (a delete marker).
   aio::Task<Result<ObjectRef>> existing(S3Request& request);
+  aio::Task<Result<ObjectRef>> existing(const Bucket& bucket, std::string key, std::string version);
   aio::Task<Result<>> read_object(S3Request& request, bool with_body);
   aio::Task<Result<bool>> send_body(S3Request& request, const Object& object, int status,
                                     wire::Headers headers, uint64_t first, uint64_t length);
@@ -112,6 +118,8 @@ class Service final : public S3Service {
   struct CopySource {
     ObjectRef object;
     std::string bucket, key;
+    std::string version;     ///< as asked for; empty: the latest
+    bool versioned = false;  ///< its bucket keeps versions, or did
   };
   aio::Task<Result<CopySource>> copy_source(S3Request& request);
 
@@ -135,9 +143,15 @@ wire::Headers object_headers(const ObjectRecord& record, const S3Request& reques
 Result<> check_read_conditions(const S3Request& request, const ObjectRecord& record);
 /// If-None-Match: * and If-Match of a write.
 Precondition write_conditions(const S3Request& request);
+/// x-amz-version-id of an answer, where the bucket keeps versions or did.
+void add_version(wire::Headers& headers, const Bucket& bucket, const ObjectRecord& record);
+std::string shown_version(const ObjectRecord& record);  ///< "null" for the one without an id
+Error malformed_xml();
 /// A number in the query within [low, high]; absent: fallback. InvalidArgument.
 Result<int64_t> query_number(const S3Request& request, std::string_view name, int64_t low,
                              int64_t high, int64_t fallback);
+/// Does an If-Match list name this ETag?
+bool etag_listed(std::string_view list, std::string_view etag);
 std::string quoted(std::string_view etag);
 std::string unquoted(std::string_view etag);
 Error no_such_key(std::string_view key);

@@ -67,29 +67,36 @@ aio::Task<Result<>> Service::delete_bucket_tagging(S3Request& request) {
 }
 
 aio::Task<Result<>> Service::get_object_tagging(S3Request& request) {
+  BucketRef bucket = CO_TRY(own_bucket(request));
   ObjectRef object = CO_TRY(co_await existing(request));
-  co_return co_await request.answer.xml(200, tagging_body(object->record.tags));
+  wire::Headers headers{{"Content-Type", "application/xml"}};
+  add_version(headers, *bucket, object->record);
+  co_return co_await request.answer.respond(200, std::move(headers),
+                                            tagging_body(object->record.tags));
 }
 
 aio::Task<Result<>> Service::put_object_tagging(S3Request& request) {
   CO_TRY(own_bucket(request));
   std::string body = CO_TRY(co_await read_small_body(request, max_tagging));
   Pairs tags = CO_TRY(read_tagging(body, max_object_tags));
-  CO_TRY(co_await index_.modify(request.bucket, request.key,
-                                [&tags](ObjectRecord& record) -> Result<> {
-                                  record.tags = std::move(tags);
-                                  return {};
-                                }));
-  co_return co_await request.answer.respond(200, {}, "");
+  co_return co_await replace_tags(request, std::move(tags), 200);
 }
 
 aio::Task<Result<>> Service::delete_object_tagging(S3Request& request) {
-  CO_TRY(own_bucket(request));
-  CO_TRY(co_await index_.modify(request.bucket, request.key, [](ObjectRecord& record) -> Result<> {
-    record.tags.clear();
-    return {};
-  }));
-  co_return co_await request.answer.respond(204, {}, "");
+  co_return co_await replace_tags(request, {}, 204);
+}
+
+aio::Task<Result<>> Service::replace_tags(S3Request& request, Pairs tags, int status) {
+  BucketRef bucket = CO_TRY(own_bucket(request));
+  std::string version(request.query.value("versionId"));
+  ObjectRef now = CO_TRY(co_await index_.modify(request.bucket, request.key, std::move(version),
+                                                [&tags](ObjectRecord& record) -> Result<> {
+                                                  record.tags = std::move(tags);
+                                                  return {};
+                                                }));
+  wire::Headers headers;
+  add_version(headers, *bucket, now->record);
+  co_return co_await request.answer.respond(status, std::move(headers), "");
 }
 
 }  // namespace croft::farm::s3

@@ -1,0 +1,28 @@
+// What the listings share: how names are encoded, where a prefix ends, who an account is. Pure.
+#pragma once
+#include <string>
+#include <string_view>
+
+#include "farm/s3/service.h"
+#include "wire/xml.h"
+
+namespace croft::farm::s3 {
+
+inline constexpr int64_t max_list_page = 1000;
+
+/// encoding-type of a listing.
+struct Encoding {
+  bool url = false;
+  std::string operator()(std::string_view text) const;
+};
+/// InvalidArgument for another type than "url".
+Result<Encoding> encoding_of(const S3Request& request);
+
+/// The first text that does not start with `prefix` any more; empty: there is none.
+std::string after_prefix(std::string prefix);
+
+/// <role><ID/><DisplayName/></role>; an account that has gone shows its id alone.
+void write_account(wire::xml::Writer& writer, std::string_view role, const Account* account,
+                   std::string_view account_id);
+
+}  // namespace croft::farm::s3
