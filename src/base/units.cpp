@@ -124,9 +124,27 @@ std::string WallTime::iso8601_basic() const {
 }
 
 std::string WallTime::http_date() const {
+  // By hand: every answer of a server carries one or two of these.
   std::tm t = utc(unix_seconds());
-  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", day_names[t.tm_wday], t.tm_mday,
-                     month_names[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+  std::string out;
+  out.reserve(29);
+  auto two = [&out](int n) {
+    out += static_cast<char>('0' + n / 10);
+    out += static_cast<char>('0' + n % 10);
+  };
+  out.append(day_names[t.tm_wday]).append(", ");
+  two(t.tm_mday);
+  out.append(" ").append(month_names[t.tm_mon]).append(" ");
+  int year = t.tm_year + 1900;
+  two(year / 100);
+  two(year % 100);
+  out += ' ';
+  two(t.tm_hour);
+  out += ':';
+  two(t.tm_min);
+  out += ':';
+  two(t.tm_sec);
+  return out.append(" GMT");
 }
 
 Result<WallTime> WallTime::parse_iso8601(std::string_view text) {

@@ -254,8 +254,13 @@ aio::Task<Result<>> HttpConnection::send(std::vector<std::string_view> pieces) {
 }
 
 aio::Task<Result<>> HttpConnection::respond(int status, wire::Headers headers, std::string body) {
+  co_return co_await respond_view(status, std::move(headers), body);
+}
+
+aio::Task<Result<>> HttpConnection::respond_view(int status, wire::Headers headers,
+                                                 std::string_view body) {
   std::string head = CO_TRY(head_text(status, std::move(headers), body.size()));
-  std::string_view rest = bodiless() ? std::string_view{} : std::string_view(body);
+  std::string_view rest = bodiless() ? std::string_view{} : body;
   answer_ = Answer::length;
   std::vector<std::string_view> pieces{head, rest.substr(0, write_slice)};
   CO_TRY(co_await send(std::move(pieces)));

@@ -25,6 +25,8 @@ class HttpConnection final : public Exchange {
   std::optional<uint64_t> content_length() const override { return parser_.content_length(); }
   aio::Task<Result<size_t>> read_body(std::span<char> into) override;
   aio::Task<Result<>> respond(int status, wire::Headers headers, std::string body) override;
+  aio::Task<Result<>> respond_view(int status, wire::Headers headers,
+                                   std::string_view body) override;
   aio::Task<Result<>> start(int status, wire::Headers headers,
                             std::optional<uint64_t> length) override;
   aio::Task<Result<>> write(std::string_view piece) override;

@@ -39,6 +39,11 @@ class Exchange {
 
   /// Sends a whole answer; Content-Length is added. A HEAD request gets headers only.
   virtual aio::Task<Result<>> respond(int status, wire::Headers headers, std::string body) = 0;
+  /// The same with a body that the caller keeps until this returns: nothing is copied.
+  virtual aio::Task<Result<>> respond_view(int status, wire::Headers headers,
+                                           std::string_view body) {
+    return respond(status, std::move(headers), std::string(body));
+  }
   /// Starts a streamed answer: with `length` as Content-Length, else chunked. Then write() /
   /// send_file(), then finish(). For HEAD, writes are swallowed.
   virtual aio::Task<Result<>> start(int status, wire::Headers headers,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/beast/http/basic_parser.hpp>
 
 #include "base/text.h"
@@ -16,6 +17,25 @@ using ErrorCode = boost::beast::error_code;
 
 constexpr size_t max_method_bytes = 32;
 constexpr size_t shortest_chunked_end = 5;
+
+/// Letters, digits and some more, as a table: every header name of every message is held to one.
+class CharacterSet {
+ public:
+  explicit constexpr CharacterSet(std::string_view more) {
+    for (char c = '0'; c <= '9'; ++c) in_[static_cast<unsigned char>(c)] = true;
+    for (char c = 'a'; c <= 'z'; ++c) in_[static_cast<unsigned char>(c)] = true;
+    for (char c = 'A'; c <= 'Z'; ++c) in_[static_cast<unsigned char>(c)] = true;
+    for (char c : more) in_[static_cast<unsigned char>(c)] = true;
+  }
+  constexpr bool holds_all(std::string_view text) const {
+    for (char c : text)
+      if (!in_[static_cast<unsigned char>(c)]) return false;
+    return true;
+  }
+
+ private:
+  std::array<bool, 256> in_{};
+};
 
 std::string_view view(string_view text) {
   return {text.data(), text.size()};
@@ -167,11 +187,8 @@ Result<BodyPiece> read_body(Adapter<is_request>& parser, std::string_view input,
 }
 
 bool good_host(std::string_view host) {
-  if (host.empty()) return false;
-  return std::ranges::all_of(host, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           std::string_view("-._~:[]%!$&'()*+;=").find(c) != std::string_view::npos;
-  });
+  static constexpr CharacterSet allowed("-._~:[]%!$&'()*+;=");
+  return !host.empty() && allowed.holds_all(host);
 }
 
 /// "/path", "*" for OPTIONS, or "http://host/path", which is turned into "/path".
@@ -372,10 +389,8 @@ void ResponseParser::reset() {
 }
 
 bool is_token(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  });
+  static constexpr CharacterSet tchar("!#$%&'*+-.^_`|~");
+  return !text.empty() && tchar.holds_all(text);
 }
 
 bool is_field_value(std::string_view text) {

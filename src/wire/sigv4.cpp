@@ -58,9 +58,9 @@ Result<std::string> canonical_path(std::string_view raw, std::string_view servic
   }
 }
 
-Result<std::string> canonical_query(std::string_view raw) {
-  Query query = TRY(Query::parse(raw));
+std::string canonical_query(const Query& query) {
   std::vector<std::pair<std::string, std::string>> pairs;
+  pairs.reserve(query.pairs().size());
   for (const Query::Pair& pair : query.pairs())
     if (pair.name != "X-Amz-Signature")
       pairs.emplace_back(percent_encode(pair.name), percent_encode(pair.value));
@@ -244,7 +244,10 @@ Result<Authorization> from_query(const RequestHead& head, const Query& query) {
 }  // namespace
 
 std::string Scope::text() const {
-  return fmt::format("{}/{}/{}/aws4_request", date, region, service);
+  std::string out;
+  out.reserve(date.size() + region.size() + service.size() + 15);
+  return out.append(date).append("/").append(region).append("/").append(service).append(
+      "/aws4_request");
 }
 
 Secret derive_key(const Secret& secret, const Scope& scope) {
@@ -271,12 +274,15 @@ const Secret& KeyCache::key(const Secret& secret, const Scope& scope) {
   return entries_.front().key;
 }
 
-Result<std::string> canonical_request(const RequestHead& head, std::string_view service,
-                                      std::span<const std::string> signed_headers,
-                                      std::string_view payload_hash) {
+namespace {
+Result<std::string> canonical_text(const RequestHead& head, const Query& query,
+                                   std::string_view service,
+                                   std::span<const std::string> signed_headers,
+                                   std::string_view payload_hash) {
   std::string out = head.method;
+  out.reserve(head.target.size() + 512);
   out.append("\n").append(TRY(canonical_path(head.path(), service)));
-  out.append("\n").append(TRY(canonical_query(head.query())));
+  out.append("\n").append(canonical_query(query));
   out += '\n';
   std::vector<std::string> names(signed_headers.begin(), signed_headers.end());
   std::ranges::sort(names);
@@ -296,10 +302,21 @@ Result<std::string> canonical_request(const RequestHead& head, std::string_view 
   }
   return out.append("\n").append(join(names, ";")).append("\n").append(payload_hash);
 }
+}  // namespace
+
+Result<std::string> canonical_request(const RequestHead& head, std::string_view service,
+                                      std::span<const std::string> signed_headers,
+                                      std::string_view payload_hash) {
+  Query query = TRY(Query::parse(head.query()));
+  return canonical_text(head, query, service, signed_headers, payload_hash);
+}
 
 std::string string_to_sign(std::string_view amz_date, const Scope& scope,
                            std::string_view canonical) {
-  return fmt::format("{}\n{}\n{}\n{}", algorithm, amz_date, scope.text(), sha256_hex(canonical));
+  std::string out(algorithm);
+  out.reserve(192);
+  out.append("\n").append(amz_date).append("\n").append(scope.text()).append("\n");
+  return out.append(sha256_hex(canonical));
 }
 
 Result<Signed> sign_headers(RequestHead& head, const SigningKey& key, std::string_view service,
@@ -367,8 +384,11 @@ Result<Authorization> parse_authorization(const RequestHead& head) {
   if (text && in_query)
     return refuse(Code::syntax, "both",
                   "signed twice, by the Authorization header and by the query");
-  if (text) return from_header(head, *text);
-  if (in_query) return from_query(head, *query);
+  if (text || in_query) {
+    Authorization auth = TRY(text ? from_header(head, *text) : from_query(head, *query));
+    auth.query = std::move(*query);
+    return auth;
+  }
   if (query->has("AWSAccessKeyId") && query->has("Signature"))
     return refuse(Code::unsupported, "sigv2", "signature version 2 is not supported");
   return refuse(Code::unauthenticated, "absent", "the request is not signed");
@@ -379,7 +399,7 @@ Result<std::string> expected_signature(const Authorization& auth, const RequestH
                                        KeyCache* cache) {
   if (payload_hash.empty()) payload_hash = auth.payload_hash;
   std::string canonical =
-      TRY(canonical_request(head, auth.scope.service, auth.signed_headers, payload_hash));
+      TRY(canonical_text(head, auth.query, auth.scope.service, auth.signed_headers, payload_hash));
   std::string text = string_to_sign(auth.amz_date, auth.scope, canonical);
   if (cache) return lower_hex_signature(cache->key(secret, auth.scope), text);
   return lower_hex_signature(derive_key(secret, auth.scope), text);
@@ -388,9 +408,12 @@ Result<std::string> expected_signature(const Authorization& auth, const RequestH
 std::vector<std::string> unsigned_headers(const Authorization& auth, const RequestHead& head) {
   std::vector<std::string> out;
   for (const auto& [name, value] : head.headers.fields()) {
+    bool wanted =
+        equals_ignore_case(name, "host") ||
+        (name.size() >= 6 && equals_ignore_case(std::string_view(name).substr(0, 6), "x-amz-"));
+    if (!wanted) continue;
     std::string lower = to_lower(name);
-    bool wanted = lower == "host" || lower.starts_with("x-amz-");
-    if (wanted && std::ranges::find(auth.signed_headers, lower) == auth.signed_headers.end() &&
+    if (std::ranges::find(auth.signed_headers, lower) == auth.signed_headers.end() &&
         std::ranges::find(out, lower) == out.end())
       out.push_back(std::move(lower));
   }

@@ -14,6 +14,7 @@
 #include "base/secret.h"
 #include "base/units.h"
 #include "wire/http.h"
+#include "wire/uri.h"
 
 namespace croft::wire::sigv4 {
 
@@ -104,6 +105,7 @@ struct Authorization {
   std::string payload_hash;   ///< X-Amz-Content-Sha256; presigned s3 without it: UNSIGNED-PAYLOAD;
                               ///< else empty
   std::string session_token;  ///< empty: none
+  Query query;                ///< of the request, read once
 };
 
 /// Reads Authorization or the X-Amz-... query. Errors carry the fact "reason":

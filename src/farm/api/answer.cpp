@@ -17,6 +17,13 @@ aio::Task<Result<>> Answer::respond(int status, wire::Headers headers, std::stri
   co_return co_await exchange_.respond(status, std::move(headers), std::move(body));
 }
 
+aio::Task<Result<>> Answer::respond_view(int status, wire::Headers headers, std::string_view body) {
+  stamp(headers);
+  status_ = status;
+  bytes_out_ += body.size();
+  co_return co_await exchange_.respond_view(status, std::move(headers), body);
+}
+
 aio::Task<Result<>> Answer::xml(int status, std::string body) {
   wire::Headers headers{{"Content-Type", "application/xml"}};
   co_return co_await respond(status, std::move(headers), std::move(body));

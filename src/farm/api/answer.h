@@ -20,6 +20,8 @@ class Answer {
   Answer(net::Exchange& exchange, RequestIds ids) : exchange_(exchange), ids_(std::move(ids)) {}
 
   aio::Task<Result<>> respond(int status, wire::Headers headers, std::string body);
+  /// With a body that the caller keeps until this returns.
+  aio::Task<Result<>> respond_view(int status, wire::Headers headers, std::string_view body);
   aio::Task<Result<>> xml(int status, std::string body);
   /// A streamed answer; then write/send_file, then finish.
   aio::Task<Result<>> start(int status, wire::Headers headers, std::optional<uint64_t> length);

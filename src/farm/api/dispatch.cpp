@@ -164,8 +164,7 @@ aio::Task<Result<>> FrontDoor::call_s3(net::Exchange& exchange, Answer& answer,
   Verified verified = CO_TRY(authenticator_.verify(head, Protocol::s3, {}));
   verified.caller.instance = std::move(instance);
   S3Address address = CO_TRY(s3_address(head.headers.value("Host"), head.path(), domains_));
-  auto query = wire::Query::parse(head.query());
-  if (!query) co_return fail(aws_error("InvalidURI", 400, "Couldn't parse the specified URI."));
+  wire::Query query = std::move(verified.authorization.query);
   auto chunks = authenticator_.chunk_signer(verified);
   AccountRef account = verified.caller.account;
   S3Request request{.exchange = exchange,
@@ -175,7 +174,7 @@ aio::Task<Result<>> FrontDoor::call_s3(net::Exchange& exchange, Answer& answer,
                     .chunks = std::move(chunks),
                     .bucket = std::move(address.bucket),
                     .key = std::move(address.key),
-                    .query = std::move(*query)};
+                    .query = std::move(query)};
   usage.account_id = account->account_id;
   Result<> done = co_await s3_.call(request);
   usage.operation = request.operation;

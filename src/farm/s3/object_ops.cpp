@@ -131,8 +131,8 @@ aio::Task<Result<bool>> Service::send_body(S3Request& request, const Object& obj
                                            wire::Headers headers, uint64_t first, uint64_t length) {
   const ObjectRecord& record = object.record;
   if (record.in_store || record.size == 0) {
-    CO_TRY(co_await request.answer.respond(status, std::move(headers),
-                                           object.data.substr(first, length)));
+    std::string_view body = std::string_view(object.data).substr(first, length);
+    CO_TRY(co_await request.answer.respond_view(status, std::move(headers), body));
     co_return true;
   }
   Pin pin(files_, record.id);

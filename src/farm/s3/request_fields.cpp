@@ -71,7 +71,9 @@ Error precondition_failed(std::string_view condition) {
 }  // namespace
 
 std::string quoted(std::string_view etag) {
-  return fmt::format("\"{}\"", etag);
+  std::string out;
+  out.reserve(etag.size() + 2);
+  return out.append("\"").append(etag).append("\"");
 }
 
 std::string unquoted(std::string_view etag) {
@@ -191,15 +193,17 @@ Result<> check_read_conditions(const S3Request& request, const ObjectRecord& rec
     if (time && modified > time->unix_seconds())
       return fail(precondition_failed("If-Unmodified-Since"));
   }
-  Error unchanged = aws_error("NotModified", 304, "Not Modified");
-  unchanged.fact("hdr:ETag", quoted(record.etag))
-      .fact("hdr:Last-Modified", record.modified.http_date());
+  auto unchanged = [&record] {
+    return fail(aws_error("NotModified", 304, "Not Modified")
+                    .fact("hdr:ETag", quoted(record.etag))
+                    .fact("hdr:Last-Modified", record.modified.http_date()));
+  };
   if (auto match = headers.get("If-None-Match")) {
-    if (etag_listed(*match, record.etag)) return fail(std::move(unchanged));
+    if (etag_listed(*match, record.etag)) return unchanged();
   } else if (auto since = headers.get("If-Modified-Since")) {
     auto time = WallTime::parse_http_date(*since);
     // A moment in the future is no condition (RFC 9110 13.1.3).
-    if (time && modified <= time->unix_seconds()) return fail(std::move(unchanged));
+    if (time && modified <= time->unix_seconds()) return unchanged();
   }
   return {};
 }
