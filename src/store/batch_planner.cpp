@@ -36,7 +36,10 @@ Result<uint64_t> BatchPlanner::commit(const std::vector<Condition>& conditions,
   for (const Change& change : changes)
     if (change.value && change.lease && !lease_lives(change.lease))
       return fail(Code::not_found, fmt::format("lease {:x} has ended", change.lease));
-  std::erase_if(changes, [&](const Change& change) { return !change.value && !look(change.key); });
+  std::erase_if(changes, [&](Change& change) {
+    if (change.cold) batch_.cold.push_back({std::move(change.key), std::move(change.value)});
+    return change.cold || (!change.value && !look(change.key));
+  });
   if (changes.empty()) return batch_.revision;
   uint64_t revision = ++batch_.revision;
   for (Change& change : changes) {

@@ -21,7 +21,9 @@ class BatchPlanner {
   void grant(uint64_t lease, Duration ttl) { batch_.leases.push_back({lease, ttl, false}); }
   /// Ends a lease and deletes its keys.
   void drop(uint64_t lease);
-  bool empty() const { return batch_.writes.empty() && batch_.leases.empty(); }
+  bool empty() const {
+    return batch_.writes.empty() && batch_.leases.empty() && batch_.cold.empty();
+  }
   Batch& batch() { return batch_; }
 
  private:

@@ -13,6 +13,7 @@ constexpr size_t waiting_max = 65'536;  // commits; further ones are refused
 constexpr size_t changes_max = 16'384;  // of one commit
 constexpr size_t batch_commits_max = 1'024;
 constexpr size_t batch_bytes_max = 16 << 20;  // one commit may exceed it, alone
+constexpr size_t reads_max = 64;              // cold values between two batches
 constexpr Duration lease_ttl_max = Duration::hours(24 * 365);
 constexpr Duration expiry_retry = Duration::seconds(1);
 
@@ -36,6 +37,13 @@ struct Request {
 };
 using RequestPtr = std::shared_ptr<Request>;
 
+/// One call that waits for a cold value.
+struct Reading {
+  std::string key;
+  aio::Waiter<std::optional<std::string>> done;
+};
+using ReadingPtr = std::shared_ptr<Reading>;
+
 /// Shared by the Store and its detached tasks, so that either may end first.
 class Core : public std::enable_shared_from_this<Core> {
  public:
@@ -49,6 +57,8 @@ class Core : public std::enable_shared_from_this<Core> {
   }
 
   static aio::Task<Result<uint64_t>> submit(std::shared_ptr<Core> self, RequestPtr request);
+  static aio::Task<Result<std::optional<std::string>>> read(std::shared_ptr<Core> self,
+                                                            std::string key);
   static aio::Task<Result<>> close(std::shared_ptr<Core> self);
   void start_expiry();
   Result<> renew(uint64_t lease);
@@ -67,6 +77,8 @@ class Core : public std::enable_shared_from_this<Core> {
   static aio::Task<void> write_loop(std::shared_ptr<Core> self);
   static aio::Task<void> expire_loop(std::shared_ptr<Core> self);
   aio::Task<Result<>> write_batch(std::vector<RequestPtr> requests);
+  aio::Task<void> read_batch();
+  void start_work();
   std::vector<RequestPtr> take_batch();
   Result<uint64_t> plan(BatchPlanner& planner, Request& request);
   void settle(Batch batch);
@@ -80,6 +92,7 @@ class Core : public std::enable_shared_from_this<Core> {
   uint64_t revision_;
   std::map<uint64_t, Lease> leases_;
   std::deque<RequestPtr> queue_;
+  std::deque<ReadingPtr> readings_;
   bool writing_ = false;
   bool expiring_ = false;
   bool closing_ = false;
@@ -108,6 +121,9 @@ Result<> check_changes(const std::vector<Change>& changes) {
                   fmt::format("a value has {} bytes, at most {} are taken", change.value->size(),
                               value_bytes_max),
                   std::move(where));
+    if (change.cold && change.lease)
+      return fail(Code::invalid_argument, "a cold value cannot be bound to a lease",
+                  std::move(where));
     if (!seen.insert(change.key).second)
       return fail(Code::invalid_argument, "a commit changes the same key twice", std::move(where));
   }
@@ -131,15 +147,57 @@ aio::Task<Result<uint64_t>> Core::submit(std::shared_ptr<Core> self, RequestPtr 
     raw->done.complete(fail(aio::cancelled_error()));
   });
   self->queue_.push_back(request);
-  if (!self->writing_) {
-    self->writing_ = true;
-    aio::detach(self->world_.executor, write_loop(self));
-  }
+  self->start_work();
   co_return co_await request->done;
 }
 
+void Core::start_work() {
+  if (writing_) return;
+  writing_ = true;
+  aio::detach(world_.executor, write_loop(shared_from_this()));
+}
+
+aio::Task<Result<std::optional<std::string>>> Core::read(std::shared_ptr<Core> self,
+                                                         std::string key) {
+  if (self->closing_) co_return fail(Code::unavailable, "the store is closed");
+  if (self->readings_.size() >= waiting_max)
+    co_return fail(Code::resource_exhausted,
+                   fmt::format("{} reads wait for the disk already", waiting_max));
+  auto reading = std::make_shared<Reading>();
+  reading->key = std::move(key);
+  reading->done.on_cancel([core = self.get(), raw = reading.get()] {
+    // One that is being read is awaited.
+    if (std::erase_if(core->readings_, [raw](const ReadingPtr& r) { return r.get() == raw; }) > 0)
+      raw->done.complete(fail(aio::cancelled_error()));
+  });
+  self->readings_.push_back(reading);
+  self->start_work();
+  co_return co_await reading->done;
+}
+
+aio::Task<void> Core::read_batch() {
+  std::vector<ReadingPtr> taken;
+  std::vector<std::string> keys;
+  while (!readings_.empty() && taken.size() < reads_max) {
+    keys.push_back(readings_.front()->key);
+    taken.push_back(std::move(readings_.front()));
+    readings_.pop_front();
+  }
+  if (taken.empty()) co_return;
+  Result<ColdValues> values = co_await backing_->read(keys);
+  for (size_t i = 0; i < taken.size(); ++i) {
+    if (values)
+      taken[i]->done.complete(std::move((*values)[i]));
+    else
+      taken[i]->done.complete(std::unexpected(values.error()));
+  }
+}
+
+/// One call of the backing at a time: a batch of commits, then what waits to be read.
 aio::Task<void> Core::write_loop(std::shared_ptr<Core> self) {
-  while (!self->queue_.empty()) {
+  while (!self->queue_.empty() || !self->readings_.empty()) {
+    co_await self->read_batch();
+    if (self->queue_.empty()) continue;
     std::vector<RequestPtr> requests = self->take_batch();
     Result<> written = co_await self->write_batch(requests);
     for (const RequestPtr& request : requests) {
@@ -323,6 +381,9 @@ class QueuedStore : public Store {
   aio::Task<Result<std::vector<Entry>>> range(Range range) override {
     co_return core_->table().range(range);
   }
+  aio::Task<Result<std::optional<std::string>>> get_cold(std::string key) override {
+    co_return co_await Core::read(core_, std::move(key));
+  }
   Result<std::unique_ptr<Watch>> watch(Range range) override {
     return core_->hub->add(std::move(range));
   }
@@ -353,6 +414,10 @@ class QueuedStore : public Store {
 };
 
 }  // namespace
+
+aio::Task<Result<std::optional<std::string>>> Store::get_cold(std::string) {
+  co_return fail(Code::unsupported, "this store keeps no cold values");
+}
 
 std::unique_ptr<Store> make_queued_store(aio::World& world, std::unique_ptr<Backing> backing,
                                          Content content) {

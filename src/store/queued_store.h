@@ -17,11 +17,18 @@ struct LeaseWrite {
   bool deleted = false;
 };
 
+struct ColdWrite {
+  std::string key;
+  std::optional<std::string> value;  ///< nullopt deletes
+};
+using ColdValues = std::vector<std::optional<std::string>>;
+
 /// Everything that one transaction of the Backing makes durable.
 struct Batch {
   std::vector<Write> writes;  ///< in order; a key may stand here several times
   std::vector<LeaseWrite> leases;
-  uint64_t revision = 0;  ///< after it
+  std::vector<ColdWrite> cold;  ///< in order
+  uint64_t revision = 0;        ///< after it
 };
 
 class Backing {
@@ -29,6 +36,8 @@ class Backing {
   virtual ~Backing() = default;
   /// All or nothing, durable on return. Never called twice at once. `batch` outlives the call.
   virtual aio::Task<Result<>> persist(const Batch& batch) = 0;
+  /// The cold values of these keys, in their order. Never called while persist() runs.
+  virtual aio::Task<Result<ColdValues>> read(const std::vector<std::string>& keys) = 0;
   virtual aio::Task<Result<>> close() = 0;
 };
 

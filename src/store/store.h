@@ -29,6 +29,8 @@ struct Change {
   std::string key;
   std::optional<std::string> value;  ///< nullopt deletes
   uint64_t lease = 0;                ///< 0: none; else the key goes when the lease ends
+  /// Stays on the disk: no memory, no part of ranges, watches and conditions; get_cold() reads it.
+  bool cold = false;
 };
 
 struct Range {
@@ -64,6 +66,8 @@ class Store {
                                              std::vector<Change> changes) = 0;
   virtual aio::Task<Result<std::optional<Entry>>> get(std::string key) = 0;
   virtual aio::Task<Result<std::vector<Entry>>> range(Range range) = 0;
+  /// A value that was committed as cold. Waits for the disk, behind a commit that is under way.
+  virtual aio::Task<Result<std::optional<std::string>>> get_cold(std::string key);
   virtual Result<std::unique_ptr<Watch>> watch(Range range) = 0;
   /// A lease that ends `ttl` after its last renewal; keys bound to it go with it.
   virtual aio::Task<Result<uint64_t>> grant(Duration ttl) = 0;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "aio/scope.h"
 #include "aio/sim/sim_world.h"
 
 namespace croft::store {
@@ -105,6 +106,38 @@ TEST_P(AnyStore, RefusesWhatItCannotHold) {
     EXPECT_FALSE(co_await store.commit({}, put(std::string(key_bytes_max + 1, 'k'), "x")));
     EXPECT_TRUE(co_await store.commit({}, put(std::string(key_bytes_max, 'k'), "x")));
     EXPECT_EQ((co_await store.commit({}, put("k", "v", 77))).error().code, Code::not_found);
+    co_return Result<>{};
+  });
+}
+
+TEST_P(AnyStore, KeepsColdValuesBesideTheTable) {
+  run([](aio::World& world, Store& store) -> Task<Result<>> {
+    std::string body(10'000, 'c');
+    std::vector<Change> changes{{"row", "warm", 0}, {.key = "body", .value = body, .cold = true}};
+    CO_TRY(co_await store.commit({}, std::move(changes)));
+    EXPECT_FALSE(CO_TRY(co_await store.get("body")));
+    EXPECT_EQ(CO_TRY(co_await store.range(prefix(""))).size(), 1u);
+    EXPECT_EQ(CO_TRY(co_await store.get_cold("body")), body);
+    EXPECT_FALSE(CO_TRY(co_await store.get_cold("row")));
+    // Reads beside commits, and one that is taken back.
+    aio::Scope scope(co_await aio::here());
+    for (int i = 0; i < 100; ++i) {
+      scope.spawn([](Store& all, std::string key) -> Task<Result<>> {
+        std::vector<Change> one{{.key = key, .value = key, .cold = true}};
+        CO_TRY(co_await all.commit({}, std::move(one)));
+        EXPECT_EQ(CO_TRY(co_await all.get_cold(key)), key);
+        std::vector<Change> none{{.key = key, .value = std::nullopt, .cold = true}};
+        CO_TRY(co_await all.commit({}, std::move(none)));
+        EXPECT_FALSE(CO_TRY(co_await all.get_cold(key)));
+        co_return Result<>{};
+      }(store, std::to_string(i)));
+      auto early = co_await aio::deadline(world.clock, Duration::nanoseconds(1),
+                                          store.get_cold("body"), "reading");
+      EXPECT_TRUE(early ? *early == body : early.error().code == Code::timeout);
+    }
+    CO_TRY(co_await scope.join());
+    std::vector<Change> leased{{"l", "x", 1, true}};
+    EXPECT_FALSE(co_await store.commit({}, std::move(leased)));
     co_return Result<>{};
   });
 }

@@ -224,6 +224,9 @@ Result<> Database::prepare_statements() {
   put_lease_ = TRY(prepare("INSERT OR REPLACE INTO lease VALUES(?1, ?2)"));
   remove_lease_ = TRY(prepare("DELETE FROM lease WHERE id=?1"));
   set_revision_ = TRY(prepare("UPDATE meta SET value=?1 WHERE name='revision'"));
+  put_cold_ = TRY(prepare("INSERT OR REPLACE INTO cold(key, value) VALUES(?1, ?2)"));
+  remove_cold_ = TRY(prepare("DELETE FROM cold WHERE key=?1"));
+  get_cold_ = TRY(prepare("SELECT value FROM cold WHERE key=?1"));
   return {};
 }
 
@@ -291,13 +294,39 @@ Result<> Database::write_rows(const Batch& batch) {
     if (!lease.deleted) sqlite3_bind_int64(statement, 2, lease.ttl.ns());
     TRY(step_done(statement));
   }
+  for (const ColdWrite& cold : batch.cold) {
+    sqlite3_stmt* statement = cold.value ? put_cold_ : remove_cold_;
+    bind_blob(statement, 1, cold.key);
+    if (cold.value) bind_blob(statement, 2, *cold.value);
+    TRY(step_done(statement));
+  }
   bind_integer(set_revision_, 1, batch.revision);
   return step_done(set_revision_);
 }
 
+Result<ColdValues> Database::read_cold(const std::vector<std::string>& keys) {
+  if (!db_) return fail(Code::unavailable, "the database is closed");
+  ColdValues out;
+  for (const std::string& key : keys) {
+    bind_blob(get_cold_, 1, key);
+    int code = sqlite3_step(get_cold_);
+    Result<> failed;
+    if (code == SQLITE_ROW)
+      out.emplace_back(blob(get_cold_, 0));
+    else if (code == SQLITE_DONE)
+      out.emplace_back(std::nullopt);
+    else
+      failed = fail(failure("read the database", code));
+    sqlite3_reset(get_cold_);
+    if (!failed) return fail(std::move(failed).error());
+  }
+  return out;
+}
+
 Result<> Database::close() {
-  for (sqlite3_stmt** statement : {&begin_, &commit_, &rollback_, &put_, &remove_, &put_lease_,
-                                   &remove_lease_, &set_revision_})
+  for (sqlite3_stmt** statement :
+       {&begin_, &commit_, &rollback_, &put_, &remove_, &put_lease_, &remove_lease_, &set_revision_,
+        &put_cold_, &remove_cold_, &get_cold_})
     sqlite3_finalize(std::exchange(*statement, nullptr));
   Result<> result;
   if (db_) {

@@ -33,6 +33,7 @@ class Database {
   /// One transaction. On any error the file is as before, except after a failed sync: then what is
   /// on the disk is unknown, and every later write is refused until the file is opened again.
   Result<> write(const Batch& batch);
+  Result<ColdValues> read_cold(const std::vector<std::string>& keys);
   /// Folds the WAL into the file and closes both.
   Result<> close();
 
@@ -62,6 +63,9 @@ class Database {
   sqlite3_stmt* put_lease_ = nullptr;
   sqlite3_stmt* remove_lease_ = nullptr;
   sqlite3_stmt* set_revision_ = nullptr;
+  sqlite3_stmt* put_cold_ = nullptr;
+  sqlite3_stmt* remove_cold_ = nullptr;
+  sqlite3_stmt* get_cold_ = nullptr;
   bool unclean_ = false;
   std::optional<Error> poisoned_;
 };

@@ -13,6 +13,8 @@ inline constexpr std::array migrations = {
     "CREATE TABLE lease(id INTEGER PRIMARY KEY, ttl INTEGER NOT NULL);"
     "CREATE TABLE meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "INSERT INTO meta VALUES('format', 1), ('revision', 0);",
+    // Values that are not held in memory. With a rowid: they are appended, whatever their keys.
+    "CREATE TABLE cold(key BLOB NOT NULL UNIQUE, value BLOB NOT NULL);",
 };
 inline constexpr int format_current = static_cast<int>(migrations.size());
 

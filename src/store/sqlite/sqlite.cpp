@@ -17,6 +17,11 @@ class SqliteBacking : public Backing {
       return database->write(batch);
     });
   }
+  aio::Task<Result<ColdValues>> read(const std::vector<std::string>& keys) override {
+    co_return co_await aio::blocking(world_, aio::Pool::disk, [database = database_.get(), &keys] {
+      return database->read_cold(keys);
+    });
+  }
   aio::Task<Result<>> close() override {
     co_return co_await aio::blocking(world_, aio::Pool::disk,
                                      [database = database_.get()] { return database->close(); });
