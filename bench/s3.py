@@ -5,7 +5,9 @@ wrk sends presigned requests (the farm checks every signature); nginx serves the
 dav, one worker, no access log. Each round gives every server its turn in every cell before the next round; medians.
 Columns: nginx; croft without fsync, as nginx; croft with every acknowledged write on the disk. Bars: DESIGN.md 6.
 
-  bench/s3.py [--rounds N] [--seconds S] [--farm PROGRAM]    (PROGRAM: croft-farm-dev of a release build)
+With --s3rver (npm install s3rver), a third peer: 16 clients' synced PUTs of 4 KiB are to be 10 times its unsynced ones.
+
+  bench/s3.py [--rounds N] [--seconds S] [--farm PROGRAM] [--s3rver PROGRAM]    (PROGRAM: croft-farm-dev of a release build)
 """
 import argparse
 import json
@@ -118,6 +120,21 @@ class Farm:
         return [url.split(str(self.port), 1)[1] for url in urls]
 
 
+class S3rver(Farm):
+    """The npm package of that name, where it is installed: one process, files, no fsync."""
+
+    def __init__(self, folder, program):
+        self.port = free_port()
+        folder.mkdir()
+        self.process = subprocess.Popen([program, "--directory", str(folder), "--address", "127.0.0.1", "--port", str(self.port),
+                                         "--silent", "--configure-bucket", "bbb"], stdout=subprocess.DEVNULL)
+        wait_for(self.port)
+        self.s3 = client("s3", f"http://127.0.0.1:{self.port}", "S3RVER", "S3RVER")
+        for size, count in SIZES.values():
+            for i in range(count):
+                self.s3.put_object(Bucket="bbb", Key=f"{size}-{i}", Body=b"x" * size)
+
+
 def measure(server, folder, method, size, count, connections, seconds):
     script = folder / "cell.lua"
     paths = ", ".join('"%s"' % p for p in server.paths(method, size, count))
@@ -135,6 +152,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--farm", default=str(ROOT / "build/release/croft-farm-dev"))
+    parser.add_argument("--s3rver", default=shutil.which("s3rver"), help="its program: npm install s3rver")
     parser.add_argument("--only", default="", help="such as 'GET 4 KiB'")
     parser.add_argument("--folder", default=None)
     options = parser.parse_args()
@@ -149,6 +167,8 @@ def main():
         servers["nginx"] = Nginx(folder / "nginx")
         servers["no fsync"] = Farm(folder / "loose", options.farm, "--no-sync")
         servers["durable"] = Farm(folder / "durable", options.farm)
+        if options.s3rver:
+            servers["s3rver"] = S3rver(folder / "s3rver", options.s3rver)
         cells = [(method, name, connections) for method in ("GET", "PUT") for name in SIZES for connections in (1, 16)
                  if options.only in f"{method} {name}"]
         seen = {cell: {name: [] for name in servers} for cell in cells}
@@ -164,7 +184,8 @@ def main():
             rate = {name: statistics.median(seen[cell][name]) for name in servers}
             print(f"{method + ' ' + size_name:14}{connections:6}{rate['nginx']:10.0f}{rate['no fsync']:10.0f}"
                   f"{rate['no fsync'] / rate['nginx']:7.2f}{rate['durable']:10.0f}{rate['durable'] / rate['nginx']:7.2f}"
-                  f"{BARS[(method, size_name)]:6.1f}")
+                  f"{BARS[(method, size_name)]:6.1f}"
+                  + (f"   s3rver {rate['s3rver']:.0f}: durable is {rate['durable'] / rate['s3rver']:.1f} x" if options.s3rver else ""))
     finally:
         for server in servers.values():
             server.process.terminate()

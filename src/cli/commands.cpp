@@ -18,6 +18,7 @@ const std::vector<Command>& commands() {
       farm_account_list_command(),
       farm_doctor_command(),
       farm_destroy_command(),
+      farm_verify_command(),
       controller_serve_command(),
   };
   return table;

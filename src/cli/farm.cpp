@@ -17,19 +17,21 @@ namespace {
 
 constexpr Duration folder_check = Duration::seconds(5);
 constexpr Duration end_limit = Duration::seconds(60);
+constexpr Duration verify_limit = Duration::hours(24);  ///< terabytes are read
 
 std::string data_folder(const Invocation& invocation) {
   return invocation.value("--data").value_or(farm_folder(invocation.home));
 }
 
-/// Returns once the folder is gone, and the instances with it: neither a farm whose data vanished nor
-/// machines that nobody can find any more must stay behind.
+/// Returns once the folder is gone, and the instances with it: neither a farm whose data vanished
+/// nor machines that nobody can find any more must stay behind.
 aio::Task<Result<>> folder_vanished(aio::World& world, farm::Farm& farm, std::string folder) {
   while (true) {
     CO_TRY(co_await world.clock.sleep(folder_check));
     auto info = co_await world.disk.info(folder);
     if (info || info.error().code != Code::not_found) continue;
-    co_return co_await aio::deadline(world.clock, end_limit, farm.end_machines(), "ending the instances");
+    co_return co_await aio::deadline(world.clock, end_limit, farm.end_machines(),
+                                     "ending the instances");
   }
 }
 
@@ -84,6 +86,11 @@ aio::Task<Result<int>> account_add(aio::World& world, Invocation& invocation) {
       co_return fail(Code::invalid_argument, "--instances takes a number, not '" + *given + "'");
     wanted.quotas = farm::Quotas{};
     wanted.quotas->instances = *number;
+  }
+  if (auto given = invocation.value("--sigv2")) {
+    if (*given != "on" && *given != "off")
+      co_return fail(Code::invalid_argument, "--sigv2 takes on or off, not '" + *given + "'");
+    wanted.sigv2 = *given == "on";
   }
   std::string data = data_folder(invocation);
   CO_TRY(co_await world.disk.make_dirs(data));
@@ -143,6 +150,53 @@ aio::Task<Result<int>> farm_destroy(aio::World& world, Invocation& invocation) {
   co_return exit_code::done;
 }
 
+/// Through the farm that serves the folder, else directly.
+aio::Task<Result<std::string>> verify_folder(aio::World& world, std::string data) {
+  auto asked = co_await farm::admin_call(world, data, "POST", "/verify", "{}", verify_limit);
+  if (asked || asked.error().code != Code::unavailable) co_return asked;
+  farm::FarmOptions options;
+  options.data = data;
+  options.ec2 = false;
+  auto farm = CO_TRY(co_await farm::Farm::open(world, options));
+  auto report = co_await farm->verify();
+  CO_TRY(co_await farm->close());
+  co_return report;
+}
+
+aio::Task<Result<int>> farm_verify(aio::World& world, Invocation& invocation) {
+  std::string data = data_folder(invocation);
+  auto info = co_await world.disk.info(data);
+  if (!info) co_return fail(Error(Code::not_found, "no farm in " + data));
+  std::string report = CO_TRY(co_await verify_folder(world, data));
+  wire::json::Object object = CO_TRY(wire::json::parse_object(report, "the report"));
+  auto number = [&object](std::string_view name) {
+    return wire::json::int_at(object, name).value_or(0);
+  };
+  bool whole = number("damaged") == 0;
+  if (invocation.json) {
+    invocation.terminal.print(wire::json::pretty(object));
+    co_return whole ? exit_code::done : exit_code::failed;
+  }
+  invocation.terminal.print(
+      fmt::format("{} objects and {} parts, {}: {}", number("objects"), number("parts"),
+                  Bytes(number("bytes")).text(),
+                  whole ? "all whole" : fmt::format("{} damaged", number("damaged"))));
+  if (auto damages = wire::json::array_at(object, "damages"))
+    for (const wire::json::Value& item : **damages) {
+      const wire::json::Object& damage = item.as_object();
+      invocation.terminal.print(
+          fmt::format("  {}: {}", wire::json::string_or(damage, "where", "").value_or(""),
+                      wire::json::string_or(damage, "what", "").value_or("")));
+    }
+  if (number("strays") > 0)
+    invocation.terminal.note(
+        fmt::format("{} data files belong to no object; they cost space only", number("strays")));
+  co_return whole ? exit_code::done : exit_code::failed;
+}
+
+int run_farm_verify(Invocation& invocation) {
+  return run_verb(invocation, farm_verify);
+}
 int run_farm_serve(Invocation& invocation) {
   return run_verb(invocation, farm_serve);
 }
@@ -199,21 +253,25 @@ Command farm_serve_command() {
 }
 
 Command farm_account_add_command() {
-  return {.path = "farm account add",
-          .summary = "add an account to the embedded farm",
-          .details =
-              "Without --json the secret goes into a credentials file of mode 0600, whose name is "
-              "printed.",
-          .example = "croft farm account add alice --data /var/lib/croft-farm --json",
-          .positionals = {{"NAME", "display name"}},
-          .options = {data_option,
-                      {"--account-id", "ID", "twelve digits (default: made up)"},
-                      {"--access-key", "K", "access key id (default: made up)"},
-                      {"--secret-key", "S",
-                       "its secret; others may see it in the process list: --secret-file is safer"},
-                      {"--secret-file", "FILE", "read the secret from this file"},
-                      {"--instances", "N", "quota of instances (default: 20)"}},
-          .run = run_account_add};
+  return {
+      .path = "farm account add",
+      .summary = "add an account to the embedded farm",
+      .details =
+          "Without --json the secret goes into a credentials file of mode 0600, whose name is "
+          "printed.",
+      .example = "croft farm account add alice --data /var/lib/croft-farm --json",
+      .positionals = {{"NAME", "display name"}},
+      .options = {data_option,
+                  {"--account-id", "ID", "twelve digits (default: made up)"},
+                  {"--access-key", "K", "access key id (default: made up)"},
+                  {"--secret-key", "S",
+                   "its secret; others may see it in the process list: --secret-file is safer"},
+                  {"--secret-file", "FILE", "read the secret from this file"},
+                  {"--instances", "N", "quota of instances (default: 20)"},
+                  {"--sigv2", "on|off",
+                   "take requests signed by version 2, for clients that know no other (default: "
+                   "off); of an existing account, too"}},
+      .run = run_account_add};
 }
 
 Command farm_account_list_command() {
@@ -232,6 +290,19 @@ Command farm_doctor_command() {
           .positionals = {},
           .options = {},
           .run = run_doctor};
+}
+
+Command farm_verify_command() {
+  return {
+      .path = "farm verify",
+      .summary = "hold every stored object against its checksum",
+      .details =
+          "Reads all objects, older versions and parts, while the farm serves or not. Exit code "
+          "1 when one is damaged; each is named.",
+      .example = "croft farm verify --data /var/lib/croft-farm",
+      .positionals = {},
+      .options = {data_option},
+      .run = run_farm_verify};
 }
 
 Command farm_destroy_command() {

@@ -18,6 +18,7 @@ Command farm_account_add_command();
 Command farm_account_list_command();
 Command farm_doctor_command();
 Command farm_destroy_command();
+Command farm_verify_command();
 Command controller_serve_command();
 
 }  // namespace croft::cli

@@ -14,8 +14,6 @@ namespace {
 
 namespace json = wire::json;
 
-constexpr Duration call_deadline = Duration::seconds(60);
-
 Error refused(const net::Response& response) {
   auto object = json::parse_object(response.body, "the farm's answer");
   auto inner = object ? json::object_at(*object, "error")
@@ -73,7 +71,7 @@ std::string admin_socket(std::string_view data) {
 }
 
 aio::Task<Result<std::string>> admin_call(aio::World& world, std::string data, std::string method,
-                                          std::string path, std::string body) {
+                                          std::string path, std::string body, Duration limit) {
   net::HttpClient client(world);
   net::ClientRequest request;
   request.method = std::move(method);
@@ -81,7 +79,7 @@ aio::Task<Result<std::string>> admin_call(aio::World& world, std::string data, s
   request.url.host = wire::percent_encode(admin_socket(data));
   request.url.target = std::move(path);
   request.body = std::move(body);
-  request.deadline = call_deadline;
+  request.deadline = limit;
   auto response = co_await client.send(std::move(request));
   if (!response) co_return fail(std::move(response).error());
   if (response->status != 200) co_return fail(refused(*response));

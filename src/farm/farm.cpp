@@ -121,6 +121,7 @@ struct Farm::State {
   std::string info() const;
   aio::Task<Result<std::string>> stop_request(std::string body);
   aio::Task<Result<std::string>> destroy_request();
+  aio::Task<Result<std::string>> key_store_fault(std::string body);
 };
 
 aio::Task<Result<>> Farm::State::open() {
@@ -166,7 +167,10 @@ aio::Task<Result<>> Farm::State::open_parts(std::string farm_id) {
   };
   add_routes();
   if (options.ec2) ec2 = CO_TRY(co_await ec2::open_service(*context));
-  door.emplace(*context, *s3, ec2.get(), options.domains);
+  KeyRingLimits key_limits{.defend = options.defend};
+  if (!options.remember_keys)
+    key_limits.fresh = key_limits.grace = key_limits.absent = Duration::nanoseconds(-1);
+  door.emplace(*context, *s3, ec2.get(), options.domains, key_limits);
 
   std::string socket = admin_socket(options.data);
   if (socket.size() > max_socket_path)
@@ -205,6 +209,14 @@ void Farm::State::add_routes() {
     };
     return task(*this, std::move(body));
   });
+  admin.route("POST", "/faults/key-store",
+              [this](std::string body) { return key_store_fault(std::move(body)); });
+  admin.route("POST", "/verify", [this](std::string) -> aio::Task<Result<std::string>> {
+    auto task = [](State& state) -> aio::Task<Result<std::string>> {
+      co_return s3::to_json(CO_TRY(co_await state.s3->verify()));
+    };
+    return task(*this);
+  });
   admin.route("POST", "/stop", [this](std::string body) { return stop_request(std::move(body)); });
   admin.route("POST", "/destroy", [this](std::string) { return destroy_request(); });
 }
@@ -212,10 +224,10 @@ void Farm::State::add_routes() {
 std::string Farm::State::info() const {
   std::string parts = fmt::format(
       "{{\"url\":{},\"farm\":\"{}\",\"region\":{},\"data\":{},\"accounts\":{},\"s3\":{},\"ec2\":{},"
-      "\"traffic\":{}}}",
+      "\"keys\":{},\"replays\":{},\"traffic\":{}}}",
       json::quote(context->url), context->farm_id, json::quote(context->region),
       json::quote(options.data), accounts->all().size(), s3->info(), ec2 ? ec2->info() : "null",
-      json::compact(meter.to_json()));
+      door->keys().info(), door->authenticator().replays(), json::compact(meter.to_json()));
   return parts;
 }
 
@@ -232,6 +244,19 @@ aio::Task<Result<std::string>> Farm::State::stop_request(std::string body) {
   co_return fmt::format("{{\"stopping\":{}}}", stop);
 }
 
+/// {"time": "40ms", "down": false}: how the look-up of an access key behaves from now on; {} is
+/// as usual.
+aio::Task<Result<std::string>> Farm::State::key_store_fault(std::string body) {
+  json::Object object = CO_TRY(json::parse_object(body, "faults/key-store"));
+  KeyStoreFault fault;
+  fault.time = CO_TRY(Duration::parse(CO_TRY(json::string_or(object, "time", "0s"))));
+  fault.down = CO_TRY(json::bool_or(object, "down", false));
+  if (fault.time < Duration() || fault.time > Duration::minutes(10))
+    co_return fail(Code::invalid_argument, "time must be between 0s and 10min");
+  door->keys().set_fault(fault);
+  co_return door->keys().info();
+}
+
 aio::Task<Result<std::string>> Farm::State::destroy_request() {
   if (ec2) CO_TRY(co_await ec2->destroy());
   destroying = true;
@@ -245,6 +270,7 @@ aio::Task<Result<>> Farm::State::run() {
   scope.spawn(http->serve(std::move(listener)));
   scope.spawn(admin_http->serve(std::move(admin_listener)));
   scope.spawn(s3->run());
+  scope.spawn(door->run());
   if (ec2) scope.spawn(ec2->run());
   co_return co_await scope.join();
 }
@@ -303,6 +329,12 @@ aio::Task<Result<>> Farm::destroy() {
 aio::Task<Result<>> Farm::end_machines() {
   if (state_->ec2) CO_TRY(co_await state_->ec2->destroy());
   co_return Result<>{};
+}
+aio::Task<Result<std::string>> Farm::verify() {
+  co_return s3::to_json(CO_TRY(co_await state_->s3->verify()));
+}
+aio::Task<Result<>> Farm::close() {
+  co_return co_await state_->close();
 }
 const std::string& Farm::url() const {
   return state_->context->url;

@@ -20,6 +20,8 @@ struct FarmOptions {
   bool ec2 = true;                      ///< false: S3 alone, no sandboxes
   bool sync = true;                     ///< false: nothing is forced to the disk (benches)
   Bytes inline_limit = Bytes::kib(32);  ///< objects up to this lie in the store
+  bool defend = true;  ///< false: overload is met by waiting without bound (a bench's control)
+  bool remember_keys = true;  ///< false: the key store is asked for every call
 };
 
 class Farm {
@@ -36,6 +38,12 @@ class Farm {
   /// Ends every machine and deletes the farm's data, for a farm that does not serve. One that does:
   /// the admin's POST /destroy.
   aio::Task<Result<>> destroy();
+
+  /// Holds every object against its checksum, for a farm that does not serve. JSON; one that does:
+  /// the admin's POST /verify.
+  aio::Task<Result<std::string>> verify();
+  /// For a farm that does not serve after all.
+  aio::Task<Result<>> close();
 
   /// Ends every instance, while serving: for a farm whose folder has vanished.
   aio::Task<Result<>> end_machines();
@@ -56,7 +64,8 @@ std::string admin_socket(std::string_view data);
 /// One admin request: through the socket of the farm that serves `data`. Code::unavailable when
 /// none does. `body` and answer are JSON.
 aio::Task<Result<std::string>> admin_call(aio::World& world, std::string data, std::string method,
-                                          std::string path, std::string body);
+                                          std::string path, std::string body,
+                                          Duration limit = Duration::seconds(60));
 
 /// `croft farm account add`: through the running farm, else directly in its store. Writes nothing
 /// but the store; the result carries the secret.

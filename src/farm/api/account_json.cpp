@@ -28,7 +28,8 @@ std::string to_json(const Account& account) {
                    {"accountId", account.account_id},
                    {"canonicalId", account.canonical_id},
                    {"created", account.created.ns},
-                   {"quotas", quotas_json(account.quotas)}};
+                   {"quotas", quotas_json(account.quotas)},
+                   {"sigv2", account.sigv2}};
   json::Array keys;
   for (const AccessKey& key : account.keys)
     keys.push_back(json::Object{
@@ -49,6 +50,7 @@ Result<Account> account_from_json(std::string_view text) {
   out.canonical_id = TRY(json::string_at(object, "canonicalId"));
   out.created.ns = TRY(json::int_or(object, "created", 0));
   out.quotas = TRY(quotas_from(*TRY(json::object_at(object, "quotas"))));
+  out.sigv2 = TRY(json::bool_or(object, "sigv2", false));
   for (const json::Value& item : *TRY(json::array_at(object, "keys"))) {
     if (!item.is_object())
       return fail(Code::type_mismatch, "account: 'keys' holds something else than objects");
@@ -66,6 +68,7 @@ std::string to_json(const NewAccount& account) {
   if (account.access_key) out["accessKey"] = *account.access_key;
   if (account.secret_key) out["secretKey"] = account.secret_key->reveal();
   if (account.quotas) out["quotas"] = quotas_json(*account.quotas);
+  if (account.sigv2) out["sigv2"] = *account.sigv2;
   return json::compact(out);
 }
 
@@ -82,6 +85,7 @@ Result<NewAccount> new_account_from_json(std::string_view text) {
   if (auto secret = TRY(optional("secretKey"))) out.secret_key = Secret(std::move(*secret));
   if (const json::Object* quotas = TRY(json::object_if(object, "quotas")))
     out.quotas = TRY(quotas_from(*quotas));
+  if (object.contains("sigv2")) out.sigv2 = TRY(json::bool_or(object, "sigv2", false));
   return out;
 }
 

@@ -100,6 +100,7 @@ Result<std::string> Accounts::encode(const Account& account) {
       {"instances", account.quotas.instances},
       {"buckets", account.quotas.buckets},
       {"storage", account.quotas.storage.count()},
+      {"sigv2", account.sigv2},
       {"keys", std::move(keys)},
   });
 }
@@ -114,6 +115,7 @@ Result<Account> Accounts::decode(std::string_view record) {
   account.quotas.instances = TRY(json::int_at(object, "instances"));
   account.quotas.buckets = TRY(json::int_at(object, "buckets"));
   account.quotas.storage = Bytes(TRY(json::int_at(object, "storage")));
+  account.sigv2 = TRY(json::bool_or(object, "sigv2", false));
   for (const json::Value& item : *TRY(json::array_at(object, "keys"))) {
     if (!item.is_object()) return fail(Code::corrupt, "account record with a bad key");
     AccessKey key;
@@ -146,7 +148,7 @@ Result<std::shared_ptr<Account>> Accounts::prepare(const NewAccount& wanted) {
   if (existing && existing->name != wanted.name)
     return fail(Code::conflict, fmt::format("account {} exists with the name '{}'",
                                             existing->account_id, existing->name));
-  if (existing && !wanted.account_id && !wanted.access_key)
+  if (existing && !wanted.account_id && !wanted.access_key && !wanted.sigv2)
     return fail(Code::already_exists, fmt::format("an account named '{}' exists", wanted.name));
   if (!existing && by_id_.size() >= max_accounts)
     return fail(Code::resource_exhausted,
@@ -160,6 +162,7 @@ Result<std::shared_ptr<Account>> Accounts::prepare(const NewAccount& wanted) {
     account->created = world_.clock.wall();
   }
   if (wanted.quotas) account->quotas = *wanted.quotas;
+  if (wanted.sigv2) account->sigv2 = *wanted.sigv2;
   if (existing && !wanted.access_key) return account;
 
   std::string_view upper = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";

@@ -45,6 +45,7 @@ struct Account {
   std::vector<AccessKey> keys;
   Quotas quotas;
   WallTime created;
+  bool sigv2 = false;  ///< requests signed by version 2 are taken
 };
 using AccountRef = std::shared_ptr<const Account>;
 
@@ -54,6 +55,7 @@ struct NewAccount {
   std::optional<std::string> access_key;  ///< else generated
   std::optional<Secret> secret_key;       ///< else generated; needs access_key
   std::optional<Quotas> quotas;
+  std::optional<bool> sigv2;  ///< else as it is; off for a new account
 };
 
 /// Who a request is from, after its signature was found right.

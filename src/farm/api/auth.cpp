@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/log.h"
 #include "base/text.h"
 #include "farm/api/error.h"
 #include "wire/aws_chunked.h"
@@ -20,14 +21,17 @@ std::string_view sigv2_setting(Protocol protocol) {
              : " (libcloud: signature_version='4'; boto: EC2_USE_SIGV4=1)";
 }
 
+/// SigV2 for who may not use it, and for who does not exist: the two cannot be told apart.
+Error sigv2_refused(Protocol protocol) {
+  std::string text = fmt::format("{}{}", use_sigv4, sigv2_setting(protocol));
+  return protocol == Protocol::s3 ? aws_error("InvalidRequest", 400, text)
+                                  : aws_error("AuthFailure", 401, text);
+}
+
 /// What parse_authorization refused, in the words of the service.
 Error translate(const Error& error, Protocol protocol, bool query) {
   std::string_view reason = error.fact("reason");
-  if (reason == "sigv2") {
-    std::string text = fmt::format("{}{}", use_sigv4, sigv2_setting(protocol));
-    return protocol == Protocol::s3 ? aws_error("InvalidRequest", 400, text)
-                                    : aws_error("AuthFailure", 401, text);
-  }
+  if (reason == "sigv2") return sigv2_refused(protocol);
   if (protocol == Protocol::ec2) {
     if (reason == "absent")
       return aws_error("MissingAuthenticationToken", 403,
@@ -211,15 +215,86 @@ Result<> Authenticator::check_time(const sigv4::Authorization& auth, Protocol pr
 
 Result<Verified> Authenticator::verify(const wire::RequestHead& head, Protocol protocol,
                                        std::string_view payload_hash) {
+  Claim claim = TRY(read(head, protocol));
+  Accounts::Found found = accounts_.find_key(claim.access_key());
+  return check(std::move(claim), head, protocol, payload_hash, found);
+}
+
+Result<Claim> Authenticator::read(const wire::RequestHead& head, Protocol protocol,
+                                  std::string_view body, std::string_view host_bucket) {
+  if (wire::sigv2::present(head, body)) return read_v2(head, protocol, body, host_bucket);
   auto parsed = sigv4::parse_authorization(head);
   if (!parsed) return fail(translate(parsed.error(), protocol, !head.headers.has("Authorization")));
-  sigv4::Authorization auth = std::move(*parsed);
-  TRY(check_form(auth, head, protocol));
-  TRY(check_time(auth, protocol));
+  Claim claim;
+  claim.authorization = std::move(*parsed);
+  TRY(check_form(claim.authorization, head, protocol));
+  TRY(check_time(claim.authorization, protocol));
+  return claim;
+}
 
-  // From here on an unknown key takes the steps of a known one: who asks cannot tell by the clock
-  // which keys exist.
-  Accounts::Found found = accounts_.find_key(auth.access_key);
+Result<Claim> Authenticator::read_v2(const wire::RequestHead& head, Protocol protocol,
+                                     std::string_view body, std::string_view host_bucket) {
+  auto parsed = protocol == Protocol::s3 ? wire::sigv2::read_s3(head, host_bucket)
+                                         : wire::sigv2::read_query(head, body);
+  // Whoever may not use it at all should hear that first, not what is wrong with it.
+  if (!parsed) {
+    Error error = sigv2_refused(protocol);
+    error.what += fmt::format(". It is malformed, too: {}", parsed.error().what);
+    return fail(std::move(error));
+  }
+  auto query = wire::Query::parse(head.query());
+  if (!query) return fail(aws_error("InvalidURI", 400, "Couldn't parse the specified URI."));
+  Claim claim;
+  claim.authorization.access_key = parsed->access_key;
+  claim.authorization.signature = parsed->signature;
+  claim.authorization.query = std::move(*query);
+  claim.authorization.payload_hash = std::string(sigv4::unsigned_payload);
+  claim.authorization.presigned = parsed->presigned;
+  claim.v2 = std::move(*parsed);
+  return claim;
+}
+
+Result<Verified> Authenticator::check_v2(Claim claim, Protocol protocol,
+                                         const Accounts::Found& found) {
+  const wire::sigv2::Authorization& v2 = *claim.v2;
+  bool usable = found.account && found.key->enabled && found.account->sigv2;
+  bool same = wire::sigv2::matches(v2, usable ? found.key->secret : nobody_);
+  if (!usable) return fail(sigv2_refused(protocol));
+  if (!same) {
+    if (protocol == Protocol::ec2)
+      return fail(aws_error(
+          "AuthFailure", 401,
+          "AWS was not able to validate the provided access credentials: the request signature we "
+          "calculated does not match the signature you provided"));
+    return fail(aws_error("SignatureDoesNotMatch", 403,
+                          "The request signature we calculated does not match the signature you "
+                          "provided. Check your key and signing method.")
+                    .fact("xml:AWSAccessKeyId", v2.access_key)
+                    .fact("xml:SignatureProvided", printable(v2.signature))
+                    .fact("xml:StringToSign", v2.string_to_sign));
+  }
+  WallTime now = world_.clock.wall();
+  if (v2.expires && *v2.expires < now)
+    return fail(protocol == Protocol::ec2 ? aws_error("RequestExpired", 400, "Request has expired.")
+                                          : aws_error("AccessDenied", 403, "Request has expired")
+                                                .fact("xml:Expires", v2.expires->iso8601())
+                                                .fact("xml:ServerTime", now.iso8601()));
+  if (v2.time && (now - *v2.time > allowed_skew || *v2.time - now > allowed_skew))
+    return fail(protocol == Protocol::ec2
+                    ? aws_error("RequestExpired", 400, "Request has expired.")
+                    : aws_error("RequestTimeTooSkewed", 403,
+                                "The difference between the request time and the current time is "
+                                "too large."));
+  Caller caller{found.account, v2.access_key, region_, {}};
+  return Verified{std::move(caller), std::move(claim.authorization)};
+}
+
+// From here on an unknown key takes the steps of a known one: who asks cannot tell by the clock
+// which keys exist.
+Result<Verified> Authenticator::check(Claim claim, const wire::RequestHead& head, Protocol protocol,
+                                      std::string_view payload_hash, const Accounts::Found& found) {
+  if (claim.v2) return check_v2(std::move(claim), protocol, found);
+  sigv4::Authorization auth = std::move(claim.authorization);
   bool usable = found.account && found.key->enabled;
   const Secret& secret = usable ? found.key->secret : nobody_;
   auto expected = sigv4::expected_signature(auth, head, payload_hash, secret, &keys_);
@@ -227,8 +302,16 @@ Result<Verified> Authenticator::verify(const wire::RequestHead& head, Protocol p
     return fail(
         translate(Error(expected.error()).fact("reason", "malformed"), protocol, auth.presigned));
   bool same = constant_time_equal(*expected, auth.signature);
-  if (!usable) return fail(unknown_key(auth, protocol));
-  if (!same) return fail(mismatch(auth, head, protocol, payload_hash));
+  if (!usable || !same) {
+    // The texts that help a client's author are written for an unknown key as well, and dropped.
+    Error wrong = mismatch(auth, head, protocol, payload_hash);
+    if (!usable) return fail(unknown_key(auth, protocol));
+    return fail(std::move(wrong));
+  }
+  bool changes = head.method != "GET" && head.method != "HEAD" && !auth.presigned;
+  if (changes && seen_.again(auth.signature, world_.clock.wall()))
+    log::info(name_of(protocol), "a signature of {} came again: {} {}", printable(auth.access_key),
+              head.method, printable(head.path()));
   Caller caller{found.account, auth.access_key, auth.scope.region, {}};
   return Verified{std::move(caller), std::move(auth)};
 }
@@ -237,10 +320,12 @@ std::optional<sigv4::ChunkSigner> Authenticator::chunk_signer(const Verified& ve
   const sigv4::Authorization& auth = verified.authorization;
   if (auth.payload_hash != sigv4::streaming && auth.payload_hash != sigv4::streaming_trailer)
     return {};
-  Accounts::Found found = accounts_.find_key(auth.access_key);
-  if (!found.account) return {};
-  return sigv4::ChunkSigner(keys_.key(found.key->secret, auth.scope), auth.amz_date, auth.scope,
-                            auth.signature);
+  // The account as it was when the signature was checked.
+  for (const AccessKey& key : verified.caller.account->keys)
+    if (key.id == auth.access_key)
+      return sigv4::ChunkSigner(keys_.key(key.secret, auth.scope), auth.amz_date, auth.scope,
+                                auth.signature);
+  return {};
 }
 
 }  // namespace croft::farm

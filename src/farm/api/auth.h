@@ -1,6 +1,7 @@
-// Is this request from who it says? SigV4 in headers and presigned, with the error codes of S3 and
-// EC2. Chunked bodies go on from the result (chunk_signer). Used by the front door alone.
-// Unknown keys cost the same work as wrong signatures. Loop thread only.
+// Is this request from who it says? SigV4 in headers and presigned, SigV2 for accounts that have it
+// switched on, with the error codes of S3 and EC2. Chunked bodies go on from the result
+// (chunk_signer). Used by the front door alone. Unknown keys cost the same work as wrong
+// signatures. Loop thread only.
 #pragma once
 #include <optional>
 #include <string>
@@ -8,7 +9,9 @@
 
 #include "aio/world.h"
 #include "farm/api/accounts.h"
+#include "farm/api/seen_signatures.h"
 #include "wire/http.h"
+#include "wire/sigv2.h"
 #include "wire/sigv4.h"
 
 namespace croft::farm {
@@ -20,6 +23,14 @@ std::string_view name_of(Protocol protocol);  ///< "ec2", "s3": also the service
 struct Verified {
   Caller caller;
   wire::sigv4::Authorization authorization;
+};
+
+/// Who a request says it is from, in good form and in time, before anything is looked up.
+struct Claim {
+  /// Of a SigV2 request: the access key, the query, UNSIGNED-PAYLOAD; nothing else.
+  wire::sigv4::Authorization authorization;
+  std::optional<wire::sigv2::Authorization> v2;
+  const std::string& access_key() const { return authorization.access_key; }
 };
 
 class Authenticator {
@@ -36,6 +47,16 @@ class Authenticator {
   Result<Verified> verify(const wire::RequestHead& head, Protocol protocol,
                           std::string_view payload_hash);
 
+  /// verify() in two halves, with the look-up of the key between them. `body`: of an EC2 form;
+  /// `host_bucket`: the bucket in the Host header (SigV2 signs it).
+  Result<Claim> read(const wire::RequestHead& head, Protocol protocol, std::string_view body = {},
+                     std::string_view host_bucket = {});
+  Result<Verified> check(Claim claim, const wire::RequestHead& head, Protocol protocol,
+                         std::string_view payload_hash, const Accounts::Found& found);
+
+  /// Changing calls that came with a signature used before; see SeenSignatures.
+  uint64_t replays() const { return seen_.replays(); }
+
   /// For a STREAMING-AWS4-HMAC-SHA256-PAYLOAD body of a verified request; nullopt for other kinds
   /// or when the key has gone meanwhile.
   std::optional<wire::sigv4::ChunkSigner> chunk_signer(const Verified& verified);
@@ -44,11 +65,16 @@ class Authenticator {
   Result<> check_form(const wire::sigv4::Authorization& auth, const wire::RequestHead& head,
                       Protocol protocol);
   Result<> check_time(const wire::sigv4::Authorization& auth, Protocol protocol);
+  Result<Claim> read_v2(const wire::RequestHead& head, Protocol protocol, std::string_view body,
+                        std::string_view host_bucket);
+  Result<Verified> check_v2(Claim claim, Protocol protocol, const Accounts::Found& found);
 
   aio::World& world_;
   const Accounts& accounts_;
   std::string region_;
   wire::sigv4::KeyCache keys_;
+  // A signature is good for the skew in both directions.
+  SeenSignatures seen_{Duration::minutes(30)};
   Secret nobody_{"0000000000000000000000000000000000000000"};
 };
 

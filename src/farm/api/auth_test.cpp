@@ -350,6 +350,20 @@ TEST_P(SignatureTable, gives_the_services_code) {
 INSTANTIATE_TEST_SUITE_P(All, SignatureTable, testing::ValuesIn(rows),
                          [](const auto& info) { return std::string(info.param.name); });
 
+TEST(SeenSignatures, counts_what_comes_again_within_the_window) {
+  SeenSignatures seen(Duration::minutes(30));
+  WallTime now = WallTime::from_unix_seconds(1'207'562'400);
+  EXPECT_FALSE(seen.again("a", now));
+  EXPECT_TRUE(seen.again("a", now + Duration::minutes(29)));
+  EXPECT_FALSE(seen.again("b", now + Duration::minutes(29)));
+  EXPECT_FALSE(seen.again("a", now + Duration::minutes(31)));
+  EXPECT_EQ(seen.replays(), 1u);
+  // The number of entries is bounded: the oldest go first.
+  for (size_t i = 0; i < 2 * SeenSignatures::max; ++i) seen.again(std::to_string(i), now);
+  EXPECT_FALSE(seen.again("0", now));
+  EXPECT_TRUE(seen.again(std::to_string(2 * SeenSignatures::max - 1), now));
+}
+
 TEST(ScopeService, is_read_from_header_and_query) {
   wire::RequestHead head{.method = "GET", .target = "/"};
   EXPECT_EQ(scope_service(head), "");

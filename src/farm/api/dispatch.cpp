@@ -77,20 +77,21 @@ Result<S3Address> s3_address(std::string_view host, std::string_view raw_path,
     size_t dot = name.size() - domain.size() - 1;
     // "s3.localhost" is the service under the name that AWS documents for it.
     if (name[dot] != '.' || name.substr(0, dot) == "s3") continue;
-    return S3Address{name.substr(0, dot), std::string(path)};
+    return S3Address{name.substr(0, dot), std::string(path), true};
   }
   size_t slash = path.find('/');
-  if (slash == std::string_view::npos) return S3Address{std::string(path), {}};
-  return S3Address{std::string(path.substr(0, slash)), std::string(path.substr(slash + 1))};
+  if (slash == std::string_view::npos) return S3Address{std::string(path), {}, false};
+  return S3Address{std::string(path.substr(0, slash)), std::string(path.substr(slash + 1)), false};
 }
 
 FrontDoor::FrontDoor(Context& context, S3Service& s3, Ec2Service* ec2,
-                     std::vector<std::string> domains)
+                     std::vector<std::string> domains, KeyRingLimits key_limits)
     : context_(context),
       s3_(s3),
       ec2_(ec2),
       domains_(std::move(domains)),
-      authenticator_(context.world, context.accounts, context.region) {}
+      authenticator_(context.world, context.accounts, context.region),
+      keys_(context.world, context.accounts, key_limits) {}
 
 RequestIds FrontDoor::s3_ids() {
   std::array<uint8_t, 32> bytes;
@@ -116,6 +117,21 @@ aio::Task<Result<>> FrontDoor::handle(net::Exchange& exchange, std::string insta
   if (service == "s3") co_return co_await serve_s3(exchange, std::move(instance));
   if (service == "ec2") co_return co_await serve_ec2(exchange, std::move(instance));
   co_return co_await refuse_service(exchange, std::move(service));
+}
+
+/// The account behind a claim. x-croft-deadline-ms (since 1970) says until when the caller waits.
+aio::Task<Result<Accounts::Found>> FrontDoor::who(const Claim& claim,
+                                                  const wire::RequestHead& head) {
+  Moment deadline{INT64_MAX};
+  if (auto text = head.headers.get("x-croft-deadline-ms"))
+    if (auto ms = parse_u64(*text); ms && *ms < INT64_MAX / 2'000'000) {
+      int64_t left = static_cast<int64_t>(*ms) * 1'000'000 - context_.world.clock.wall().ns;
+      deadline = context_.world.clock.now() + Duration::nanoseconds(left);
+      if (left <= 0) co_return fail(Error(Code::throttled, "the caller's time is over"));
+    }
+  auto found = co_await keys_.find(claim.access_key(), deadline);
+  if (found || found.error().fact("overload").empty()) co_return found;
+  co_return fail(Error(Code::throttled, found.error().what));
 }
 
 aio::Task<Result<>> FrontDoor::health(net::Exchange& exchange) {
@@ -161,9 +177,13 @@ aio::Task<Result<>> FrontDoor::serve_s3(net::Exchange& exchange, std::string ins
 aio::Task<Result<>> FrontDoor::call_s3(net::Exchange& exchange, Answer& answer,
                                        std::string instance, Usage& usage) {
   const wire::RequestHead& head = exchange.request();
-  Verified verified = CO_TRY(authenticator_.verify(head, Protocol::s3, {}));
-  verified.caller.instance = std::move(instance);
+  CO_TRY(s3_.admit(head));
   S3Address address = CO_TRY(s3_address(head.headers.value("Host"), head.path(), domains_));
+  std::string_view host_bucket = address.by_host ? std::string_view(address.bucket) : "";
+  Claim claim = CO_TRY(authenticator_.read(head, Protocol::s3, {}, host_bucket));
+  Accounts::Found found = CO_TRY(co_await who(claim, head));
+  Verified verified = CO_TRY(authenticator_.check(std::move(claim), head, Protocol::s3, {}, found));
+  verified.caller.instance = std::move(instance);
   wire::Query query = std::move(verified.authorization.query);
   auto chunks = authenticator_.chunk_signer(verified);
   AccountRef account = verified.caller.account;
@@ -222,7 +242,10 @@ aio::Task<Result<std::string>> FrontDoor::call_ec2(net::Exchange& exchange, Ec2R
     co_return fail(std::move(body).error());
   }
   usage.bytes_in = body->size();
-  Verified verified = CO_TRY(authenticator_.verify(head, Protocol::ec2, sha256_hex(*body)));
+  Claim claim = CO_TRY(authenticator_.read(head, Protocol::ec2, *body));
+  Accounts::Found found = CO_TRY(co_await who(claim, head));
+  Verified verified =
+      CO_TRY(authenticator_.check(std::move(claim), head, Protocol::ec2, sha256_hex(*body), found));
   std::string instance = std::move(request.caller.instance);
   request.caller = std::move(verified.caller);
   request.caller.instance = std::move(instance);

@@ -8,6 +8,7 @@
 #include "farm/api/answer.h"
 #include "farm/api/auth.h"
 #include "farm/api/context.h"
+#include "farm/api/key_ring.h"
 #include "net/http_server.h"
 #include "wire/uri.h"
 
@@ -34,6 +35,8 @@ struct S3Request {
 class S3Service {
  public:
   virtual ~S3Service() = default;
+  /// Before anything costly is done for a request: SlowDown while the disk is far behind.
+  virtual Result<> admit(const wire::RequestHead&) { return {}; }
   /// An Error before anything was answered becomes the S3 error body.
   virtual aio::Task<Result<>> call(S3Request& request) = 0;
 };
@@ -42,6 +45,7 @@ class S3Service {
 struct S3Address {
   std::string bucket;
   std::string key;
+  bool by_host = false;  ///< the bucket came from the Host header
 };
 /// `domains`: "localhost" makes "photos.localhost" the bucket "photos". An address, a domain itself
 /// or any other host is path style. Error: InvalidURI.
@@ -56,16 +60,23 @@ class FrontDoor {
   static constexpr Bytes max_ec2_body = Bytes::mib(1);
 
   /// `ec2` may be null: its actions then answer NotImplemented.
-  FrontDoor(Context& context, S3Service& s3, Ec2Service* ec2, std::vector<std::string> domains);
+  FrontDoor(Context& context, S3Service& s3, Ec2Service* ec2, std::vector<std::string> domains,
+            KeyRingLimits key_limits = {});
 
   /// One request, from the outside (`instance` empty) or from inside an instance.
   aio::Task<Result<>> handle(net::Exchange& exchange, std::string instance);
 
+  /// Background work of the key ring, until cancelled.
+  aio::Task<Result<>> run() { return keys_.run(); }
+  KeyRing& keys() { return keys_; }
+  const KeyRing& keys() const { return keys_; }
   Authenticator& authenticator() { return authenticator_; }
+  const Authenticator& authenticator() const { return authenticator_; }
   uint64_t served() const { return served_; }
 
  private:
   aio::Task<Result<>> health(net::Exchange& exchange);
+  aio::Task<Result<Accounts::Found>> who(const Claim& claim, const wire::RequestHead& head);
   aio::Task<Result<>> serve_s3(net::Exchange& exchange, std::string instance);
   aio::Task<Result<>> call_s3(net::Exchange& exchange, Answer& answer, std::string instance,
                               Usage& usage);
@@ -81,6 +92,7 @@ class FrontDoor {
   Ec2Service* ec2_;
   std::vector<std::string> domains_;
   Authenticator authenticator_;
+  KeyRing keys_;
   uint64_t served_ = 0;
 };
 

@@ -32,6 +32,16 @@ aio::Task<Result<std::vector<std::string>>> DataFiles::unsettled() {
   co_return co_await world_.disk.list(folder_ + "/new");
 }
 
+aio::Task<Result<std::vector<std::string>>> DataFiles::shelves() {
+  auto names = co_await world_.disk.list(folder_ + "/data");
+  if (!names && names.error().code == Code::not_found) co_return std::vector<std::string>{};
+  co_return names;
+}
+
+aio::Task<Result<std::vector<std::string>>> DataFiles::on_shelf(std::string shelf) {
+  co_return co_await world_.disk.list(fmt::format("{}/data/{}", folder_, shelf));
+}
+
 aio::Task<Result<DataFiles::Draft>> DataFiles::create() {
   Draft draft;
   draft.id = fresh_id();

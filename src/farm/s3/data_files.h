@@ -46,6 +46,10 @@ class DataFiles {
   /// Moves a file that is kept under new/ to its shelf now.
   aio::Task<Result<>> settle_now(std::string id);
 
+  /// Folders of files that have settled, and the ids in one.
+  aio::Task<Result<std::vector<std::string>>> shelves();
+  aio::Task<Result<std::vector<std::string>>> on_shelf(std::string shelf);
+
   aio::Task<Result<std::unique_ptr<aio::File>>> open(std::string id);
   aio::Task<Result<>> remove(std::string id);  ///< also when it is gone already
 

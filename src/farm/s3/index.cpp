@@ -65,7 +65,17 @@ Error no_such_bucket(std::string_view name) {
 }  // namespace
 
 Index::Index(aio::World& world, store::Store& store, Accounts& accounts, DataFiles& files)
-    : world_(world), store_(store), accounts_(accounts), files_(files) {}
+    : world_(world),
+      store_(store),
+      accounts_(accounts),
+      files_(files),
+      commits_(world.clock, {.places = commits_max, .max_wait = commit_wait_max}) {}
+
+bool Index::behind() const {
+  if (commits_.inside() == 0) return false;
+  return commits_.standing() > commit_wait_max / 2 ||
+         world_.clock.now() - last_commit_ > commit_wait_max;
+}
 
 aio::Task<Result<>> Index::open() {
   CO_TRY(co_await files_.prepare());
@@ -105,7 +115,13 @@ aio::Task<Result<>> Index::clear_doomed() {
       for (const std::string& file : item.files) CO_TRY(co_await files_.remove(file));
       doomed.push_back(std::move(item));
     }
-    CO_TRY(co_await forget(std::move(doomed)));
+    auto forgotten = co_await forget(std::move(doomed));
+    if (forgotten) continue;
+    if (forgotten.error().code != Code::resource_exhausted) co_return forgotten;
+    // A farm on a full disk must come up: reading and deleting are what makes room.
+    log::warn("s3", "the disk is full, clearing waits for the next start: {}",
+              forgotten.error().line());
+    co_return Result<>{};
   }
 }
 
@@ -250,13 +266,13 @@ aio::Task<Result<ObjectRef>> Index::find(std::string bucket, std::string key) {
     auto object = std::make_shared<Object>();
     object->record = CO_TRY(decode_object(entry->value));
     if (object->record.in_store && object->record.size > 0) {
-      auto body = CO_TRY(co_await store_.get(body_key(object->record.id)));
+      auto body = CO_TRY(co_await store_.get_cold(body_key(object->record.id)));
       if (!body) {
         if (cache_.ticket(name) != ticket) continue;
         co_return fail(Code::corrupt,
                        fmt::format("the body of object {} is missing", object->record.id));
       }
-      object->data = std::move(body->value);
+      object->data = std::move(*body);
     }
     cache_.offer(name, object, ticket);
     co_return ObjectRef(std::move(object));
@@ -285,7 +301,8 @@ std::vector<std::string> Index::replace_data(Changes& changes, const Object* old
   std::vector<std::string> doomed;
   if (!old) return doomed;
   if (old->record.in_store) {
-    if (old->record.size > 0) changes.push_back({body_key(old->record.id), std::nullopt});
+    if (old->record.size > 0)
+      changes.push_back({.key = body_key(old->record.id), .value = std::nullopt, .cold = true});
     return doomed;
   }
   for (const Piece& piece : old->record.pieces) doomed.push_back(piece.id);
@@ -295,7 +312,8 @@ std::vector<std::string> Index::replace_data(Changes& changes, const Object* old
 
 void Index::add_new_data(Changes& changes, const NewObject& object) const {
   if (object.record.in_store) {
-    if (object.record.size > 0) changes.push_back({body_key(object.record.id), object.data});
+    if (object.record.size > 0)
+      changes.push_back({.key = body_key(object.record.id), .value = object.data, .cold = true});
     return;
   }
   for (const Piece& piece : object.record.pieces)
@@ -312,6 +330,11 @@ void Index::count(Bucket& bucket, const Growth& growth, int sign) {
 
 aio::Task<Result<>> Index::commit(BucketRef bucket, Changes changes, Growth growth) {
   Writing writing(bucket);
+  auto turn = co_await commits_.enter(bucket->record.owner);
+  if (!turn && turn.error().code == Code::resource_exhausted)
+    co_return fail(aws_error("SlowDown", 503, "Please reduce your request rate."));
+  if (!turn) co_return fail(std::move(turn).error());
+  if (commits_.inside() == 1) last_commit_ = world_.clock.now();
   count(*bucket, growth, 1);
   changes.push_back({size_key(bucket->record.name),
                      fmt::format("{} {} {}", bucket->bytes, bucket->objects, bucket->in_store)});
@@ -319,6 +342,7 @@ aio::Task<Result<>> Index::commit(BucketRef bucket, Changes changes, Growth grow
   // Not to be cancelled: whether it took effect decides what becomes of the files.
   auto done = co_await aio::shield(store_.commit({}, std::move(changes)));
   world_.crash.pass("s3.commit.after");
+  last_commit_ = world_.clock.now();
   if (done) co_return Result<>{};
   count(*bucket, growth, -1);
   co_return fail(std::move(done).error());

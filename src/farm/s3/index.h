@@ -14,6 +14,7 @@
 
 #include "aio/world.h"
 #include "farm/api/accounts.h"
+#include "farm/api/gate.h"
 #include "farm/s3/data_files.h"
 #include "farm/s3/key_locks.h"
 #include "farm/s3/object_cache.h"
@@ -125,9 +126,14 @@ class Index {
   aio::Task<Result<ObjectRef>> complete_upload(UploadRecord upload, ObjectRecord record,
                                                Precondition precondition);
 
-  /// Is there room for another small body in the store? It is kept in memory whole.
+  /// Is there room for another small body in the store?
   bool store_has_room(uint64_t more) const { return in_store_ + more <= max_in_store; }
-  static constexpr uint64_t max_in_store = 512 << 20;
+  static constexpr uint64_t max_in_store = 64ULL << 30;
+
+  /// The disk does not keep up with the writes: further ones are refused before they cost anything.
+  bool behind() const;
+  static constexpr size_t commits_max = 1024;  ///< side by side; one group commit holds as many
+  static constexpr Duration commit_wait_max = Duration::seconds(2);
 
   /// Bytes stored by an account.
   uint64_t stored(std::string_view account_id) const;
@@ -191,6 +197,8 @@ class Index {
   uint64_t in_store_ = 0;  ///< bytes of bodies in the store, of all buckets
   ObjectCache cache_{Bytes::mib(64)};
   KeyLocks locks_;
+  Gate commits_;  ///< a lane for each account: one that writes much does not hold up the others
+  Moment last_commit_;
 };
 
 }  // namespace croft::farm::s3

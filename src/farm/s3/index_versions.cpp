@@ -108,9 +108,9 @@ aio::Task<Result<ObjectRef>> Index::with_body(ObjectRecord record) {
   auto object = std::make_shared<Object>();
   object->record = std::move(record);
   if (object->record.in_store && object->record.size > 0) {
-    auto body = CO_TRY(co_await store_.get(body_key(object->record.id)));
+    auto body = CO_TRY(co_await store_.get_cold(body_key(object->record.id)));
     if (!body) co_return ObjectRef{};  // removed between the two reads
-    object->data = std::move(body->value);
+    object->data = std::move(*body);
   }
   co_return ObjectRef(std::move(object));
 }

@@ -164,6 +164,16 @@ const Service::Operation* Service::choose(const S3Request& request) {
   return nullptr;
 }
 
+aio::Task<Result<VerifyReport>> Service::verify() {
+  Verifier verifier(context_.world, context_.store, files_);
+  co_return co_await verifier.run();
+}
+
+Result<> Service::admit(const wire::RequestHead& head) {
+  if (head.method == "GET" || head.method == "HEAD" || !index_.behind()) return {};
+  return fail(aws_error("SlowDown", 503, "Please reduce your request rate."));
+}
+
 aio::Task<Result<>> Service::call(S3Request& request) {
   const Operation* operation = choose(request);
   if (!operation) {

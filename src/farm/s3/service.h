@@ -10,6 +10,7 @@
 #include "farm/api/dispatch.h"
 #include "farm/s3/body.h"
 #include "farm/s3/index.h"
+#include "farm/s3/verify.h"
 
 namespace croft::farm::s3 {
 
@@ -26,6 +27,9 @@ class Service final : public S3Service {
 
   aio::Task<Result<>> open();
   aio::Task<Result<>> run();  ///< background work until cancelled
+  /// Everything that is stored, held against its checksums.
+  aio::Task<Result<VerifyReport>> verify();
+  Result<> admit(const wire::RequestHead& head) override;
   aio::Task<Result<>> call(S3Request& request) override;
   std::string info() const;
   Index& index() { return index_; }
