@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test of croft, from a clean clone: ./test.sh [--long] [--only unit|tidy|blackbox|tsan|fuzz]
+# Every test of croft, from a clean clone: ./test.sh [--long] [--only unit|tidy|blackbox|editors|tsan|fuzz]
 # Installs what it needs (tools/setup.sh), builds with sanitizers, then a release build for black-box tests.
 set -uo pipefail
 cd "$(dirname "$0")"
@@ -10,7 +10,7 @@ while (($#)); do
   case "$1" in
     --long) long=yes ;;
     --only) only=$2; shift ;;
-    *) echo "usage: ./test.sh [--long] [--only unit|tidy|blackbox|tsan|fuzz]" >&2; exit 64 ;;
+    *) echo "usage: ./test.sh [--long] [--only unit|tidy|blackbox|editors|tsan|fuzz]" >&2; exit 64 ;;
   esac
   shift
 done
@@ -97,6 +97,27 @@ if wants blackbox; then
     count $((tests - errors - failures - skipped)) $((errors + failures + skipped))
   else
     echo "the release build failed"
+    count 0 1
+  fi
+fi
+
+# The protocol's own client from npm drives the language server; the lock file says what is installed.
+node_packages() {
+  local stamp=test/lsp/node_modules/.package-lock.json
+  [[ -f $stamp && ! test/lsp/package-lock.json -nt $stamp ]] && return 0
+  (cd test/lsp && npm ci --no-audit --no-fund --loglevel=error)
+}
+
+if wants editors; then
+  stage "language server, driven by node, and the grammar"
+  if build release croft && node_packages; then
+    node --test --test-reporter=tap test/lsp/*.test.js >"$logs/node.tap" 2>&1 || tail -n 80 "$logs/node.tap"
+    passes=$(sed -n 's/^# pass //p' "$logs/node.tap")
+    failures=$(sed -n 's/^# fail //p' "$logs/node.tap")
+    echo "${passes:-0} passed, ${failures:-1} failed"
+    count "${passes:-0}" "${failures:-1}"
+  else
+    echo "the release build or npm failed"
     count 0 1
   fi
 fi

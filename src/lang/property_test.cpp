@@ -4,6 +4,7 @@
 #include <rapidcheck.h>
 
 #include "lang/format/format.h"
+#include "lang/format/shape.h"
 #include "lang/lang.h"
 
 namespace croft::lang {
@@ -101,6 +102,10 @@ TEST(Properties, FormattingChangesNothing) {
     auto twice = format("a.sf", *once);
     if (!twice) RC_FAIL(twice.error().render() + *once);
     RC_ASSERT(*once == *twice);
+    Tree written = parse(std::make_shared<const model::SourceText>("a", text), {});
+    Tree neat = parse(std::make_shared<const model::SourceText>("a", *once), {});
+    RC_ASSERT(shape_of(written) == shape_of(neat));
+    RC_ASSERT(comments_of(written) == comments_of(neat));
     auto before = resolve("a.sf", text, {});
     auto after = resolve("a.sf", *once, {});
     RC_ASSERT(before.has_value() && after.has_value());

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "lang/format/shape.h"
 #include "lang/lang.h"
 
 namespace croft::lang {
@@ -73,6 +74,10 @@ void check_file(const fs::path& path) {
   auto twice = format(path.string(), *once);
   ASSERT_TRUE(twice) << path << "\n" << *once << twice.error().render();
   EXPECT_EQ(*once, *twice) << path;
+  Tree written = parse(std::make_shared<const model::SourceText>("a", text), {});
+  Tree neat = parse(std::make_shared<const model::SourceText>("a", *once), {});
+  EXPECT_EQ(shape_of(written), shape_of(neat)) << path;
+  EXPECT_EQ(comments_of(written), comments_of(neat)) << path;
   auto before = resolve(path.string(), text, {});
   auto after = resolve(path.string(), *once, {});
   ASSERT_EQ(before.has_value(), after.has_value()) << path << "\n" << *once;
