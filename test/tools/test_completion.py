@@ -21,7 +21,7 @@ def shell_environment(tool, tmp_path):
     binaries = tmp_path / "bin"
     binaries.mkdir()
     (binaries / "croft").symlink_to(BINARY)
-    return {**tool.env, "PATH": f"{binaries}:/usr/bin:/bin", "HOME": str(tmp_path), "TERM": "dumb", "PS1": "> ", "PROMPT": "> "}
+    return {**tool.env, "PATH": f"{binaries}:/usr/bin:/bin", "HOME": str(tmp_path), "TERM": "xterm", "PS1": "> ", "PROMPT": "> "}
 
 
 class Typist:
@@ -137,8 +137,9 @@ def test_manual_pages_are_clean(tool, tmp_path):
     tool.ok("man", "--write", tmp_path / "man1")
     pages = sorted((tmp_path / "man1").glob("*.1"))
     assert len(pages) > 15 and "croft-farm-account-add.1" in [page.name for page in pages]
-    out = subprocess.run(["mandoc", "-Tlint", "-Wwarning", *map(str, pages)], capture_output=True, text=True, timeout=60)
-    assert out.returncode == 0, out.stdout
+    out = subprocess.run(["mandoc", "-Tlint", "-Wwarning", *map(str, pages)], capture_output=True, text=True, timeout=60).stdout
+    # The pages have no date, so that the same version gives the same bytes.
+    assert [line for line in out.splitlines() if "missing date" not in line] == []
     text = subprocess.run(["mandoc", "-Tutf8", str(tmp_path / "man1" / "croft.1")], capture_output=True, text=True, timeout=60, check=True).stdout
     for verb in ("up", "doc", "graph", "lsp"):
         assert re.search(rf"^ +\S*{verb}", text.replace("\b", ""), re.M), verb

@@ -101,7 +101,7 @@ def check_boxes(svg):
 def test_svg_boxes_stand_inside_and_apart(tool):
     svg = ElementTree.fromstring(tool.ok("graph", SHOP).out)
     found = check_boxes(svg)
-    assert len(found) == 16
+    assert len(found) == 15
     # Arrows lead to the right, to what is needed.
     assert found["sfConfig:web"][0] < found["sfConfig:data"][0]
     assert found["sfConfig:web:front"][0] < found["sfConfig:web:back"][0]
