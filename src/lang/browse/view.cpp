@@ -186,6 +186,7 @@ const std::vector<Definition>& View::placed(Scope scope) {
     placing_ = false;
     placed_ready_ = true;
     templates_.clear();
+    components_.clear();
   }
   auto found = placed_.find(scope);
   return found == placed_.end() ? none : found->second;
@@ -208,11 +209,16 @@ std::vector<Scope> View::templates(Scope component) {
 }
 
 Definition View::find(Scope scope, std::string_view name) {
-  if (!scope || steps_ > steps_max) return {};
-  Steps step(steps_);
-  if (Definition found = find_own(scope, name)) return found;
-  for (const auto& other : templates(scope))
-    if (Definition found = find(other, name)) return found;
+  std::vector<Scope> todo{scope};
+  std::set<Scope> seen;
+  while (!todo.empty() && seen.size() < templates_max) {
+    Scope at = todo.back();
+    todo.pop_back();
+    if (!at || !seen.insert(at).second) continue;
+    if (Definition found = find_own(at, name)) return found;
+    auto more = templates(at);
+    todo.insert(todo.end(), more.rbegin(), more.rend());
+  }
   return {};
 }
 
@@ -227,7 +233,7 @@ std::vector<Definition> View::members(Scope scope) {
   std::set<std::string> names;
   std::vector<Scope> todo{scope};
   std::set<Scope> seen;
-  while (!todo.empty() && seen.size() < 1000) {
+  while (!todo.empty() && seen.size() < templates_max) {
     Scope at = todo.back();
     todo.pop_back();
     if (!at || !seen.insert(at).second) continue;
@@ -260,8 +266,12 @@ Scope View::value_scope(const ParsedFile* file, NodeId value) {
 
 Scope View::component_of(Definition definition) {
   if (!definition || steps_ > steps_max) return {};
+  // Null while it is being found: a reference that leads back to itself leads nowhere.
+  auto [known, fresh] = components_.try_emplace(definition);
+  if (!fresh) return known->second;
   Steps step(steps_);
-  return value_scope(definition.file, definition.value());
+  Scope found = value_scope(definition.file, definition.value());
+  return components_[definition] = found;
 }
 
 Target View::follow(const ParsedFile* file, NodeId reference, size_t parts) {

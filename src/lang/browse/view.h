@@ -1,7 +1,8 @@
 // What names mean in a description, read off its syntax: templates are looked into, but nothing is
 // evaluated, so it works on text that has errors. The resolver decides what is right; this tells an
 // editor where to look. Built for one text and dropped when any text changes. Not thread-safe.
-// Limits: `files_max` includes, `steps_max` templates or references that lead to each other.
+// Limits: `files_max` includes, `templates_max` templates of one component, `steps_max` templates
+// or references that lead to each other; beyond them a name leads nowhere.
 #pragma once
 #include <map>
 #include <optional>
@@ -95,6 +96,7 @@ class View {
   static constexpr size_t files_max = 10'000;
   static constexpr size_t depth_max = 100;
   static constexpr size_t steps_max = 200;
+  static constexpr size_t templates_max = 1000;
 
   Project& project_;
   FilePtr main_;
@@ -104,6 +106,7 @@ class View {
   std::map<Scope, Table> tables_;
   std::map<Scope, std::vector<Scope>> templates_;
   std::map<Scope, std::vector<Definition>> placed_;
+  std::map<Definition, Scope> components_;
   bool placed_ready_ = false;
   bool placing_ = false;
   size_t steps_ = 0;

@@ -71,6 +71,16 @@ TEST(Definition, LeadsIntoTheLibrary) {
             "lib:/org/smartfrog/components.sf");
 }
 
+TEST(Definition, EndsWhereTemplatesAndReferencesMultiply) {
+  std::string text = "T0 extends { x 1; }\nr0 extends { p r0; }\n";
+  for (int i = 1; i < 60; ++i) {
+    text += fmt::format("T{0} extends T{1}, T{1}, {{ y{0} 1; }}\n", i, i - 1);
+    text += fmt::format("r{0} r{1}:p:p:p:p;\n", i, i - 1);
+  }
+  EXPECT_EQ(defined(text + "a extends T59 { b |nothing; }"), "none");
+  EXPECT_EQ(defined(text + "a r59:|p;"), "2:14");
+}
+
 std::vector<std::string> completed(const std::string& text) {
   Place place(text);
   std::vector<std::string> out;

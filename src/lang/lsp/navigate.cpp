@@ -119,7 +119,9 @@ std::optional<Error> rename_problem(View& view, TypeIndex& types, const Named& n
     return Error(Code::permission_denied,
                  fmt::format("'{}' belongs to croft's library ({})", named.name,
                              include_name(named.origin.file->name)));
-  if (named.name.starts_with("sf"))
+  bool reserved = named.name.size() > 2 && named.name.starts_with("sf") && named.name[2] >= 'A' &&
+                  named.name[2] <= 'Z';
+  if (reserved)
     return Error(Code::permission_denied,
                  fmt::format("'{}' has a meaning of its own in the language", named.name));
   for (const auto& occurrence : occurrences(view, named)) {
