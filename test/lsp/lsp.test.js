@@ -113,8 +113,8 @@ describe("croft lsp", () => {
 
   it("completes types, attributes, members, values and files", async () => {
     await client.start();
-    const complete = async (text, marker = "|") => {
-      const params = client.at("c.sf", text, marker);
+    const complete = async (text, marker = "|", more = {}) => {
+      const params = { ...client.at("c.sf", text, marker), ...more };
       await client.open("c.sf", text.replace(marker, ""), ++version);
       const list = await client.request(rpc.CompletionRequest.type, params);
       return list.items;
@@ -134,6 +134,9 @@ describe("croft lsp", () => {
     for (const wanted of ["front", "LAZY", "extends", "true"]) assert.ok(values.includes(wanted), wanted);
     const files = labels(await complete('#include "|"\n'));
     assert.ok(files.includes("/org/smartfrog/components.sf"));
+    const blank = { context: { triggerKind: 2, triggerCharacter: " " } };
+    assert.ok((await complete(head.replace("@", "x extends |"), "|", blank)).length > 100);
+    assert.deepEqual(await complete(head.replace("@", "x 1; |"), "|", blank), []);
     assert.deepEqual(await complete("// comment |\nsfConfig extends { }\n"), []);
   });
 

@@ -56,7 +56,9 @@ class Completer {
     }
     before_ = token;
     if (in_comment()) return std::move(out_);
-    switch (expected()) {
+    Expected what = expected();
+    out_.due = what == Expected::type || what == Expected::value;
+    switch (what) {
       case Expected::name:
         names();
         break;

@@ -75,6 +75,7 @@ struct Completion {
   uint32_t begin = 0;  ///< what is replaced
   uint32_t end = 0;
   uint32_t include_at = 0;  ///< where an #include line goes
+  bool due = false;         ///< the language wants a type or a value here
 };
 /// `list` names the files of a folder.
 using FolderLister = std::function<std::vector<std::string>(const std::string& folder)>;

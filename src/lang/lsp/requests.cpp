@@ -129,6 +129,10 @@ Answer Server::State::completion(const Object& params) {
   const Text& text = where->document->text;
   Completion found =
       complete(project, where->view->main(), types, where->offset, options.list_folder);
+  // A blank asks only where something must follow: a list after every word would be in the way.
+  const auto* typed = object_at(params, "context").if_contains("triggerCharacter");
+  if (typed && typed->is_string() && typed->as_string() == " " && !found.due)
+    return Object{{"isIncomplete", false}, {"items", Array{}}};
   Object replaced = range(text, found.begin, found.end);
   Object include_at = range(text, found.include_at, found.include_at);
   Array items;
