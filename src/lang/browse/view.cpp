@@ -208,18 +208,25 @@ std::vector<Scope> View::templates(Scope component) {
   return templates_[component] = out;
 }
 
-Definition View::find(Scope scope, std::string_view name) {
+/// The scope and its templates, each once, in the order in which they win.
+template <class Use>
+void View::each_layer(Scope scope, Use use) {
   std::vector<Scope> todo{scope};
   std::set<Scope> seen;
   while (!todo.empty() && seen.size() < templates_max) {
     Scope at = todo.back();
     todo.pop_back();
     if (!at || !seen.insert(at).second) continue;
-    if (Definition found = find_own(at, name)) return found;
+    if (use(at)) return;
     auto more = templates(at);
     todo.insert(todo.end(), more.rbegin(), more.rend());
   }
-  return {};
+}
+
+Definition View::find(Scope scope, std::string_view name) {
+  Definition found;
+  each_layer(scope, [&](Scope at) { return static_cast<bool>(found = find_own(at, name)); });
+  return found;
 }
 
 Definition View::find_up(Scope scope, std::string_view name) {
@@ -231,18 +238,12 @@ Definition View::find_up(Scope scope, std::string_view name) {
 std::vector<Definition> View::members(Scope scope) {
   std::vector<Definition> out;
   std::set<std::string> names;
-  std::vector<Scope> todo{scope};
-  std::set<Scope> seen;
-  while (!todo.empty() && seen.size() < templates_max) {
-    Scope at = todo.back();
-    todo.pop_back();
-    if (!at || !seen.insert(at).second) continue;
+  each_layer(scope, [&](Scope at) {
     for (const auto* list : {&own(at), &placed(at)})
       for (const auto& definition : *list)
         if (names.insert(definition.name()).second) out.push_back(definition);
-    auto more = templates(at);
-    todo.insert(todo.end(), more.rbegin(), more.rend());
-  }
+    return false;
+  });
   return out;
 }
 

@@ -91,6 +91,8 @@ class View {
   void walk_includes(const FilePtr& file, size_t depth);
   const std::vector<Definition>& placed(Scope scope);
   Definition find_own(Scope scope, std::string_view name);
+  template <class Use>
+  void each_layer(Scope scope, Use use);
   Scope value_scope(const ParsedFile* file, NodeId value);
 
   static constexpr size_t files_max = 10'000;

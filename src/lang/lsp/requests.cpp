@@ -10,12 +10,6 @@
 namespace croft::lang::lsp {
 namespace {
 
-const Object& object_at(const Object& object, std::string_view name) {
-  static const Object none;
-  const auto* value = object.if_contains(name);
-  return value && value->is_object() ? value->as_object() : none;
-}
-
 std::optional<uint32_t> count_at(const Object& object, std::string_view name) {
   const auto* value = object.if_contains(name);
   if (!value || !value->is_int64() || value->as_int64() < 0) return std::nullopt;
@@ -130,8 +124,7 @@ Answer Server::State::completion(const Object& params) {
   Completion found =
       complete(project, where->view->main(), types, where->offset, options.list_folder);
   // A blank asks only where something must follow: a list after every word would be in the way.
-  const auto* typed = object_at(params, "context").if_contains("triggerCharacter");
-  if (typed && typed->is_string() && typed->as_string() == " " && !found.due)
+  if (text_at(object_at(params, "context"), "triggerCharacter") == " " && !found.due)
     return Object{{"isIncomplete", false}, {"items", Array{}}};
   Object replaced = range(text, found.begin, found.end);
   Object include_at = range(text, found.include_at, found.include_at);
@@ -213,8 +206,7 @@ Answer Server::State::rename(const Object& params) {
   auto named = named_at(*where->view, where->offset);
   if (!named)
     return std::unexpected(Refusal{request_failed, "there is nothing to rename at this place"});
-  const auto* given = params.if_contains("newName");
-  std::string new_name = given && given->is_string() ? std::string(given->as_string()) : "";
+  std::string new_name = text_at(params, "newName");
   std::map<std::string, std::map<uint32_t, Spot>> places;
   std::optional<Error> problem;
   each_view(named->name, [&](View& view) {

@@ -18,20 +18,9 @@ const boost::json::value* member(const Object& object, std::string_view name) {
   return object.if_contains(name);
 }
 
-std::string text_at(const Object& object, std::string_view name) {
-  const auto* value = member(object, name);
-  return value && value->is_string() ? std::string(value->as_string()) : "";
-}
-
 int64_t number_at(const Object& object, std::string_view name) {
   const auto* value = member(object, name);
   return value && value->is_int64() ? value->as_int64() : 0;
-}
-
-const Object& object_at(const Object& object, std::string_view name) {
-  static const Object none;
-  const auto* value = member(object, name);
-  return value && value->is_object() ? value->as_object() : none;
 }
 
 const Array& array_at(const Object& object, std::string_view name) {
@@ -73,6 +62,17 @@ int hex_digit(char c) {
 }
 
 }  // namespace
+
+std::string text_at(const Object& object, std::string_view name) {
+  const auto* value = member(object, name);
+  return value && value->is_string() ? std::string(value->as_string()) : "";
+}
+
+const Object& object_at(const Object& object, std::string_view name) {
+  static const Object none;
+  const auto* value = member(object, name);
+  return value && value->is_object() ? value->as_object() : none;
+}
 
 std::string file_of_uri(std::string_view uri) {
   constexpr std::string_view scheme = "file://";

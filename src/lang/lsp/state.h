@@ -17,6 +17,10 @@ namespace croft::lang::lsp {
 using wire::json::Array;
 using wire::json::Object;
 
+// Members of messages that may be absent or of another type: nothing then. In server.cpp.
+std::string text_at(const Object& object, std::string_view name);
+const Object& object_at(const Object& object, std::string_view name);
+
 struct Document {
   std::string uri;
   std::string name;  ///< the path, or the address of what is no file
