@@ -168,7 +168,7 @@ describe("croft lsp", () => {
     const params = { ...client.at("a.sf", app, "port 80"), context: { includeDeclaration: true } };
     const found = await client.request(rpc.ReferencesRequest.type, params);
     const shown = found.map((one) => `${one.uri.split("/").at(-1)}:${one.range.start.line}`).sort();
-    assert.deepEqual(shown, ["a.sf:10", "a.sf:13", "a.sf:5", "a.sf:6", "other.sf:1"].sort());
+    assert.deepEqual(shown, ["a.sf:11", "a.sf:14", "a.sf:5", "a.sf:6", "other.sf:1"].sort());
     const without = await client.request(rpc.ReferencesRequest.type, { ...params, context: { includeDeclaration: false } });
     assert.deepEqual(without.map((one) => one.range.start.line), [6]);
   });
@@ -229,7 +229,7 @@ describe("croft lsp", () => {
   it("looks again when an included text changes in another window", async () => {
     await client.start();
     await client.open("part.sf", "value 1;\n");
-    const text = '#include "part.sf"\nsfConfig extends DATA { x value; }\n';
+    const text = '#include "part.sf"\nsfConfig extends { sfClass "croft.Prim"; x value; }\n';
     assert.deepEqual(await client.open("a.sf", text), []);
     const again = client.diagnosed(client.uri("a.sf"), 1);
     client.connection.sendNotification(rpc.DidChangeTextDocumentNotification.type, {
@@ -242,7 +242,7 @@ describe("croft lsp", () => {
   it("takes include folders and properties from the settings", async () => {
     client.write("library/mine.sf", "v PROPERTY level;\n");
     await client.start({ settings: { include: [client.file("library")], properties: { level: "high" } } });
-    const text = '#include "mine.sf"\nsfConfig extends DATA { x v; }\n';
+    const text = '#include "mine.sf"\nsfConfig extends { sfClass "croft.Prim"; x v; }\n';
     assert.deepEqual(await client.open("a.sf", text), []);
     const hover = await client.request(rpc.HoverRequest.type, client.at("a.sf", text, "x v"));
     assert.match(hover.contents.value, /"high"/);

@@ -78,7 +78,7 @@ it("survives every case of the conformance suite, and edits that cut it anywhere
     await client.request(rpc.DocumentSymbolRequest.type, { textDocument });
   }
   assert.ok(version > 100);
-  assert.deepEqual(await client.open("ok.sf", "sfConfig extends DATA { a 1; }\n"), []);
+  assert.deepEqual(await client.open("ok.sf", 'sfConfig extends { sfClass "croft.Prim"; a 1; }\n'), []);
   assert.equal(await client.stop(), 0);
 });
 

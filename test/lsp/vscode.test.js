@@ -33,6 +33,6 @@ it("hands over settings that the server takes", async () => {
   assert.deepEqual(server, { command: "croft", args: ["lsp"] });
   const client = new Client();
   await client.start({ settings: clientOptions(defaults).initializationOptions });
-  assert.deepEqual(await client.open("a.sf", "sfConfig extends DATA { }\n"), []);
+  assert.deepEqual(await client.open("a.sf", 'sfConfig extends { sfClass "croft.Prim"; }\n'), []);
   assert.equal(await client.stop(), 0);
 });
