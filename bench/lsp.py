@@ -75,7 +75,7 @@ def main():
         typing, broken, hover, complete, references = [], [], [], [], []
         # A digit typed and taken away: the text stays right. A quote: all that follows is wrong until it goes.
         for number in range(KEYSTROKES):
-            for times, typed, column in ((typing, "1", 16), (broken, '"', 4)):
+            for times, typed, column in ((typing, "1", 17), (broken, '"', 4)):
                 for version, change in ((4 * number + 1, (column, column, typed)), (4 * number + 2, (column, column + 1, ""))):
                     version += 2 if times is broken else 0
                     begin, end, new = change

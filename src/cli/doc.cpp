@@ -51,6 +51,7 @@ std::string wrapped(std::string_view text, size_t indent, size_t width) {
   std::string out;
   for (const auto& paragraph : split(replace_all(text, "\n\n", "\v"), '\v')) {
     std::string line;
+    if (!out.empty()) out += '\n';
     for (const auto& word : split(replace_all(paragraph, "\n", " "), ' ')) {
       if (word.empty()) continue;
       if (!line.empty() && indent + line.size() + 1 + word.size() > width) {

@@ -192,6 +192,7 @@ std::vector<TypeAttribute> TypeIndex::attributes(View& view, Scope component) {
       attribute.fallback.clear();
     }
     attribute.doc = doc_comment(definition);
+    if (attribute.doc.empty()) attribute.doc = doc_comment(view.origin(definition));
     attribute.from = name_around(view, definition);
     if (const auto* known = schema ? schemas_->attribute(*schema, attribute.name) : nullptr)
       add_schema(attribute, *known);
