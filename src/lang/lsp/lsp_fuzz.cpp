@@ -1,6 +1,9 @@
 // The language server over any bytes: framing, JSON, edits and all requests on what they leave.
+#include <fmt/format.h>
+
 #include <cstddef>
 #include <cstdint>
+#include <string>
 
 #include "lang/lsp/frames.h"
 #include "lang/lsp/server.h"
