@@ -25,6 +25,8 @@ const std::vector<Command>& commands() {
       farm_doctor_command(),
       farm_destroy_command(),
       farm_verify_command(),
+      farm_usage_command(),
+      farm_consistency_command(),
       controller_serve_command(),
   };
   return table;

@@ -41,6 +41,10 @@ aio::Task<Result<int>> farm_serve(aio::World& world, Invocation& invocation) {
   options.data = data_folder(invocation);
   options.listen = invocation.value("--listen").value_or("127.0.0.1:0");
   if (auto region = invocation.value("--region")) options.region = *region;
+  for (auto [flag, field] : {std::pair{"--lifecycle-day", &options.lifecycle_day},
+                             std::pair{"--stale-reads", &options.stale_reads},
+                             std::pair{"--late-lists", &options.late_lists}})
+    if (auto text = invocation.value(flag)) *field = CO_TRY(Duration::parse(*text));
   auto farm = CO_TRY(co_await farm::Farm::open(world, options));
   std::optional<PidFile> pid;
   if (auto path = invocation.value("--pid-file")) pid.emplace(CO_TRY(PidFile::write(*path)));
@@ -71,6 +75,29 @@ wire::json::Object account_json(const farm::Account& account, bool with_secret) 
   return out;
 }
 
+/// --instances, --buckets, --storage; none of them leaves the default, or what is there.
+Result<> read_quotas(const Invocation& invocation, std::optional<farm::Quotas>& quotas) {
+  farm::Quotas wanted;
+  bool told = false;
+  for (auto [flag, field] : {std::pair{"--instances", &wanted.instances},
+                             std::pair{"--buckets", &wanted.buckets}}) {
+    auto given = invocation.value(flag);
+    if (!given) continue;
+    auto number = parse_i64(*given);
+    if (!number || *number < 0)
+      return fail(Code::invalid_argument,
+                  fmt::format("{} takes a number, not '{}'", flag, *given));
+    *field = *number;
+    told = true;
+  }
+  if (auto given = invocation.value("--storage")) {
+    wanted.storage = TRY(Bytes::parse(*given));
+    told = true;
+  }
+  if (told) quotas = wanted;
+  return {};
+}
+
 aio::Task<Result<int>> account_add(aio::World& world, Invocation& invocation) {
   farm::NewAccount wanted;
   wanted.name = invocation.positional(0);
@@ -80,13 +107,7 @@ aio::Task<Result<int>> account_add(aio::World& world, Invocation& invocation) {
   if (auto file = invocation.value("--secret-file"))
     wanted.secret_key =
         Secret(std::string(trim(CO_TRY(co_await world.disk.read_file(*file, Bytes::kib(4))))));
-  if (auto given = invocation.value("--instances")) {
-    auto number = parse_i64(*given);
-    if (!number || *number < 0)
-      co_return fail(Code::invalid_argument, "--instances takes a number, not '" + *given + "'");
-    wanted.quotas = farm::Quotas{};
-    wanted.quotas->instances = *number;
-  }
+  CO_TRY(read_quotas(invocation, wanted.quotas));
   if (auto given = invocation.value("--sigv2")) {
     if (*given != "on" && *given != "off")
       co_return fail(Code::invalid_argument, "--sigv2 takes on or off, not '" + *given + "'");
@@ -248,6 +269,11 @@ Command farm_serve_command() {
       .options = {data_option,
                   {"--listen", "HOST:PORT", "where to answer (default: a free port of 127.0.0.1)"},
                   {"--region", "NAME", "the region it stands for (default: us-east-1)"},
+                  {"--stale-reads", "DURATION",
+                   "S3 reads are out of date for so long after a write (default: never)"},
+                  {"--late-lists", "DURATION", "and S3 lists"},
+                  {"--lifecycle-day", "DURATION",
+                   "how long a day of a lifecycle rule takes (default: 24h)"},
                   {"--pid-file", "FILE", "write the process id there"}},
       .run = run_farm_serve};
 }
@@ -268,6 +294,8 @@ Command farm_account_add_command() {
                    "its secret; others may see it in the process list: --secret-file is safer"},
                   {"--secret-file", "FILE", "read the secret from this file"},
                   {"--instances", "N", "quota of instances (default: 20)"},
+                  {"--buckets", "N", "quota of buckets (default: 1000)"},
+                  {"--storage", "SIZE", "quota of bytes stored (default: 100GiB)"},
                   {"--sigv2", "on|off",
                    "take requests signed by version 2, for clients that know no other (default: "
                    "off); of an existing account, too"}},

@@ -25,6 +25,8 @@ Command farm_account_list_command();
 Command farm_doctor_command();
 Command farm_destroy_command();
 Command farm_verify_command();
+Command farm_usage_command();
+Command farm_consistency_command();
 Command controller_serve_command();
 
 }  // namespace croft::cli

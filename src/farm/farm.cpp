@@ -13,6 +13,7 @@
 #include "farm/api/dispatch.h"
 #include "farm/api/file_sealer.h"
 #include "farm/ec2/service.h"
+#include "farm/meter/usage.h"
 #include "farm/s3/service.h"
 #include "wire/json.h"
 
@@ -24,28 +25,6 @@ namespace json = wire::json;
 constexpr std::string_view id_key = "farm/id";
 /// A socket's path must fit sockaddr_un with its final zero.
 constexpr size_t max_socket_path = 107;
-
-/// Counts requests by account and operation; bills are made from more than this, later.
-class CountingMeter final : public Meter {
- public:
-  void request(const Usage& usage) override {
-    ++requests_;
-    if (usage.status >= 500) ++failures_;
-    bytes_in_ += usage.bytes_in;
-    bytes_out_ += usage.bytes_out;
-    log::debug(usage.service, "{} {} {} {}", usage.operation, usage.status, usage.account_id,
-               usage.instance);
-  }
-  json::Object to_json() const {
-    return {{"requests", requests_},
-            {"failures", failures_},
-            {"bytesIn", bytes_in_},
-            {"bytesOut", bytes_out_}};
-  }
-
- private:
-  uint64_t requests_ = 0, failures_ = 0, bytes_in_ = 0, bytes_out_ = 0;
-};
 
 std::string database_file(std::string_view data) {
   return fmt::format("{}/farm.db", data);
@@ -96,7 +75,7 @@ struct Farm::State {
   std::unique_ptr<store::Store> store;
   std::unique_ptr<Sealer> sealer;
   std::unique_ptr<Accounts> accounts;
-  CountingMeter meter;
+  std::optional<meter::UsageMeter> meter;
   AdminRoutes admin;
   std::optional<Context> context;
   std::unique_ptr<s3::Service> s3;
@@ -119,6 +98,7 @@ struct Farm::State {
   aio::Task<Result<>> destroy();
   void add_routes();
   std::string info() const;
+  aio::Task<Result<std::string>> usage_request(std::string body);
   aio::Task<Result<std::string>> stop_request(std::string body);
   aio::Task<Result<std::string>> destroy_request();
   aio::Task<Result<std::string>> key_store_fault(std::string body);
@@ -143,8 +123,9 @@ aio::Task<Result<>> Farm::State::open() {
 
 aio::Task<Result<>> Farm::State::open_parts(std::string farm_id) {
   aio::Address local = listener->local();
+  meter.emplace(world, *store);
   context.emplace(Context{
-      .world = world, .store = *store, .accounts = *accounts, .meter = meter, .admin = admin});
+      .world = world, .store = *store, .accounts = *accounts, .meter = *meter, .admin = admin});
   context->data = options.data;
   context->farm_id = std::move(farm_id);
   context->region = options.region;
@@ -157,8 +138,12 @@ aio::Task<Result<>> Farm::State::open_parts(std::string farm_id) {
   context->fake_machines = options.fake_machines;
 
   s3 = std::make_unique<s3::Service>(
-      *context, s3::ServiceOptions{.sync = options.sync, .inline_limit = options.inline_limit});
+      *context, s3::ServiceOptions{.sync = options.sync,
+                                   .inline_limit = options.inline_limit,
+                                   .lifecycle_day = options.lifecycle_day,
+                                   .consistency = {options.stale_reads, options.late_lists}});
   CO_TRY(co_await s3->open());
+  meter->sample([this] { return s3->stored_by_class(); });
   http.emplace(world, [this](net::Exchange& exchange) { return door->handle(exchange, {}); });
   context->serve_inside = [this](std::unique_ptr<aio::Listener> inside, std::string instance) {
     return http->serve(std::move(inside), [this, instance](net::Exchange& exchange) {
@@ -217,6 +202,8 @@ void Farm::State::add_routes() {
     };
     return task(*this);
   });
+  admin.route("POST", "/usage",
+              [this](std::string body) { return usage_request(std::move(body)); });
   admin.route("POST", "/stop", [this](std::string body) { return stop_request(std::move(body)); });
   admin.route("POST", "/destroy", [this](std::string) { return destroy_request(); });
 }
@@ -227,8 +214,45 @@ std::string Farm::State::info() const {
       "\"keys\":{},\"replays\":{},\"traffic\":{}}}",
       json::quote(context->url), context->farm_id, json::quote(context->region),
       json::quote(options.data), accounts->all().size(), s3->info(), ec2 ? ec2->info() : "null",
-      door->keys().info(), door->authenticator().replays(), json::compact(meter.to_json()));
+      door->keys().info(), door->authenticator().replays(),
+      json::compact(json::Object{{"requests", meter->requests()},
+                                 {"failures", meter->failures()},
+                                 {"bytesIn", meter->bytes_in()},
+                                 {"bytesOut", meter->bytes_out()}}));
   return parts;
+}
+
+/// {"account": NAME or id}: what it used, by the hour, and what that costs by the month.
+aio::Task<Result<std::string>> Farm::State::usage_request(std::string body) {
+  json::Object object = CO_TRY(json::parse_object(body, "usage"));
+  std::string name = CO_TRY(json::string_at(object, "account"));
+  AccountRef account = accounts->find(name);
+  if (!account) account = accounts->find_by_name(name);
+  if (!account)
+    co_return fail(Code::not_found, fmt::format("no account '{}' on this farm", printable(name)));
+  auto hours = CO_TRY(co_await meter->hours(account->account_id));
+  auto amounts_json = [](const meter::Amounts& amounts) {
+    json::Object out;
+    for (const auto& [what, amount] : amounts) out[what] = amount;
+    return out;
+  };
+  json::Array list;
+  std::map<std::string, meter::Amounts> months;
+  for (const auto& hour : hours) {
+    std::string begin = hour.begin.iso8601();
+    list.push_back(json::Object{{"begin", begin}, {"amounts", amounts_json(hour.amounts)}});
+    for (const auto& [what, amount] : hour.amounts) months[begin.substr(0, 7)][what] += amount;
+  }
+  json::Array bills;
+  for (const auto& [month, amounts] : months)
+    bills.push_back(json::Object{{"month", month},
+                                 {"amounts", amounts_json(amounts)},
+                                 {"costMicros", meter::cost_of(amounts).micros()},
+                                 {"cost", meter::cost_of(amounts).text()}});
+  co_return json::compact(json::Object{{"account", account->name},
+                                       {"accountId", account->account_id},
+                                       {"hours", std::move(list)},
+                                       {"months", std::move(bills)}});
 }
 
 /// {"if_empty": true}: only when nobody has a bucket or a machine.
@@ -271,6 +295,7 @@ aio::Task<Result<>> Farm::State::run() {
   scope.spawn(admin_http->serve(std::move(admin_listener)));
   scope.spawn(s3->run());
   scope.spawn(door->run());
+  scope.spawn(meter->run());
   if (ec2) scope.spawn(ec2->run());
   co_return co_await scope.join();
 }
@@ -281,6 +306,10 @@ aio::Task<Result<>> Farm::State::close() {
   admin_listener.reset();
   Result<> first;
   if (ec2) first = co_await ec2->close();
+  if (meter && !destroying) {
+    auto written = co_await meter->flush();
+    if (first && !written) first = fail(std::move(written).error());
+  }
   auto stored = co_await store->close();
   if (first && !stored) first = fail(std::move(stored).error());
   if (destroying) {

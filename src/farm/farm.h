@@ -22,6 +22,9 @@ struct FarmOptions {
   Bytes inline_limit = Bytes::kib(32);  ///< objects up to this lie in the store
   bool defend = true;  ///< false: overload is met by waiting without bound (a bench's control)
   bool remember_keys = true;  ///< false: the key store is asked for every call
+  Duration lifecycle_day = Duration::hours(24);  ///< how long a day of a lifecycle rule is
+  Duration stale_reads;  ///< a read is out of date for so long after a write; 0: never
+  Duration late_lists;   ///< and a list
 };
 
 class Farm {

@@ -1,5 +1,6 @@
 // croft-farm-dev: the farm alone, for tests and benches that need no other part of croft.
 //   croft-farm-dev DIR HOST:PORT [--no-sync] [--fake-machines] [--no-ec2] [--inline=BYTES]
+//       [--lifecycle-day=DURATION]
 //       [--no-defence] [--forgetful]    (controls of the bench of overload)
 //   croft-farm-dev fill DIR ACCOUNT_ID BUCKETS OBJECTS BYTES    (for benches of many objects)
 //   croft-farm-dev account DIR NAME [ACCESS_KEY SECRET [ACCOUNT_ID]] [--sigv2]
@@ -104,6 +105,8 @@ int run(const std::vector<std::string>& words) {
       if (word == "--no-ec2") options.ec2 = false;
       if (word == "--no-defence") options.defend = false;
       if (word == "--forgetful") options.remember_keys = false;
+      if (word.starts_with("--lifecycle-day="))
+        options.lifecycle_day = Duration::parse(word.substr(16), "s").value_or(Duration::hours(24));
       if (word.starts_with("--inline="))
         options.inline_limit = Bytes(static_cast<int64_t>(parse_u64(word.substr(9)).value_or(0)));
     }

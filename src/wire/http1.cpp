@@ -261,7 +261,9 @@ struct RequestParser::State {
     if (hosts == 1 && !good_host(head.headers.value("host")))
       return fail(bad(400, "Host is not a host name"));
     TRY(check_framing(head.headers, version));
-    if (auto expect = head.headers.get("expect"); expect && version >= 11) {
+    auto expect = head.headers.get("expect");
+    // An empty one expects nothing.
+    if (expect && !trim(*expect).empty() && version >= 11) {
       if (head.headers.count("expect") > 1 || !equals_ignore_case(*expect, "100-continue"))
         return fail(bad(417, "an expectation other than 100-continue"));
       expects_continue = true;

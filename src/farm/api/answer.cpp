@@ -7,6 +7,7 @@ namespace croft::farm {
 void Answer::stamp(wire::Headers& headers) const {
   headers.add("x-amz-request-id", ids_.request_id);
   if (!ids_.host_id.empty()) headers.add("x-amz-id-2", ids_.host_id);
+  for (const auto& [name, value] : extra_) headers.add(name, value);
   if (!headers.has("Server")) headers.add("Server", "croft");
 }
 

@@ -32,6 +32,11 @@ class Answer {
   aio::Task<Result<>> s3_error(const Error& error, std::string_view resource);
   aio::Task<Result<>> ec2_error(const Error& error);
 
+  /// Goes onto the answer, whatever it will be.
+  void add_header(std::string name, std::string value) {
+    extra_.emplace_back(std::move(name), std::move(value));
+  }
+
   const RequestIds& ids() const { return ids_; }
   int status() const { return status_; }
   uint64_t bytes_out() const { return bytes_out_; }
@@ -41,6 +46,7 @@ class Answer {
   void stamp(wire::Headers& headers) const;
   net::Exchange& exchange_;
   RequestIds ids_;
+  std::vector<wire::Headers::Field> extra_;
   int status_ = 0;
   uint64_t bytes_out_ = 0;
 };

@@ -37,6 +37,19 @@ bool looks_like_ec2(const wire::RequestHead& head) {
   return query.starts_with("Action=") || query.find("&Action=") != std::string_view::npos;
 }
 
+bool is_anonymous(const wire::RequestHead& head) {
+  if (head.headers.has("Authorization")) return false;
+  std::string_view query = head.query();
+  for (std::string_view name :
+       {"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "AWSAccessKeyId", "Signature"})
+    for (size_t at = query.find(name); at != query.npos; at = query.find(name, at + 1)) {
+      size_t end = at + name.size();
+      bool starts = at == 0 || query[at - 1] == '&';
+      if (starts && (end == query.size() || query[end] == '=' || query[end] == '&')) return false;
+    }
+  return true;
+}
+
 }  // namespace
 
 std::string scope_service(const wire::RequestHead& head) {
@@ -77,11 +90,16 @@ Result<S3Address> s3_address(std::string_view host, std::string_view raw_path,
     size_t dot = name.size() - domain.size() - 1;
     // "s3.localhost" is the service under the name that AWS documents for it.
     if (name[dot] != '.' || name.substr(0, dot) == "s3") continue;
-    return S3Address{name.substr(0, dot), std::string(path), true};
+    std::string bucket = name.substr(0, dot);
+    size_t site = bucket.rfind(".s3-website");
+    bool website = site != std::string::npos;
+    if (website) bucket.resize(site);
+    return S3Address{std::move(bucket), std::string(path), true, website};
   }
   size_t slash = path.find('/');
-  if (slash == std::string_view::npos) return S3Address{std::string(path), {}, false};
-  return S3Address{std::string(path.substr(0, slash)), std::string(path.substr(slash + 1)), false};
+  if (slash == std::string_view::npos) return S3Address{std::string(path), {}, false, false};
+  return S3Address{std::string(path.substr(0, slash)), std::string(path.substr(slash + 1)), false,
+                   false};
 }
 
 FrontDoor::FrontDoor(Context& context, S3Service& s3, Ec2Service* ec2,
@@ -174,15 +192,33 @@ aio::Task<Result<>> FrontDoor::serve_s3(net::Exchange& exchange, std::string ins
   co_return done;
 }
 
+/// A request without any signature is nobody's: buckets may let everybody in. A web site knows no
+/// signatures, and a browser's preflight carries the query of what it asks about, whose signature is
+/// not its own.
+aio::Task<Result<Verified>> FrontDoor::verify_s3(const wire::RequestHead& head,
+                                                 const S3Address& address) {
+  if (!address.website && head.method != "OPTIONS" && !is_anonymous(head)) {
+    std::string_view host_bucket = address.by_host ? std::string_view(address.bucket) : "";
+    Claim claim = CO_TRY(authenticator_.read(head, Protocol::s3, {}, host_bucket));
+    Accounts::Found found = CO_TRY(co_await who(claim, head));
+    co_return authenticator_.check(std::move(claim), head, Protocol::s3, {}, found);
+  }
+  Verified nobody;
+  nobody.authorization.payload_hash = std::string(wire::sigv4::unsigned_payload);
+  if (auto hash = head.headers.get("x-amz-content-sha256"))
+    nobody.authorization.payload_hash = std::string(*hash);
+  auto query = wire::Query::parse(head.query());
+  if (!query) co_return fail(aws_error("InvalidURI", 400, "Couldn't parse the specified URI."));
+  nobody.authorization.query = std::move(*query);
+  co_return nobody;
+}
+
 aio::Task<Result<>> FrontDoor::call_s3(net::Exchange& exchange, Answer& answer,
                                        std::string instance, Usage& usage) {
   const wire::RequestHead& head = exchange.request();
   CO_TRY(s3_.admit(head));
   S3Address address = CO_TRY(s3_address(head.headers.value("Host"), head.path(), domains_));
-  std::string_view host_bucket = address.by_host ? std::string_view(address.bucket) : "";
-  Claim claim = CO_TRY(authenticator_.read(head, Protocol::s3, {}, host_bucket));
-  Accounts::Found found = CO_TRY(co_await who(claim, head));
-  Verified verified = CO_TRY(authenticator_.check(std::move(claim), head, Protocol::s3, {}, found));
+  Verified verified = CO_TRY(co_await verify_s3(head, address));
   verified.caller.instance = std::move(instance);
   wire::Query query = std::move(verified.authorization.query);
   auto chunks = authenticator_.chunk_signer(verified);
@@ -194,11 +230,13 @@ aio::Task<Result<>> FrontDoor::call_s3(net::Exchange& exchange, Answer& answer,
                     .chunks = std::move(chunks),
                     .bucket = std::move(address.bucket),
                     .key = std::move(address.key),
-                    .query = std::move(query)};
-  usage.account_id = account->account_id;
+                    .query = std::move(query),
+                    .website = address.website};
+  if (account) usage.account_id = account->account_id;
   Result<> done = co_await s3_.call(request);
   usage.operation = request.operation;
   usage.bytes_in = request.bytes_in;
+  if (!request.billed.empty()) usage.account_id = request.billed;
   co_return done;
 }
 

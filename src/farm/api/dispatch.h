@@ -18,16 +18,21 @@ namespace croft::farm {
 struct S3Request {
   net::Exchange& exchange;
   Answer& answer;
-  Caller caller;
+  Caller caller;  ///< without an account: nobody signed it
   wire::sigv4::Authorization authorization;
   std::optional<wire::sigv4::ChunkSigner> chunks;  ///< for a signed aws-chunked body
   std::string bucket;                              ///< empty: the service itself
   std::string key;                                 ///< decoded; empty: the bucket itself
   wire::Query query;
+  bool website = false;        ///< asked as a page of the bucket's web site
   std::string_view operation;  ///< set by the service: "PutObject"
+  std::string billed;  ///< set by the service: the account of the bucket; empty: the caller's
   uint64_t bytes_in = 0;
 
-  const wire::RequestHead& head() const { return exchange.request(); }
+  /// The fields of a form as headers, in the place of the request's own.
+  std::optional<wire::RequestHead> stand_in = std::nullopt;
+
+  const wire::RequestHead& head() const { return stand_in ? *stand_in : exchange.request(); }
   std::string_view header(std::string_view name) const { return head().headers.value(name); }
 };
 
@@ -46,6 +51,7 @@ struct S3Address {
   std::string bucket;
   std::string key;
   bool by_host = false;  ///< the bucket came from the Host header
+  bool website = false;  ///< the host was BUCKET.s3-website.DOMAIN
 };
 /// `domains`: "localhost" makes "photos.localhost" the bucket "photos". An address, a domain itself
 /// or any other host is path style. Error: InvalidURI.
@@ -78,6 +84,7 @@ class FrontDoor {
   aio::Task<Result<>> health(net::Exchange& exchange);
   aio::Task<Result<Accounts::Found>> who(const Claim& claim, const wire::RequestHead& head);
   aio::Task<Result<>> serve_s3(net::Exchange& exchange, std::string instance);
+  aio::Task<Result<Verified>> verify_s3(const wire::RequestHead& head, const S3Address& address);
   aio::Task<Result<>> call_s3(net::Exchange& exchange, Answer& answer, std::string instance,
                               Usage& usage);
   aio::Task<Result<>> serve_ec2(net::Exchange& exchange, std::string instance);

@@ -46,6 +46,53 @@ Result<Body> Body::open(S3Request& request, Bytes limit) {
   return body;
 }
 
+Result<Body> Body::open_form(S3Request& request, Bytes limit, std::string_view boundary) {
+  Body body(request);
+  TRY(body.read_length(limit));
+  body.form_.emplace(boundary);
+  return body;
+}
+
+/// Up to the file: what browsers and scripts send before it.
+aio::Task<Result<>> Body::read_fields() {
+  Result<> done;
+  raw_.resize(16 << 10);
+  while (done && !form_->file_started()) {
+    auto got = co_await request_->exchange.read_body(std::span<char>(raw_.data(), raw_.size()));
+    if (!got)
+      done = fail(std::move(got).error());
+    else if (*got == 0)
+      done = fail(Code::syntax, "the form ends before its file");
+    else
+      done = form_->feed(std::string_view(raw_.data(), *got), pending_);
+  }
+  if (done) co_return done;
+  if (done.error().code == Code::syntax)
+    co_return fail(aws_error("MalformedPOSTRequest", 400,
+                             "The body of your POST request is not well-formed "
+                             "multipart/form-data: " +
+                                 done.error().what));
+  co_return fail(read_error(std::move(done).error()));
+}
+
+aio::Task<Result<>> Body::read_form(std::string& into, size_t want) {
+  size_t before = into.size();
+  into += std::exchange(pending_, {});
+  raw_.resize(std::clamp<size_t>(want, 4096, 64 << 10));
+  while (into.size() - before < want && !form_->file_ended()) {
+    size_t got =
+        CO_TRY(co_await request_->exchange.read_body(std::span<char>(raw_.data(), raw_.size())));
+    if (got == 0) co_return fail(Code::unavailable, "the form ends within its file");
+    CO_TRY(form_->feed(std::string_view(raw_.data(), got), into));
+  }
+  // What stands behind the file is read, so that the connection can go on, and not looked at.
+  while (form_->file_ended() && into.size() == before) {
+    auto got = co_await request_->exchange.read_body(std::span<char>(raw_.data(), raw_.size()));
+    if (!got || *got == 0) break;
+  }
+  co_return Result<>{};
+}
+
 Result<> Body::read_length(Bytes limit) {
   bool coded = wire::is_aws_chunked(request_->authorization.payload_hash);
   std::optional<uint64_t> length;
@@ -121,12 +168,16 @@ Result<> Body::read_digests() {
 
 aio::Task<Result<bool>> Body::read(std::string& into, size_t want) {
   size_t before = into.size();
-  Result<> done = decoder_ ? co_await read_coded(into, want) : co_await read_plain(into, want);
+  Result<> done;
+  if (form_)
+    done = co_await read_form(into, want);
+  else
+    done = decoder_ ? co_await read_coded(into, want) : co_await read_plain(into, want);
   if (!done) co_return fail(read_error(std::move(done).error()));
   size_t added = into.size() - before;
   seen_ += added;
   request_->bytes_in += added;
-  if (added == 0 && seen_ != length_)
+  if (added == 0 && seen_ != length_ && !form_)
     co_return fail(aws_error("IncompleteBody", 400,
                              "The request body is shorter or longer than it was said to be"));
   co_return added > 0;
@@ -160,7 +211,7 @@ aio::Task<Result<>> Body::read_coded(std::string& into, size_t want) {
   co_return Result<>{};
 }
 
-Result<std::optional<StoredChecksum>> Body::check(const Digests& digests) {
+Result<> Body::check_transport(const Digests& digests) {
   if (!sha256_.empty() && hex(digests.sha256) != sha256_)
     return fail(
         aws_error("XAmzContentSHA256Mismatch", 400,
@@ -172,6 +223,11 @@ Result<std::optional<StoredChecksum>> Body::check(const Digests& digests) {
         aws_error("BadDigest", 400, "The Content-MD5 you specified did not match what we received.")
             .fact("xml:ExpectedDigest", base64(content_md5_))
             .fact("xml:CalculatedDigest", base64(digests.md5)));
+  return {};
+}
+
+Result<std::optional<StoredChecksum>> Body::check(const Digests& digests) {
+  TRY(check_transport(digests));
   if (!checksum_) return std::nullopt;
   std::string expected = checksum_value_;
   if (in_trailer_) {

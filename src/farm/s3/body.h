@@ -7,6 +7,7 @@
 
 #include "farm/api/dispatch.h"
 #include "farm/s3/checksum.h"
+#include "farm/s3/post_form.h"
 #include "farm/s3/record.h"
 #include "wire/aws_chunked.h"
 
@@ -18,6 +19,13 @@ class Body {
   /// (above `limit`).
   static Result<Body> open(S3Request& request, Bytes limit);
 
+  /// A browser's form: read_fields(), then read() gives the file. `limit` is the whole body's.
+  static Result<Body> open_form(S3Request& request, Bytes limit, std::string_view boundary);
+  aio::Task<Result<>> read_fields();
+  const FormDecoder& form() const { return *form_; }
+  /// What the headers of the request say of the payload; again, once a form has replaced them.
+  Result<> read_digests();
+
   /// Appends up to about `want` bytes of payload; false at the end. Errors: IncompleteBody,
   /// SignatureDoesNotMatch (a chunk's), RequestTimeout.
   aio::Task<Result<bool>> read(std::string& into, size_t want);
@@ -25,23 +33,31 @@ class Body {
   uint64_t length() const { return length_; }  ///< of the payload, as declared
   bool wants_sha256() const { return !sha256_.empty(); }
   std::optional<Checksum> checksum() const { return checksum_; }
+  /// Where the client names none, this one is computed and kept.
+  void want(std::optional<Checksum> kind) {
+    if (!checksum_) checksum_ = kind;
+  }
 
   /// After the end: do the digests agree? BadDigest, XAmzContentSHA256Mismatch, InvalidRequest. The
   /// checksum to keep, if the client sent one.
   Result<std::optional<StoredChecksum>> check(const Digests& digests);
+  /// Of these x-amz-content-sha256 and Content-MD5 alone.
+  Result<> check_transport(const Digests& digests);
 
  private:
   explicit Body(S3Request& request) : request_(&request) {}
   Result<> read_length(Bytes limit);
-  Result<> read_digests();
   Result<> declare(Checksum kind);
   aio::Task<Result<>> read_plain(std::string& into, size_t want);
   aio::Task<Result<>> read_coded(std::string& into, size_t want);
+  aio::Task<Result<>> read_form(std::string& into, size_t want);
 
   S3Request* request_;
   uint64_t length_ = 0;
   uint64_t seen_ = 0;
   std::optional<wire::AwsChunkedDecoder> decoder_;
+  std::optional<FormDecoder> form_;
+  std::string pending_;      ///< of a form's file, read along with the fields
   std::string raw_;          ///< of the coded body
   std::string content_md5_;  ///< raw; empty: not given
   std::string sha256_;       ///< hex; empty: not given

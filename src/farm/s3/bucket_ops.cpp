@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "farm/s3/acl.h"
 #include "farm/s3/names.h"
 #include "farm/s3/service.h"
 #include "wire/xml.h"
@@ -57,13 +58,9 @@ aio::Task<Result<>> Service::list_buckets(S3Request& request) {
 
 aio::Task<Result<>> Service::create_bucket(S3Request& request) {
   CO_TRY(check_bucket_name(request.bucket));
-  for (std::string_view name : {"x-amz-bucket-object-lock-enabled", "x-amz-grant-read",
-                                "x-amz-grant-write", "x-amz-grant-full-control"})
-    if (auto value = request.head().headers.get(name);
-        value && !equals_ignore_case(*value, "false"))
-      co_return fail(not_implemented_header(name));
-  std::string_view acl = request.header("x-amz-acl");
-  if (!acl.empty() && acl != "private") co_return fail(not_implemented_header("x-amz-acl"));
+  if (auto lock = request.head().headers.get("x-amz-bucket-object-lock-enabled");
+      lock && !equals_ignore_case(*lock, "false"))
+    co_return fail(not_implemented_header("x-amz-bucket-object-lock-enabled"));
   std::string body = CO_TRY(co_await read_small_body(request, max_configuration));
   std::string region = CO_TRY(wanted_region(body));
   if (!region.empty() && region != context_.region)
@@ -75,6 +72,21 @@ aio::Task<Result<>> Service::create_bucket(S3Request& request) {
   BucketRecord record{.name = request.bucket,
                       .owner = request.caller.account->account_id,
                       .created = context_.world.clock.wall()};
+  const std::string& canonical = request.caller.account->canonical_id;
+  bool told = false;
+  record.acl = CO_TRY(
+      acl_from_headers(request.head().headers, {canonical, canonical}, context_.accounts, told));
+  if (std::string_view owner = request.header("x-amz-object-ownership"); !owner.empty()) {
+    auto ownership = ownership_from_name(owner);
+    if (!ownership)
+      co_return fail(aws_error("InvalidArgument", 400, "Invalid x-amz-object-ownership header")
+                         .fact("xml:ArgumentValue", printable(owner)));
+    if (*ownership == Ownership::bucket_owner_enforced && record.acl)
+      co_return fail(aws_error("InvalidBucketAclWithObjectOwnership", 400,
+                               "Bucket cannot have ACLs set with ObjectOwnership's "
+                               "BucketOwnerEnforced setting"));
+    record.configuration["ownershipControls"] = ownership_document(owner);
+  }
   Result<> made = co_await index_.create_bucket(std::move(record));
   // us-east-1 answers 200 when the bucket is one's own already; the other regions refuse.
   bool own = !made && made.error().fact("aws_code") == "BucketAlreadyOwnedByYou";
@@ -92,6 +104,14 @@ aio::Task<Result<>> Service::head_bucket(S3Request& request) {
 
 aio::Task<Result<>> Service::delete_bucket(S3Request& request) {
   CO_TRY(own_bucket(request));
+  auto objects = CO_TRY(co_await index_.scan(request.bucket, "", "", 1));
+  auto versions = CO_TRY(co_await index_.scan_versions(request.bucket, "", "", 1));
+  // Uploads that were never completed do not hold the bucket; they go with it.
+  while (objects.empty() && versions.empty()) {
+    auto uploads = CO_TRY(co_await index_.scan_uploads(request.bucket, "", "", 100));
+    if (uploads.empty()) break;
+    for (UploadRecord& upload : uploads) CO_TRY(co_await index_.abort_upload(std::move(upload)));
+  }
   CO_TRY(co_await index_.delete_bucket(request.bucket));
   co_return co_await request.answer.respond(204, {}, "");
 }

@@ -161,6 +161,47 @@ std::string checksum_of(Checksum kind, std::string_view data) {
   return state.finish();
 }
 
+bool can_combine(Checksum kind) {
+  return !hash_of(kind);
+}
+
+namespace {
+
+/// The polynomials' product modulo `modulus`; bit-reflected, as the CRCs are.
+uint64_t multiply(uint64_t a, uint64_t b, uint64_t modulus, unsigned bits) {
+  uint64_t top = uint64_t{1} << (bits - 1), out = 0;
+  for (uint64_t bit = top; bit != 0; bit >>= 1) {
+    if (a & bit) out ^= b;
+    b = (b >> 1) ^ ((b & 1) ? modulus : 0);
+  }
+  return out;
+}
+
+uint64_t big_endian_value(std::string_view bytes) {
+  uint64_t out = 0;
+  for (char c : bytes) out = (out << 8) | static_cast<uint8_t>(c);
+  return out;
+}
+
+}  // namespace
+
+std::string combine_checksums(Checksum kind, std::string_view first, std::string_view second,
+                              uint64_t second_bytes) {
+  uint64_t modulus = kind == Checksum::crc32    ? 0xEDB88320u
+                     : kind == Checksum::crc32c ? 0x82F63B78u
+                                                : 0x9A6C9329AC4BC9B5ULL;
+  unsigned bits = static_cast<unsigned>(size_of(kind)) * 8;
+  uint64_t one = uint64_t{1} << (bits - 1);
+  // x^(8 * second_bytes) by squaring: the shift of the first half past the second.
+  uint64_t shift = one, power = one >> 8;
+  for (uint64_t left = second_bytes; left > 0; left >>= 1) {
+    if (left & 1) shift = multiply(shift, power, modulus, bits);
+    power = multiply(power, power, modulus, bits);
+  }
+  uint64_t moved = multiply(shift, big_endian_value(first), modulus, bits);
+  return big_endian(moved ^ big_endian_value(second), size_of(kind));
+}
+
 Digests::Digests(bool sha256, std::optional<Checksum> checksum) : md5_(Hash::md5) {
   if (sha256) sha256_.emplace(Hash::sha256);
   if (checksum) checksum_.emplace(*checksum);

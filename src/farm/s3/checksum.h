@@ -38,6 +38,13 @@ class ChecksumState {
 
 std::string checksum_of(Checksum kind, std::string_view data);
 
+/// Can the sum of a whole be made of its parts' (the CRCs can)?
+bool can_combine(Checksum kind);
+/// Of data of which the first half has the sum `first` and the second, `second_bytes` long,
+/// `second`. Raw values.
+std::string combine_checksums(Checksum kind, std::string_view first, std::string_view second,
+                              uint64_t second_bytes);
+
 /// Everything that one body is hashed into.
 class Digests {
  public:

@@ -34,6 +34,15 @@ RC_GTEST_PROP(Checksum, does_not_depend_on_the_pieces,
   }
 }
 
+RC_GTEST_PROP(Checksum, of_a_whole_is_made_of_its_halves, (std::string first, std::string second)) {
+  for (Checksum kind : checksums) {
+    if (!can_combine(kind)) continue;
+    std::string whole =
+        combine_checksums(kind, checksum_of(kind, first), checksum_of(kind, second), second.size());
+    RC_ASSERT(whole == checksum_of(kind, first + second));
+  }
+}
+
 TEST(Checksum, names_go_both_ways) {
   for (Checksum kind : checksums) {
     EXPECT_EQ(checksum_from_name(to_lower(name_of(kind))), kind);

@@ -1,53 +1,154 @@
-// What clients ask of every bucket although it has none of it: answered as the service answers for
-// a fresh bucket, so that tools which look first go on.
+// The configuration documents of a bucket: policy, CORS, lifecycle, website, encryption, public
+// access block, ownership. Each is judged when it is set and kept as it was sent. What this farm
+// does not act on cannot be set, and is answered as a fresh bucket answers.
 #include <fmt/format.h>
 
+#include "base/text.h"
+#include "farm/s3/acl.h"
+#include "farm/s3/lifecycle.h"
 #include "farm/s3/service.h"
 #include "wire/xml.h"
 
 namespace croft::farm::s3 {
 namespace {
 
-struct Absent {
-  std::string_view flag;
-  std::string_view code;
+constexpr Bytes max_document = Bytes::kib(512);
+
+struct Document {
+  std::string_view flag;  ///< the sub-resource, and the name in the bucket's record
+  std::string_view code;  ///< of the error where there is none
   std::string_view message;
+  Result<> (*judge)(std::string_view text, const BucketRecord& bucket);
 };
 
-constexpr std::array absent{
-    Absent{"policy", "NoSuchBucketPolicy", "The bucket policy does not exist"},
-    Absent{"policyStatus", "NoSuchBucketPolicy", "The bucket policy does not exist"},
-    Absent{"cors", "NoSuchCORSConfiguration", "The CORS configuration does not exist"},
-    Absent{"lifecycle", "NoSuchLifecycleConfiguration",
-           "The lifecycle configuration does not exist"},
-    Absent{"website", "NoSuchWebsiteConfiguration",
-           "The specified bucket does not have a website configuration"},
-    Absent{"encryption", "ServerSideEncryptionConfigurationNotFoundError",
-           "The server side encryption configuration was not found"},
-    Absent{"replication", "ReplicationConfigurationNotFoundError",
-           "The replication configuration was not found"},
-    Absent{"object-lock", "ObjectLockConfigurationNotFoundError",
-           "Object Lock configuration does not exist for this bucket"},
-    Absent{"publicAccessBlock", "NoSuchPublicAccessBlockConfiguration",
-           "The public access block configuration was not found"},
-    Absent{"ownershipControls", "OwnershipControlsNotFoundError",
-           "The bucket ownership controls were not found"},
+Result<> judge_policy(std::string_view text, const BucketRecord& bucket) {
+  Policy policy = TRY(Policy::parse(text, bucket.name));
+  bool blocked = rules_of(bucket)->public_access.block_policy;
+  if (blocked && policy.is_public()) return fail(aws_error("AccessDenied", 403, "Access Denied"));
+  return {};
+}
+
+Result<> judge_ownership(std::string_view text, const BucketRecord& bucket) {
+  Ownership wanted = TRY(ownership_from(text));
+  if (wanted != Ownership::bucket_owner_enforced || !bucket.acl) return {};
+  bool to_others = std::ranges::any_of(*bucket.acl, [&](const Grant& grant) {
+    return grant.grantee != bucket.acl->back().grantee || grant.permission != "FULL_CONTROL" ||
+           grant.grantee == all_users || grant.grantee == authenticated_users;
+  });
+  if (!to_others) return {};
+  return fail(aws_error("InvalidBucketAclWithObjectOwnership", 400,
+                        "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced "
+                        "setting"));
+}
+
+Result<> judge_lifecycle(std::string_view text, const BucketRecord&) {
+  TRY(Lifecycle::parse(text));
+  return {};
+}
+Result<> judge_cors(std::string_view text, const BucketRecord&) {
+  TRY(CorsRules::parse(text));
+  return {};
+}
+Result<> judge_website(std::string_view text, const BucketRecord&) {
+  TRY(website_from(text));
+  return {};
+}
+Result<> judge_encryption(std::string_view text, const BucketRecord&) {
+  TRY(encryption_from(text));
+  return {};
+}
+Result<> judge_public_access(std::string_view text, const BucketRecord&) {
+  TRY(public_access_from(text));
+  return {};
+}
+
+constexpr std::array documents{
+    Document{"policy", "NoSuchBucketPolicy", "The bucket policy does not exist", judge_policy},
+    Document{"cors", "NoSuchCORSConfiguration", "The CORS configuration does not exist",
+             judge_cors},
+    Document{"lifecycle", "NoSuchLifecycleConfiguration",
+             "The lifecycle configuration does not exist", judge_lifecycle},
+    Document{"website", "NoSuchWebsiteConfiguration",
+             "The specified bucket does not have a website configuration", judge_website},
+    Document{"encryption", "ServerSideEncryptionConfigurationNotFoundError",
+             "The server side encryption configuration was not found", judge_encryption},
+    Document{"publicAccessBlock", "NoSuchPublicAccessBlockConfiguration",
+             "The public access block configuration was not found", judge_public_access},
+    Document{"ownershipControls", "OwnershipControlsNotFoundError",
+             "The bucket ownership controls were not found", judge_ownership},
+    // Not offered: nothing can be set.
+    Document{"replication", "ReplicationConfigurationNotFoundError",
+             "The replication configuration was not found", nullptr},
+    Document{"object-lock", "ObjectLockConfigurationNotFoundError",
+             "Object Lock configuration does not exist for this bucket", nullptr},
 };
+
+const Document* document_of(const S3Request& request) {
+  for (const Document& document : documents)
+    if (request.query.has(document.flag)) return &document;
+  return nullptr;
+}
 
 }  // namespace
 
-aio::Task<Result<>> Service::absent_configuration(S3Request& request) {
+aio::Task<Result<>> Service::get_document(S3Request& request) {
+  BucketRef bucket = CO_TRY(own_bucket(request));
+  const Document* document = document_of(request);
+  if (!document) co_return co_await not_implemented(request);
+  auto at = bucket->record.configuration.find(document->flag);
+  if (at == bucket->record.configuration.end())
+    co_return fail(aws_error(document->code, 404, std::string(document->message))
+                       .fact("xml:BucketName", request.bucket));
+  wire::Headers headers{
+      {"Content-Type", document->flag == "policy" ? "application/json" : "application/xml"}};
+  co_return co_await request.answer.respond(200, std::move(headers), at->second);
+}
+
+aio::Task<Result<>> Service::put_document(S3Request& request) {
   CO_TRY(own_bucket(request));
-  for (const Absent& entry : absent)
-    if (request.query.has(entry.flag))
-      co_return fail(aws_error(entry.code, 404, std::string(entry.message))
-                         .fact("xml:BucketName", request.bucket));
-  co_return co_await not_implemented(request);
+  const Document* document = document_of(request);
+  if (!document || !document->judge) co_return co_await not_implemented(request);
+  std::string body = CO_TRY(co_await read_small_body(request, max_document));
+  CO_TRY(co_await index_.modify_bucket(request.bucket, [&](BucketRecord& record) -> Result<> {
+    TRY(document->judge(body, record));
+    record.configuration[std::string(document->flag)] =
+        document->flag == "lifecycle" ? with_rule_ids(body) : body;
+    return {};
+  }));
+  int status = document->flag == "policy" ? 204 : 200;
+  co_return co_await request.answer.respond(status, {}, "");
+}
+
+aio::Task<Result<>> Service::delete_document(S3Request& request) {
+  CO_TRY(own_bucket(request));
+  const Document* document = document_of(request);
+  if (!document) co_return co_await not_implemented(request);
+  CO_TRY(co_await index_.modify_bucket(request.bucket, [&](BucketRecord& record) -> Result<> {
+    record.configuration.erase(std::string(document->flag));
+    return {};
+  }));
+  co_return co_await request.answer.respond(204, {}, "");
+}
+
+/// Would anybody at all get in, by policy or by access control list?
+aio::Task<Result<>> Service::policy_status(S3Request& request) {
+  BucketRef bucket = CO_TRY(own_bucket(request));
+  const BucketRules& rules = *bucket->rules;
+  bool by_policy =
+      rules.policy && rules.policy->is_public() && !rules.public_access.restrict_buckets;
+  bool by_acl = is_public(bucket->record.acl) && !rules.public_access.ignore_acls &&
+                rules.ownership != Ownership::bucket_owner_enforced;
+  if (!rules.policy && !by_acl)
+    co_return fail(aws_error("NoSuchBucketPolicy", 404, "The bucket policy does not exist")
+                       .fact("xml:BucketName", request.bucket));
+  wire::xml::Writer writer;
+  writer.open("PolicyStatus", {{"xmlns", s3_namespace}});
+  writer.element("IsPublic", by_policy || by_acl);
+  co_return co_await request.answer.xml(200, writer.take());
 }
 
 aio::Task<Result<>> Service::fixed_configuration(S3Request& request) {
   CO_TRY(own_bucket(request));
-  if (request.head().method == "DELETE") co_return co_await request.answer.respond(204, {}, "");
   wire::xml::Writer writer;
   if (request.query.has("logging")) {
     writer.open("BucketLoggingStatus", {{"xmlns", s3_namespace}});
@@ -60,37 +161,6 @@ aio::Task<Result<>> Service::fixed_configuration(S3Request& request) {
         .element("Payer", "BucketOwner");
   }
   co_return co_await request.answer.xml(200, writer.take());
-}
-
-aio::Task<Result<>> Service::get_acl(S3Request& request) {
-  if (request.key.empty()) {
-    CO_TRY(own_bucket(request));
-  } else {
-    CO_TRY(co_await existing(request));
-  }
-  const Account& owner = *request.caller.account;
-  wire::xml::Writer writer;
-  writer.open("AccessControlPolicy", {{"xmlns", s3_namespace}});
-  writer.open("Owner").element("ID", owner.canonical_id).element("DisplayName", owner.name).close();
-  writer.open("AccessControlList").open("Grant");
-  writer.open("Grantee", {{"xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance"},
-                          {"xsi:type", "CanonicalUser"}});
-  writer.element("ID", owner.canonical_id).element("DisplayName", owner.name).close();
-  writer.element("Permission", "FULL_CONTROL");
-  co_return co_await request.answer.xml(200, writer.take());
-}
-
-/// Everything is private to its account: asking for just that is granted.
-aio::Task<Result<>> Service::put_acl(S3Request& request) {
-  if (request.key.empty()) {
-    CO_TRY(own_bucket(request));
-  } else {
-    CO_TRY(co_await existing(request));
-  }
-  if (request.header("x-amz-acl") != "private")
-    co_return fail(aws_error("NotImplemented", 501,
-                             "Only the canned ACL 'private' is implemented on this farm"));
-  co_return co_await request.answer.respond(200, {}, "");
 }
 
 }  // namespace croft::farm::s3

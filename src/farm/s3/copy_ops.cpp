@@ -97,6 +97,7 @@ aio::Task<Result<Service::CopySource>> Service::copy_source(S3Request& request) 
   source.key = std::string(parts->second);
   BucketRef bucket = CO_TRY(own_bucket(request, source.bucket));
   source.versioned = bucket->record.versioning != Versioning::never;
+  CO_TRY(co_await allow(request, bucket, "GetObject", source.key, source.version));
   auto object = co_await existing(*bucket, source.key, source.version);
   if (!object && object.error().fact("aws_code") == "MethodNotAllowed")
     co_return fail(aws_error("InvalidRequest", 400,
@@ -192,6 +193,8 @@ aio::Task<Result<>> Service::copy_object(S3Request& request) {
   const ObjectRecord& from = source.object->record;
   WallTime now = context_.world.clock.wall();
   ObjectRecord record = CO_TRY(copied_record(request, from, now));
+  CO_TRY(set_owner_and_acl(request, *bucket, record));
+  use_default_encryption(*bucket, record);
   bool onto_itself =
       source.bucket == request.bucket && source.key == request.key && source.version.empty();
   if (onto_itself && request.header("x-amz-metadata-directive") != "REPLACE" &&
@@ -211,33 +214,17 @@ aio::Task<Result<>> Service::copy_object(S3Request& request) {
   else if (from.checksum)
     checksum = from.checksum->kind;
   Intake intake = CO_TRY(co_await copy_in(source.object, 0, from.size, checksum, true));
-  record.id = intake.in_memory ? files_.fresh_id() : intake.piece.id;
-  record.size = intake.size;
-  record.etag = hex(intake.md5);
-  record.checksum = intake.checksum;
-  record.in_store = intake.in_memory;
-  if (!intake.in_memory) record.pieces = {intake.piece};
-  NewObject object{.bucket = request.bucket,
-                   .key = request.key,
-                   .record = std::move(record),
-                   .data = std::move(intake.data),
-                   .precondition = write_conditions(request)};
-  auto put = co_await index_.put(std::move(object));
-  if (!put) {
-    CO_TRY(co_await discard(std::move(intake)));
-    co_return fail(std::move(put).error());
-  }
+  ObjectRef put = CO_TRY(
+      co_await keep(request, std::move(record), std::move(intake), write_conditions(request)));
   wire::xml::Writer writer;
   writer.open("CopyObjectResult", {{"xmlns", s3_namespace}});
-  writer.element("LastModified", xml_time((*put)->record.modified));
-  writer.element("ETag", quoted((*put)->record.etag));
-  if (const auto& kept = (*put)->record.checksum)
-    writer.element(element_of(kept->kind), kept->value);
+  writer.element("LastModified", xml_time(put->record.modified));
+  writer.element("ETag", quoted(put->record.etag));
+  if (const auto& kept = put->record.checksum) writer.element(element_of(kept->kind), kept->value);
   wire::Headers headers{{"Content-Type", "application/xml"}};
-  add_version(headers, *bucket, (*put)->record);
+  add_version(headers, *bucket, put->record);
   if (source.versioned) headers.add("x-amz-copy-source-version-id", shown_version(from));
-  if (!(*put)->record.encryption.empty())
-    headers.add("x-amz-server-side-encryption", (*put)->record.encryption);
+  add_encryption(headers, put->record);
   co_return co_await request.answer.respond(200, std::move(headers), writer.take());
 }
 

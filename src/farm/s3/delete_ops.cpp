@@ -79,16 +79,20 @@ aio::Task<Result<>> erase_one(Index& index, std::string bucket, Item& item) {
 }  // namespace
 
 aio::Task<Result<>> Service::delete_objects(S3Request& request) {
-  CO_TRY(own_bucket(request));
+  BucketRef bucket = CO_TRY(own_bucket(request));
   std::string body = CO_TRY(co_await read_small_body(request, max_body, true));
   auto document = wire::xml::Document::parse(body, "Delete");
   if (!document || document->root().name() != "Delete") co_return fail(malformed_xml());
   std::vector<Item> items = CO_TRY(read_items(*document));
   bool quiet = trim(document->root().text_of("Quiet").value_or("")) == "true";
+  for (Item& item : items) {
+    auto allowed = co_await allow(request, bucket, "DeleteObject", item.key, item.version);
+    if (!allowed) item.error = std::move(allowed).error();
+  }
   for (size_t begin = 0; begin < items.size(); begin += at_once) {
     aio::Scope scope(co_await aio::here());
     for (size_t i = begin; i < std::min(items.size(), begin + at_once); ++i)
-      scope.spawn(erase_one(index_, request.bucket, items[i]));
+      if (!items[i].error) scope.spawn(erase_one(index_, request.bucket, items[i]));
     CO_TRY(co_await scope.join());
   }
   wire::xml::Writer writer;

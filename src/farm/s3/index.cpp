@@ -36,10 +36,20 @@ std::string doomed_key(std::string_view id) {
 
 void read_size(Bucket& bucket, std::string_view text) {
   std::vector<std::string> numbers = split(text, ' ');
-  if (numbers.size() != 3) return;
+  if (numbers.size() < 3) return;
   bucket.bytes = parse_u64(numbers[0]).value_or(0);
   bucket.objects = parse_u64(numbers[1]).value_or(0);
   bucket.in_store = parse_u64(numbers[2]).value_or(0);
+  for (size_t i = 3; i < numbers.size(); ++i)
+    if (auto parts = cut(numbers[i], '='))
+      bucket.other[std::string(parts->first)] = parse_i64(parts->second).value_or(0);
+}
+
+std::string size_text(const Bucket& bucket) {
+  std::string out = fmt::format("{} {} {}", bucket.bytes, bucket.objects, bucket.in_store);
+  for (const auto& [storage_class, bytes] : bucket.other)
+    if (bytes != 0) out += fmt::format(" {}={}", storage_class, bytes);
+  return out;
 }
 
 }  // namespace
@@ -51,6 +61,8 @@ Growth growth_of(const ObjectRecord* before, const ObjectRecord* after) {
     out.bytes += sign * static_cast<int64_t>(record->size);
     out.objects += sign;
     if (record->in_store) out.in_store += sign * static_cast<int64_t>(record->size);
+    if (record->storage_class != "STANDARD")
+      out.other[record->storage_class] += sign * static_cast<int64_t>(record->size);
   }
   return out;
 }
@@ -69,6 +81,7 @@ Index::Index(aio::World& world, store::Store& store, Accounts& accounts, DataFil
       store_(store),
       accounts_(accounts),
       files_(files),
+      past_(world, files),
       commits_(world.clock, {.places = commits_max, .max_wait = commit_wait_max}) {}
 
 bool Index::behind() const {
@@ -94,6 +107,7 @@ aio::Task<Result<>> Index::load_buckets() {
       bucket->record = CO_TRY(decode_bucket(entry.value));
       auto size = CO_TRY(co_await store_.get(size_key(bucket->record.name)));
       if (size) read_size(*bucket, size->value);
+      bucket->rules = rules_of(bucket->record);
       in_store_ += bucket->in_store;
       stored_[bucket->record.owner] += static_cast<int64_t>(bucket->bytes);
       buckets_[bucket->record.name] = std::move(bucket);
@@ -179,6 +193,13 @@ std::vector<BucketRef> Index::buckets_of(std::string_view account_id) const {
   return out;
 }
 
+std::vector<BucketRef> Index::all_buckets() const {
+  std::vector<BucketRef> out;
+  for (const auto& [name, bucket] : buckets_)
+    if (!bucket->deleting) out.push_back(bucket);
+  return out;
+}
+
 aio::Task<Result<>> Index::create_bucket(BucketRecord record) {
   auto lock = CO_TRY(co_await locks_.lock(record.name));
   if (auto at = buckets_.find(record.name); at != buckets_.end()) {
@@ -202,18 +223,23 @@ aio::Task<Result<>> Index::create_bucket(BucketRecord record) {
   changes.push_back({size_key(record.name), "0 0 0"});
   CO_TRY(co_await store_.commit({}, std::move(changes)));
   auto bucket = std::make_shared<Bucket>();
+  bucket->rules = rules_of(record);
   bucket->record = std::move(record);
   buckets_[bucket->record.name] = bucket;
   co_return Result<>{};
 }
 
-aio::Task<Result<>> Index::update_bucket(BucketRecord record) {
-  auto lock = CO_TRY(co_await locks_.lock(record.name));
-  BucketRef found = CO_TRY(writable(record.name));
+aio::Task<Result<>> Index::modify_bucket(std::string name,
+                                         std::function<Result<>(BucketRecord&)> change) {
+  auto lock = CO_TRY(co_await locks_.lock(name));
+  BucketRef found = CO_TRY(writable(name));
   Writing writing(found);
+  BucketRecord record = found->record;
+  CO_TRY(change(record));
   Changes changes;
   changes.push_back({bucket_key(record.name), encode(record)});
   CO_TRY(co_await store_.commit({}, std::move(changes)));
+  found->rules = rules_of(record);
   found->record = std::move(record);
   co_return Result<>{};
 }
@@ -280,6 +306,12 @@ aio::Task<Result<ObjectRef>> Index::find(std::string bucket, std::string key) {
   co_return fail(Code::unavailable, "the object changes faster than it can be read");
 }
 
+aio::Task<Result<ObjectRef>> Index::find_seen(std::string bucket, std::string key) {
+  if (past_.active())
+    if (auto seen = past_.seen_by_read(object_key(bucket, key))) co_return *seen;
+  co_return co_await find(std::move(bucket), std::move(key));
+}
+
 uint64_t Index::stored(std::string_view account_id) const {
   auto at = stored_.find(account_id);
   return at == stored_.end() || at->second < 0 ? 0 : static_cast<uint64_t>(at->second);
@@ -326,6 +358,8 @@ void Index::count(Bucket& bucket, const Growth& growth, int sign) {
   bucket.in_store += static_cast<uint64_t>(sign * growth.in_store);
   in_store_ += static_cast<uint64_t>(sign * growth.in_store);
   stored_[bucket.record.owner] += sign * growth.bytes;
+  for (const auto& [storage_class, bytes] : growth.other)
+    bucket.other[storage_class] += sign * bytes;
 }
 
 aio::Task<Result<>> Index::commit(BucketRef bucket, Changes changes, Growth growth) {
@@ -336,8 +370,7 @@ aio::Task<Result<>> Index::commit(BucketRef bucket, Changes changes, Growth grow
   if (!turn) co_return fail(std::move(turn).error());
   if (commits_.inside() == 1) last_commit_ = world_.clock.now();
   count(*bucket, growth, 1);
-  changes.push_back({size_key(bucket->record.name),
-                     fmt::format("{} {} {}", bucket->bytes, bucket->objects, bucket->in_store)});
+  changes.push_back({size_key(bucket->record.name), size_text(*bucket)});
   world_.crash.pass("s3.commit.before");
   // Not to be cancelled: whether it took effect decides what becomes of the files.
   auto done = co_await aio::shield(store_.commit({}, std::move(changes)));
@@ -352,6 +385,7 @@ aio::Task<Result<ObjectRef>> Index::commit_object(BucketRef bucket, NewObject ob
                                                   Changes changes, int64_t other_bytes,
                                                   std::vector<DataFiles::Doomed> doomed) {
   std::string name = object_key(object.bucket, object.key);
+  ObjectRef before = old;
   Displaced displaced =
       CO_TRY(co_await make_way(*bucket, object.key, std::move(old), object.record, changes));
   std::vector<std::string> files = replace_data(changes, displaced.removed.get());
@@ -362,10 +396,13 @@ aio::Task<Result<ObjectRef>> Index::commit_object(BucketRef bucket, NewObject ob
   growth.bytes += displaced.growth.bytes + other_bytes;
   growth.objects += displaced.growth.objects;
   growth.in_store += displaced.growth.in_store;
+  for (const auto& [storage_class, bytes] : displaced.growth.other)
+    growth.other[storage_class] += bytes;
   CO_TRY(co_await commit(bucket, std::move(changes), growth));
   auto made = std::make_shared<Object>();
   made->record = std::move(object.record);
   if (made->record.in_store) made->data = std::move(object.data);
+  past_.changed(name, std::move(before));
   for (const Piece& piece : made->record.pieces) files_.settle(piece.id);
   for (DataFiles::Doomed& item : doomed) files_.doom(std::move(item));
   cache_.replace(name, made);
@@ -396,6 +433,30 @@ aio::Task<Result<std::vector<Listed>>> Index::scan(std::string bucket, std::stri
   for (const store::Entry& entry : entries)
     out.push_back({entry.key.substr(base.size()), CO_TRY(decode_object(entry.value))});
   co_return out;
+}
+
+aio::Task<Result<Index::SeenPage>> Index::scan_seen(std::string bucket, std::string from,
+                                                    std::string to, size_t limit) {
+  SeenPage page{.items = CO_TRY(co_await scan(bucket, from, to, limit))};
+  page.more = page.items.size() == limit && limit > 0;
+  if (!page.items.empty()) page.next = page.items.back().key + '\0';
+  if (past_.consistency().lists <= Duration()) co_return page;
+  // What was there a while ago, up to where the page goes; the next page looks behind it.
+  std::string base = object_key(bucket, ""), end = to.empty() ? base + "\xff" : base + to;
+  if (page.more) end = base + page.next;
+  std::map<std::string, Listed> merged;
+  for (Listed& item : page.items) {
+    std::string key = item.key;
+    merged.emplace(std::move(key), std::move(item));
+  }
+  for (const auto& [name, before] : past_.seen_by_list(base + from, end)) {
+    std::string key = name.substr(base.size());
+    merged.erase(key);
+    if (before) merged.emplace(key, Listed{key, before->record, ""});
+  }
+  page.items.clear();
+  for (auto& [key, item] : merged) page.items.push_back(std::move(item));
+  co_return page;
 }
 
 }  // namespace croft::farm::s3

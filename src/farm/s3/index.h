@@ -18,7 +18,9 @@
 #include "farm/s3/data_files.h"
 #include "farm/s3/key_locks.h"
 #include "farm/s3/object_cache.h"
+#include "farm/s3/past.h"
 #include "farm/s3/record.h"
+#include "farm/s3/rules.h"
 #include "store/store.h"
 
 namespace croft::farm::s3 {
@@ -27,9 +29,11 @@ struct Bucket {
   BucketRecord record;
   uint64_t bytes = 0;  ///< of objects and parts
   uint64_t objects = 0;
-  uint64_t in_store = 0;  ///< of `bytes`, those that lie in the store
-  size_t writers = 0;     ///< commits on their way
+  uint64_t in_store = 0;                 ///< of `bytes`, those that lie in the store
+  std::map<std::string, int64_t> other;  ///< of `bytes`, those of another class than STANDARD
+  size_t writers = 0;                    ///< commits on their way
   bool deleting = false;
+  std::shared_ptr<const BucketRules> rules;  ///< of `record`; never null
 };
 using BucketRef = std::shared_ptr<Bucket>;
 
@@ -38,6 +42,7 @@ struct Growth {
   int64_t bytes = 0;
   int64_t objects = 0;
   int64_t in_store = 0;
+  std::map<std::string, int64_t> other;  ///< by storage class, but for STANDARD
 };
 
 /// From one record to another; null: nothing there. Delete markers weigh nothing.
@@ -79,14 +84,20 @@ class Index {
   // ---- buckets ----
   BucketRef bucket(std::string_view name) const;  ///< null: none
   std::vector<BucketRef> buckets_of(std::string_view account_id) const;
+  std::vector<BucketRef> all_buckets() const;
   /// aws_error: BucketAlreadyExists, BucketAlreadyOwnedByYou (the caller decides), TooManyBuckets.
   aio::Task<Result<>> create_bucket(BucketRecord record);
-  aio::Task<Result<>> update_bucket(BucketRecord record);
+  /// Nobody else changes the bucket's record meanwhile; an error of `change` leaves it as it is.
+  aio::Task<Result<>> modify_bucket(std::string name,
+                                    std::function<Result<>(BucketRecord&)> change);
   aio::Task<Result<>> delete_bucket(std::string name);
 
   // ---- objects ----
   /// Null when there is none, or a delete marker is the latest version.
   aio::Task<Result<ObjectRef>> find(std::string bucket, std::string key);
+  /// The same as a plain read sees it: out of date for a while, where the farm is told so.
+  aio::Task<Result<ObjectRef>> find_seen(std::string bucket, std::string key);
+  Past& past() { return past_; }
   /// A version by its id ("null": the one without); null when there is none. May be a marker.
   aio::Task<Result<ObjectRef>> find_version(std::string bucket, std::string key,
                                             std::string version);
@@ -101,6 +112,14 @@ class Index {
   /// Without `version`: what a plain DELETE does in a bucket that keeps versions, or does not.
   aio::Task<Result<Erased>> erase(std::string bucket, std::string key, std::string version,
                                   Precondition precondition);
+  /// Keys in [from, to) in byte order, about `limit` of them, as a list sees them.
+  struct SeenPage {
+    std::vector<Listed> items;
+    bool more = false;
+    std::string next;  ///< where to go on
+  };
+  aio::Task<Result<SeenPage>> scan_seen(std::string bucket, std::string from, std::string to,
+                                        size_t limit);
   /// Keys in [from, to) in byte order.
   aio::Task<Result<std::vector<Listed>>> scan(std::string bucket, std::string from, std::string to,
                                               size_t limit);
@@ -196,6 +215,7 @@ class Index {
   std::map<std::string, int64_t, std::less<>> stored_;  ///< by account
   uint64_t in_store_ = 0;  ///< bytes of bodies in the store, of all buckets
   ObjectCache cache_{Bytes::mib(64)};
+  Past past_;
   KeyLocks locks_;
   Gate commits_;  ///< a lane for each account: one that writes much does not hold up the others
   Moment last_commit_;

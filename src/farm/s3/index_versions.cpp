@@ -202,7 +202,8 @@ aio::Task<Result<ObjectRef>> Index::modify(std::string bucket_name, std::string 
   Changes changes;
   changes.push_back({is_latest ? name : version_key(bucket_name, key, order_of(made->record)),
                      encode(made->record)});
-  CO_TRY(co_await commit(bucket, std::move(changes), {}));
+  // The same bytes, perhaps of another class.
+  CO_TRY(co_await commit(bucket, std::move(changes), growth_of(&old->record, &made->record)));
   if (is_latest) cache_.replace(name, made);
   co_return ObjectRef(std::move(made));
 }
@@ -229,6 +230,7 @@ aio::Task<Result<Erased>> Index::erase_plain(BucketRef bucket, std::string key, 
   std::vector<std::string> files = replace_data(changes, old.get());
   changes.push_back({name, std::nullopt});
   CO_TRY(co_await commit(bucket, std::move(changes), growth_of(&old->record, nullptr)));
+  past_.changed(name, old);
   cache_.replace(name, nullptr);
   if (!files.empty()) files_.doom({old->record.id, std::move(files)});
   co_return Erased{.existed = true};
@@ -238,17 +240,19 @@ aio::Task<Result<Erased>> Index::add_marker(BucketRef bucket, std::string key, O
   std::string name = object_key(bucket->record.name, key);
   ObjectRecord marker{.id = world_.random.hex_id(32), .modified = world_.clock.wall()};
   marker.delete_marker = true;
-  bool there = old != nullptr;
+  ObjectRef before = old;
   Changes changes;
   Displaced displaced = CO_TRY(co_await make_way(*bucket, key, std::move(old), marker, changes));
   std::vector<std::string> files = replace_data(changes, displaced.removed.get());
   std::string doomed = displaced.removed ? displaced.removed->record.id : "";
-  if (there) changes.push_back({name, std::nullopt});
+  if (before) changes.push_back({name, std::nullopt});
   changes.push_back({version_key(bucket->record.name, key, order_of(marker)), encode(marker)});
   CO_TRY(co_await commit(bucket, std::move(changes), displaced.growth));
+  if (before) past_.changed(name, before);
   cache_.replace(name, nullptr);
   if (!files.empty()) files_.doom({std::move(doomed), std::move(files)});
-  co_return Erased{.existed = there, .delete_marker = true, .version = shown_version(marker)};
+  co_return Erased{
+      .existed = before != nullptr, .delete_marker = true, .version = shown_version(marker)};
 }
 
 aio::Task<Result<Erased>> Index::erase_version(BucketRef bucket, std::string key,
@@ -284,6 +288,7 @@ aio::Task<Result<Erased>> Index::erase_version(BucketRef bucket, std::string key
   }
   std::vector<std::string> files = replace_data(changes, victim.get());
   CO_TRY(co_await commit(bucket, std::move(changes), growth_of(&victim->record, nullptr)));
+  if (of_latest) past_.changed(name, latest);
   cache_.replace(name, of_latest || !latest ? heir : latest);
   if (!files.empty()) files_.doom({victim->record.id, std::move(files)});
   co_return Erased{.existed = true,

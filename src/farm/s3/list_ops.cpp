@@ -53,9 +53,9 @@ aio::Task<Result<Page>> walk(Index& index, std::string bucket, ListQuery query) 
   std::string from = begin_of(query);
   for (;;) {
     size_t want = query.delimiter.empty() ? query.limit - page.objects.size() + 1 : scan_page;
-    auto found = CO_TRY(co_await index.scan(bucket, from, end, want));
+    Index::SeenPage found = CO_TRY(co_await index.scan_seen(bucket, from, end, want));
     bool skipped = false;
-    for (Listed& item : found) {
+    for (Listed& item : found.items) {
       bool full = page.objects.size() + page.prefixes.size() == query.limit;
       std::string_view common = fold(item.key, query);
       if (full) {
@@ -76,25 +76,28 @@ aio::Task<Result<Page>> walk(Index& index, std::string bucket, ListQuery query) 
     }
     if (skipped && from.empty()) co_return page;
     if (skipped) continue;
-    if (found.size() < want) co_return page;
-    from = page.last + '\0';
+    if (!found.more) co_return page;
+    from = std::move(found.next);
   }
 }
 
+/// `accounts` null: no owners are shown.
 void write_page(wire::xml::Writer& writer, const Page& page, const Encoding& encode,
-                const Account* owner) {
+                const Accounts* accounts, const std::string& bucket_owner) {
   for (const Listed& item : page.objects) {
     writer.open("Contents").element("Key", encode(item.key));
     writer.element("LastModified", xml_time(item.record.modified));
     writer.element("ETag", quoted(item.record.etag));
-    if (item.record.checksum)
+    if (item.record.checksum) {
       writer.element("ChecksumAlgorithm", name_of(item.record.checksum->kind));
+      writer.element("ChecksumType",
+                     item.record.checksum->composite() ? "COMPOSITE" : "FULL_OBJECT");
+    }
     writer.element("Size", item.record.size);
-    if (owner)
-      writer.open("Owner")
-          .element("ID", owner->canonical_id)
-          .element("DisplayName", owner->name)
-          .close();
+    if (accounts) {
+      const std::string& owner = item.record.owner.empty() ? bucket_owner : item.record.owner;
+      write_account(writer, "Owner", accounts->find(owner).get(), owner);
+    }
     writer.element("StorageClass", item.record.storage_class).close();
   }
   for (const std::string& prefix : page.prefixes)
@@ -104,7 +107,7 @@ void write_page(wire::xml::Writer& writer, const Page& page, const Encoding& enc
 }  // namespace
 
 aio::Task<Result<>> Service::list_objects(S3Request& request) {
-  CO_TRY(own_bucket(request));
+  BucketRef bucket = CO_TRY(own_bucket(request));
   Encoding encode = CO_TRY(encoding_of(request));
   int64_t most = CO_TRY(query_number(request, "max-keys", 0, INT32_MAX, max_page));
   ListQuery query{.prefix = std::string(request.query.value("prefix")),
@@ -121,12 +124,12 @@ aio::Task<Result<>> Service::list_objects(S3Request& request) {
   if (!query.delimiter.empty()) writer.element("Delimiter", encode(query.delimiter));
   if (encode.url) writer.element("EncodingType", "url");
   writer.element("IsTruncated", page.truncated);
-  write_page(writer, page, encode, request.caller.account.get());
+  write_page(writer, page, encode, &context_.accounts, bucket->record.owner);
   co_return co_await request.answer.xml(200, writer.take());
 }
 
 aio::Task<Result<>> Service::list_objects_v2(S3Request& request) {
-  CO_TRY(own_bucket(request));
+  BucketRef bucket = CO_TRY(own_bucket(request));
   if (request.query.value("list-type") != "2")
     co_return fail(aws_error("InvalidArgument", 400, "Invalid List Type specified in Request"));
   Encoding encode = CO_TRY(encoding_of(request));
@@ -137,7 +140,7 @@ aio::Task<Result<>> Service::list_objects_v2(S3Request& request) {
                   .delimiter = std::string(request.query.value("delimiter")),
                   .after = start_after,
                   .limit = static_cast<size_t>(std::min(most, max_page))};
-  if (token) {
+  if (token && !token->empty()) {
     auto decoded = unhex(*token);
     if (!decoded || decoded->empty())
       co_return fail(
@@ -158,7 +161,7 @@ aio::Task<Result<>> Service::list_objects_v2(S3Request& request) {
   if (!start_after.empty()) writer.element("StartAfter", encode(start_after));
   writer.element("IsTruncated", page.truncated);
   bool with_owner = request.query.value("fetch-owner") == "true";
-  write_page(writer, page, encode, with_owner ? request.caller.account.get() : nullptr);
+  write_page(writer, page, encode, with_owner ? &context_.accounts : nullptr, bucket->record.owner);
   co_return co_await request.answer.xml(200, writer.take());
 }
 

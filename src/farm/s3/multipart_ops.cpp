@@ -4,6 +4,7 @@
 
 #include "base/digest.h"
 #include "base/text.h"
+#include "farm/s3/list_page.h"
 #include "farm/s3/service.h"
 #include "wire/uri.h"
 #include "wire/xml.h"
@@ -51,29 +52,87 @@ Result<std::vector<Wanted>> read_parts(std::string_view body, std::optional<Chec
   return out;
 }
 
-/// MD5 of the parts' MD5s, and the same of their checksums where each has one.
+/// MD5 of the parts' MD5s, and the same of their checksums where each has one; or the checksum of
+/// the whole, made of the parts'.
 struct Combined {
   std::string etag;
   std::optional<StoredChecksum> checksum;
 };
 
-Combined combine(const std::vector<const PartRecord*>& parts, std::optional<Checksum> kind) {
-  std::string md5s, sums;
+Combined combine(const std::vector<const PartRecord*>& parts, std::optional<Checksum> kind,
+                 bool full) {
+  std::string md5s, sums, whole;
   bool all_have = kind.has_value();
   for (const PartRecord* part : parts) {
     md5s += unhex(part->etag).value_or("");
-    if (part->checksum && kind && part->checksum->kind == *kind)
-      sums += unbase64(part->checksum->value).value_or("");
-    else
-      all_have = false;
+    all_have = all_have && part->checksum && part->checksum->kind == *kind;
+    if (!all_have) continue;
+    std::string sum = unbase64(part->checksum->value).value_or("");
+    sums += sum;
+    if (full) whole = whole.empty() ? sum : combine_checksums(*kind, whole, sum, part->piece.size);
   }
   Combined out;
   out.etag = fmt::format("{}-{}", hex(digest(Hash::md5, md5s)), parts.size());
-  // The CRC64NVME of a whole is not made from its parts' this way; it is left out.
-  if (all_have && *kind != Checksum::crc64nvme)
+  if (all_have && full) out.checksum = StoredChecksum{*kind, base64(whole)};
+  if (all_have && !full)
     out.checksum =
         StoredChecksum{*kind, fmt::format("{}-{}", base64(checksum_of(*kind, sums)), parts.size())};
   return out;
+}
+
+/// x-amz-checksum-algorithm and -type of a new upload.
+Result<> read_checksum(const S3Request& request, UploadRecord& upload) {
+  auto wanted = request.head().headers.get("x-amz-checksum-algorithm");
+  std::string type = to_upper(request.header("x-amz-checksum-type"));
+  if (!type.empty() && (!wanted || (type != "COMPOSITE" && type != "FULL_OBJECT")))
+    return fail(aws_error("InvalidRequest", 400,
+                          "The x-amz-checksum-type header needs a checksum algorithm, and is "
+                          "COMPOSITE or FULL_OBJECT"));
+  if (!wanted) return {};
+  upload.checksum = checksum_from_name(*wanted);
+  if (!upload.checksum)
+    return fail(aws_error("InvalidRequest", 400, "Checksum algorithm provided is unsupported."));
+  bool whole_only = *upload.checksum == Checksum::crc64nvme;
+  upload.full_checksum = type == "FULL_OBJECT" || (type.empty() && whole_only);
+  if ((upload.full_checksum && !can_combine(*upload.checksum)) ||
+      (!upload.full_checksum && whole_only))
+    return fail(aws_error("InvalidRequest", 400,
+                          fmt::format("The {} checksum type cannot be used with the {} checksum "
+                                      "algorithm.",
+                                      type, to_lower(name_of(*upload.checksum)))));
+  return {};
+}
+
+/// What the client says about the whole: its checksum and size.
+Result<> check_whole(const S3Request& request, const Combined& combined, uint64_t size) {
+  if (auto told = request.head().headers.get("x-amz-mp-object-size");
+      told && parse_u64(*told) != size)
+    return fail(aws_error("InvalidRequest", 400,
+                          fmt::format("The provided 'x-amz-mp-object-size' header value {} does "
+                                      "not match what was computed: {}",
+                                      printable(*told), size)));
+  for (Checksum kind : checksums) {
+    auto told = request.head().headers.get(header_of(kind));
+    if (!told) continue;
+    // Without "-N" the composite one is meant as well.
+    bool same = combined.checksum && combined.checksum->kind == kind &&
+                (combined.checksum->value == *told ||
+                 combined.checksum->value.starts_with(std::string(*told) + "-"));
+    if (!same)
+      return fail(aws_error(
+          "BadDigest", 400,
+          fmt::format("The {} you specified did not match what we received.", name_of(kind))));
+  }
+  return {};
+}
+
+/// Who began the upload, and whose the object will be.
+void write_people(wire::xml::Writer& writer, const Accounts& accounts,
+                  const std::string& bucket_owner, const UploadRecord& upload) {
+  const std::string& initiator = upload.initiator.empty() ? bucket_owner : upload.initiator;
+  const std::string& owner = upload.object.owner.empty() ? bucket_owner : upload.object.owner;
+  write_account(writer, "Initiator", accounts.find(initiator).get(), initiator);
+  write_account(writer, "Owner", accounts.find(owner).get(), owner);
 }
 
 Result<int> part_number(const S3Request& request) {
@@ -89,7 +148,7 @@ Result<int> part_number(const S3Request& request) {
 }  // namespace
 
 aio::Task<Result<>> Service::create_upload(S3Request& request) {
-  CO_TRY(own_bucket(request));
+  BucketRef bucket = CO_TRY(own_bucket(request));
   WallTime now = context_.world.clock.wall();
   UploadRecord upload{.id = context_.world.random.hex_id(32),
                       .bucket = request.bucket,
@@ -97,22 +156,21 @@ aio::Task<Result<>> Service::create_upload(S3Request& request) {
                       .started = now};
   upload.object = CO_TRY(object_from_headers(request, now));
   upload.object.id = upload.id;
-  if (auto wanted = request.head().headers.get("x-amz-checksum-algorithm")) {
-    upload.checksum = checksum_from_name(*wanted);
-    if (!upload.checksum)
-      co_return fail(
-          aws_error("InvalidRequest", 400, "Checksum algorithm provided is unsupported."));
-  }
+  CO_TRY(set_owner_and_acl(request, *bucket, upload.object));
+  use_default_encryption(*bucket, upload.object);
+  CO_TRY(read_checksum(request, upload));
+  if (request.caller.account) upload.initiator = request.caller.account->account_id;
   wire::xml::Writer writer;
   writer.open("InitiateMultipartUploadResult", {{"xmlns", s3_namespace}});
   writer.element("Bucket", request.bucket)
       .element("Key", request.key)
       .element("UploadId", upload.id);
   wire::Headers headers{{"Content-Type", "application/xml"}};
-  if (upload.checksum)
+  if (upload.checksum) {
     headers.add("x-amz-checksum-algorithm", std::string(name_of(*upload.checksum)));
-  if (!upload.object.encryption.empty())
-    headers.add("x-amz-server-side-encryption", upload.object.encryption);
+    headers.add("x-amz-checksum-type", upload.full_checksum ? "FULL_OBJECT" : "COMPOSITE");
+  }
+  add_encryption(headers, upload.object);
   CO_TRY(co_await index_.create_upload(std::move(upload)));
   co_return co_await request.answer.respond(200, std::move(headers), writer.take());
 }
@@ -123,7 +181,15 @@ aio::Task<Result<>> Service::upload_part(S3Request& request) {
   std::string id(request.query.value("uploadId"));
   UploadRecord upload = CO_TRY(co_await index_.upload(request.bucket, request.key, id));
   if (auto length = request.exchange.content_length()) CO_TRY(index_.check_quota(*bucket, *length));
-  Intake intake = CO_TRY(co_await take_in(request, options_.max_put, false));
+  Intake intake = CO_TRY(co_await take_in(request, options_.max_put, false, upload.checksum));
+  if (upload.checksum && intake.checksum->kind != *upload.checksum) {
+    std::string other = fmt::format(
+        "Checksum Type mismatch occurred, expected checksum Type: {}, "
+        "actual checksum Type: {}",
+        to_lower(name_of(*upload.checksum)), to_lower(name_of(intake.checksum->kind)));
+    CO_TRY(co_await discard(std::move(intake)));
+    co_return fail(aws_error("InvalidRequest", 400, std::move(other)));
+  }
   PartRecord part{.number = number,
                   .piece = intake.piece,
                   .etag = hex(intake.md5),
@@ -132,6 +198,7 @@ aio::Task<Result<>> Service::upload_part(S3Request& request) {
   wire::Headers headers{{"ETag", quoted(part.etag)}};
   if (intake.checksum)
     headers.add(std::string(header_of(intake.checksum->kind)), intake.checksum->value);
+  add_encryption(headers, upload.object);
   auto put = co_await index_.put_part(std::move(upload), std::move(part));
   if (!put) {
     CO_TRY(co_await discard(std::move(intake)));
@@ -140,11 +207,38 @@ aio::Task<Result<>> Service::upload_part(S3Request& request) {
   co_return co_await request.answer.respond(200, std::move(headers), "");
 }
 
+namespace {
+
+/// The list of parts. The x-amz-checksum-... headers beside it speak of the object, not of the
+/// list: they must not be held against this body.
+aio::Task<Result<std::string>> read_completion(S3Request& request) {
+  Body body = CO_TRY(Body::open(request, max_complete_body));
+  std::string text;
+  while (CO_TRY(co_await body.read(text, 64 << 10))) {
+  }
+  if (body.wants_sha256()) {
+    Digests digests(true, std::nullopt);
+    digests.update(text);
+    digests.finish();
+    CO_TRY(body.check_transport(digests));
+  }
+  co_return text;
+}
+
+}  // namespace
+
 aio::Task<Result<>> Service::complete_upload(S3Request& request) {
   BucketRef bucket = CO_TRY(own_bucket(request));
   std::string id(request.query.value("uploadId"));
-  UploadRecord upload = CO_TRY(co_await index_.upload(request.bucket, request.key, id));
-  std::string body = CO_TRY(co_await read_small_body(request, max_complete_body));
+  auto found = co_await index_.upload(request.bucket, request.key, id);
+  if (!found) {
+    // Asked again for what is done already: the same answer.
+    ObjectRef done = CO_TRY(co_await index_.find(request.bucket, request.key));
+    if (done && done->record.id == id) co_return co_await completed(request, *bucket, done->record);
+    co_return fail(std::move(found).error());
+  }
+  UploadRecord upload = std::move(*found);
+  std::string body = CO_TRY(co_await read_completion(request));
   std::vector<Wanted> wanted = CO_TRY(read_parts(body, upload.checksum));
   std::vector<PartRecord> all;
   for (;;) {
@@ -175,27 +269,35 @@ aio::Task<Result<>> Service::complete_upload(S3Request& request) {
     used.push_back(&found);
     record.size += found.piece.size;
     record.pieces.push_back(found.piece);
+    if (found.checksum && upload.checksum) record.pieces.back().checksum = found.checksum->value;
   }
-  Combined combined = combine(used, upload.checksum);
+  Combined combined = combine(used, upload.checksum, upload.full_checksum);
+  CO_TRY(check_whole(request, combined, record.size));
   record.etag = combined.etag;
   record.checksum = combined.checksum;
   record.multipart = true;
   record.modified = context_.world.clock.wall();
   ObjectRef made = CO_TRY(co_await index_.complete_upload(std::move(upload), std::move(record),
                                                           write_conditions(request)));
+  co_return co_await completed(request, *bucket, made->record);
+}
+
+aio::Task<Result<>> Service::completed(S3Request& request, const Bucket& bucket,
+                                       ObjectRecord record) {
   wire::xml::Writer writer;
   writer.open("CompleteMultipartUploadResult", {{"xmlns", s3_namespace}});
   writer.element("Location", fmt::format("{}/{}/{}", context_.url, request.bucket,
                                          wire::percent_encode_path(request.key)));
   writer.element("Bucket", request.bucket)
       .element("Key", request.key)
-      .element("ETag", quoted(combined.etag));
-  if (combined.checksum) {
-    writer.element(element_of(combined.checksum->kind), combined.checksum->value);
-    writer.element("ChecksumType", "COMPOSITE");
+      .element("ETag", quoted(record.etag));
+  if (record.checksum) {
+    writer.element(element_of(record.checksum->kind), record.checksum->value);
+    writer.element("ChecksumType", record.checksum->composite() ? "COMPOSITE" : "FULL_OBJECT");
   }
   wire::Headers headers{{"Content-Type", "application/xml"}};
-  add_version(headers, *bucket, made->record);
+  add_version(headers, bucket, record);
+  add_encryption(headers, record);
   co_return co_await request.answer.respond(200, std::move(headers), writer.take());
 }
 
@@ -208,7 +310,7 @@ aio::Task<Result<>> Service::abort_upload(S3Request& request) {
 }
 
 aio::Task<Result<>> Service::list_parts(S3Request& request) {
-  CO_TRY(own_bucket(request));
+  BucketRef bucket = CO_TRY(own_bucket(request));
   std::string id(request.query.value("uploadId"));
   UploadRecord upload = CO_TRY(co_await index_.upload(request.bucket, request.key, id));
   int64_t most =
@@ -218,16 +320,17 @@ aio::Task<Result<>> Service::list_parts(S3Request& request) {
   auto parts = CO_TRY(co_await index_.parts(id, after, static_cast<size_t>(most) + 1));
   bool truncated = parts.size() > static_cast<size_t>(most);
   if (truncated) parts.resize(static_cast<size_t>(most));
-  const Account& owner = *request.caller.account;
   wire::xml::Writer writer;
   writer.open("ListPartsResult", {{"xmlns", s3_namespace}});
   writer.element("Bucket", request.bucket).element("Key", request.key).element("UploadId", id);
-  for (std::string_view role : {"Initiator", "Owner"})
-    writer.open(role).element("ID", owner.canonical_id).element("DisplayName", owner.name).close();
+  write_people(writer, context_.accounts, bucket->record.owner, upload);
   writer.element("StorageClass", upload.object.storage_class).element("PartNumberMarker", marker);
   if (truncated && !parts.empty()) writer.element("NextPartNumberMarker", parts.back().number);
   writer.element("MaxParts", most).element("IsTruncated", truncated);
-  if (upload.checksum) writer.element("ChecksumAlgorithm", name_of(*upload.checksum));
+  if (upload.checksum) {
+    writer.element("ChecksumAlgorithm", name_of(*upload.checksum));
+    writer.element("ChecksumType", upload.full_checksum ? "FULL_OBJECT" : "COMPOSITE");
+  }
   for (const PartRecord& part : parts) {
     writer.open("Part")
         .element("PartNumber", part.number)
@@ -240,7 +343,7 @@ aio::Task<Result<>> Service::list_parts(S3Request& request) {
 }
 
 aio::Task<Result<>> Service::list_uploads(S3Request& request) {
-  CO_TRY(own_bucket(request));
+  BucketRef bucket = CO_TRY(own_bucket(request));
   int64_t most =
       std::min(CO_TRY(query_number(request, "max-uploads", 1, INT32_MAX, max_page)), max_page);
   std::string prefix(request.query.value("prefix"));
@@ -282,7 +385,6 @@ aio::Task<Result<>> Service::list_uploads(S3Request& request) {
         prefixes.push_back(std::move(common));
     }
   }
-  const Account& owner = *request.caller.account;
   wire::xml::Writer writer;
   writer.open("ListMultipartUploadsResult", {{"xmlns", s3_namespace}});
   writer.element("Bucket", request.bucket).element("KeyMarker", encode(key_marker));
@@ -297,11 +399,10 @@ aio::Task<Result<>> Service::list_uploads(S3Request& request) {
   if (url) writer.element("EncodingType", "url");
   for (const UploadRecord& upload : page) {
     writer.open("Upload").element("Key", encode(upload.key)).element("UploadId", upload.id);
-    for (std::string_view role : {"Initiator", "Owner"})
-      writer.open(role)
-          .element("ID", owner.canonical_id)
-          .element("DisplayName", owner.name)
-          .close();
+    write_people(writer, context_.accounts, bucket->record.owner, upload);
+    if (upload.checksum)
+      writer.element("ChecksumAlgorithm", name_of(*upload.checksum))
+          .element("ChecksumType", upload.full_checksum ? "FULL_OBJECT" : "COMPOSITE");
     writer.element("StorageClass", upload.object.storage_class)
         .element("Initiated", xml_time(upload.started))
         .close();

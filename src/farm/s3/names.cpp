@@ -36,13 +36,14 @@ Error invalid_tag(std::string text) {
 }  // namespace
 
 Result<> check_bucket_name(std::string_view name) {
-  bool good = name.size() >= 3 && name.size() <= 63 && is_lower_or_digit(name.front()) &&
-              is_lower_or_digit(name.back()) && !looks_like_ip(name) &&
-              name.find("..") == std::string_view::npos && !name.starts_with("xn--") &&
-              !name.starts_with("sthree-") && !name.ends_with("-s3alias") &&
-              !name.ends_with("--ol-s3") && std::ranges::all_of(name, [](char c) {
-                return is_lower_or_digit(c) || c == '.' || c == '-';
-              });
+  bool good =
+      name.size() >= 3 && name.size() <= 63 && is_lower_or_digit(name.front()) &&
+      is_lower_or_digit(name.back()) && !looks_like_ip(name) &&
+      name.find("..") == std::string_view::npos && name.find(".-") == std::string_view::npos &&
+      name.find("-.") == std::string_view::npos && !name.starts_with("xn--") &&
+      !name.starts_with("sthree-") && !name.ends_with("-s3alias") && !name.ends_with("--ol-s3") &&
+      std::ranges::all_of(name,
+                          [](char c) { return is_lower_or_digit(c) || c == '.' || c == '-'; });
   if (good) return {};
   return fail(aws_error("InvalidBucketName", 400, "The specified bucket is not valid.")
                   .fact("xml:BucketName", printable(name.substr(0, 255))));

@@ -14,24 +14,40 @@ struct Slice {
   uint64_t first = 0;
   uint64_t length = 0;
   bool partial = false;
-  size_t parts = 0;  ///< of the object, when a part was asked for by number
+  size_t parts = 0;              ///< of the object, when a part was asked for by number
+  const Piece* piece = nullptr;  ///< that part
 };
+
+/// The part of that number: counted in the object, whatever numbers the upload left out.
+Result<Slice> part_of(const S3Request& request, const ObjectRecord& record) {
+  int64_t number = TRY(query_number(request, "partNumber", 1, 10'000, 1));
+  if (request.head().headers.has("Range"))
+    return fail(aws_error("InvalidRequest", 400,
+                          "Cannot specify both Range header and partNumber query parameter"));
+  Slice slice{.length = record.size, .partial = true};
+  if (!record.multipart && number == 1) return slice;
+  uint64_t begin = 0;
+  for (size_t i = 0; record.multipart && i < record.pieces.size(); ++i) {
+    const Piece& piece = record.pieces[i];
+    if (static_cast<int64_t>(i) + 1 == number) {
+      slice.first = begin;
+      slice.length = piece.size;
+      slice.parts = record.pieces.size();
+      slice.piece = &piece;
+      return slice;
+    }
+    begin += piece.size;
+  }
+  return fail(
+      aws_error("InvalidPartNumber", 416, "The requested partnumber is not satisfiable")
+          .fact("xml:ActualPartCount", std::to_string(record.multipart ? record.pieces.size() : 1))
+          .fact("xml:PartNumberRequested", std::to_string(number)));
+}
 
 Result<Slice> slice_of(const S3Request& request, const ObjectRecord& record) {
   Slice slice{.length = record.size};
   if (request.query.has("partNumber")) {
-    int64_t number = TRY(query_number(request, "partNumber", 1, 10'000, 1));
-    size_t count = record.multipart ? record.pieces.size() : 1;
-    if (static_cast<size_t>(number) > count)
-      return fail(
-          aws_error("InvalidPartNumber", 416, "The requested partnumber is not satisfiable"));
-    slice.partial = true;
-    if (!record.multipart) return slice;
-    slice.parts = count;
-    for (int64_t i = 0; i + 1 < number; ++i)
-      slice.first += record.pieces[static_cast<size_t>(i)].size;
-    slice.length = record.pieces[static_cast<size_t>(number - 1)].size;
-    return slice;
+    return part_of(request, record);
   }
   std::string_view header = request.header("Range");
   if (header.empty()) return slice;
@@ -40,7 +56,7 @@ Result<Slice> slice_of(const S3Request& request, const ObjectRecord& record) {
     case RangeKind::whole:
       return slice;
     case RangeKind::part:
-      return Slice{range.first, range.length, true, 0};
+      return Slice{range.first, range.length, true, 0, nullptr};
     case RangeKind::unsatisfiable:
       break;
   }
@@ -100,20 +116,31 @@ aio::Task<Result<>> Service::head_object(S3Request& request) {
   co_return co_await read_object(request, false);
 }
 
-aio::Task<Result<>> Service::read_object(S3Request& request, bool with_body) {
+aio::Task<Result<>> Service::read_object(S3Request& request, bool with_body, int whole) {
   for (int attempt = 0; attempt < max_attempts; ++attempt) {
     BucketRef bucket = CO_TRY(own_bucket(request));
-    ObjectRef object = CO_TRY(co_await existing(request));
+    std::string version(request.query.value("versionId"));
+    ObjectRef object =
+        CO_TRY(co_await existing(*bucket, request.key, std::move(version), attempt == 0));
     const ObjectRecord& record = object->record;
     CO_TRY(check_read_conditions(request, record));
     Slice slice = CO_TRY(slice_of(request, record));
     wire::Headers headers = object_headers(record, request);
     add_version(headers, *bucket, record);
+    add_expiration(headers, *bucket, request.key, record);
     if (slice.partial && record.size > 0)
       headers.add("Content-Range", fmt::format("bytes {}-{}/{}", slice.first,
                                                slice.first + slice.length - 1, record.size));
+    if (slice.piece && record.checksum && !slice.piece->checksum.empty() &&
+        headers.has(header_of(record.checksum->kind)))
+      headers.set(std::string(header_of(record.checksum->kind)), slice.piece->checksum);
+    // The sum of the whole says nothing about a range.
+    if (slice.partial && !slice.piece && slice.length != record.size && record.checksum) {
+      headers.remove(header_of(record.checksum->kind));
+      headers.remove("x-amz-checksum-type");
+    }
     if (slice.parts > 0) headers.add("x-amz-mp-parts-count", std::to_string(slice.parts));
-    int status = slice.partial && record.size > 0 ? 206 : 200;
+    int status = slice.partial && record.size > 0 ? 206 : whole;
     if (!with_body) {
       CO_TRY(co_await request.answer.start(status, std::move(headers), slice.length));
       co_return co_await request.answer.finish();

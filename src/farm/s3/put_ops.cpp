@@ -71,8 +71,14 @@ aio::Task<Result<Service::Intake>> Service::take_in_file(Body& body) {
 }
 
 aio::Task<Result<Service::Intake>> Service::take_in(S3Request& request, Bytes limit,
-                                                    bool may_inline) {
+                                                    bool may_inline,
+                                                    std::optional<Checksum> checksum) {
   Body body = CO_TRY(Body::open(request, limit));
+  body.want(checksum);
+  co_return co_await take_in(body, may_inline);
+}
+
+aio::Task<Result<Service::Intake>> Service::take_in(Body& body, bool may_inline) {
   bool small = body.length() <= static_cast<uint64_t>(options_.inline_limit.count());
   if (!may_inline || !small || !index_.store_has_room(body.length()))
     co_return co_await take_in_file(body);
@@ -95,22 +101,8 @@ aio::Task<Result<>> Service::discard(Intake intake) {
   co_return Result<>{};
 }
 
-aio::Task<Result<>> Service::put_object(S3Request& request) {
-  BucketRef bucket = CO_TRY(own_bucket(request));
-  WallTime now = context_.world.clock.wall();
-  ObjectRecord record = CO_TRY(object_from_headers(request, now));
-  Precondition condition = write_conditions(request);
-  if (condition) {
-    // Told before the body travels where possible; what counts is the look under the lock.
-    ObjectRef there = CO_TRY(co_await index_.find(request.bucket, request.key));
-    CO_TRY(condition(there ? &there->record : nullptr));
-  }
-  if (auto length = request.exchange.content_length()) {
-    ObjectRef there = CO_TRY(co_await index_.find(request.bucket, request.key));
-    uint64_t before = there ? there->record.size : 0;
-    if (*length > before) CO_TRY(index_.check_quota(*bucket, *length - before));
-  }
-  Intake intake = CO_TRY(co_await take_in(request, options_.max_put, true));
+aio::Task<Result<ObjectRef>> Service::keep(S3Request& request, ObjectRecord record, Intake intake,
+                                           Precondition condition) {
   record.id = intake.in_memory ? files_.fresh_id() : intake.piece.id;
   record.size = intake.size;
   record.etag = hex(intake.md5);
@@ -123,16 +115,37 @@ aio::Task<Result<>> Service::put_object(S3Request& request) {
                    .data = std::move(intake.data),
                    .precondition = std::move(condition)};
   auto put = co_await index_.put(std::move(object));
-  if (!put) {
-    CO_TRY(co_await discard(std::move(intake)));
-    co_return fail(std::move(put).error());
+  if (!put) CO_TRY(co_await discard(std::move(intake)));
+  co_return put;
+}
+
+aio::Task<Result<>> Service::put_object(S3Request& request) {
+  BucketRef bucket = CO_TRY(own_bucket(request));
+  WallTime now = context_.world.clock.wall();
+  ObjectRecord record = CO_TRY(object_from_headers(request, now));
+  CO_TRY(set_owner_and_acl(request, *bucket, record));
+  use_default_encryption(*bucket, record);
+  Precondition condition = write_conditions(request);
+  if (condition) {
+    // Told before the body travels where possible; what counts is the look under the lock.
+    ObjectRef there = CO_TRY(co_await index_.find(request.bucket, request.key));
+    CO_TRY(condition(there ? &there->record : nullptr));
   }
-  const ObjectRecord& made = (*put)->record;
+  if (auto length = request.exchange.content_length()) {
+    ObjectRef there = CO_TRY(co_await index_.find(request.bucket, request.key));
+    uint64_t before = there ? there->record.size : 0;
+    if (*length > before) CO_TRY(index_.check_quota(*bucket, *length - before));
+  }
+  Intake intake = CO_TRY(co_await take_in(request, options_.max_put, true));
+  ObjectRef put =
+      CO_TRY(co_await keep(request, std::move(record), std::move(intake), std::move(condition)));
+  const ObjectRecord& made = put->record;
   wire::Headers headers{{"ETag", quoted(made.etag)}};
-  if (!made.encryption.empty()) headers.add("x-amz-server-side-encryption", made.encryption);
+  add_encryption(headers, made);
   add_version(headers, *bucket, made);
-  if (intake.checksum) {
-    headers.add(std::string(header_of(intake.checksum->kind)), intake.checksum->value);
+  add_expiration(headers, *bucket, request.key, made);
+  if (made.checksum) {
+    headers.add(std::string(header_of(made.checksum->kind)), made.checksum->value);
     headers.add("x-amz-checksum-type", "FULL_OBJECT");
   }
   co_return co_await request.answer.respond(200, std::move(headers), "");

@@ -72,8 +72,6 @@ Result<Acl> acl_at(const json::Object& object) {
 /// A piece is [id, size], with more behind where there is more to tell.
 json::Array to_json(const Piece& piece) {
   json::Array out{json::Value(piece.id), json::Value(piece.size)};
-  if (piece.part == 0 && piece.checksum.empty()) return out;
-  out.push_back(json::Value(piece.part));
   if (!piece.checksum.empty()) out.push_back(json::Value(piece.checksum));
   return out;
 }
@@ -121,9 +119,8 @@ Result<Piece> piece_from(const json::Value& item) {
   const json::Array* parts = item.if_array();
   if (!parts || parts->size() < 2 || !(*parts)[0].is_string()) return fail(damaged("a bad piece"));
   Piece out{.id = std::string((*parts)[0].get_string()), .size = TRY(unsigned_of((*parts)[1]))};
-  if (parts->size() > 2) out.part = static_cast<int>(TRY(unsigned_of((*parts)[2])));
-  if (parts->size() > 3 && (*parts)[3].is_string())
-    out.checksum = std::string((*parts)[3].get_string());
+  if (parts->size() > 2 && (*parts)[2].is_string())
+    out.checksum = std::string((*parts)[2].get_string());
   return out;
 }
 

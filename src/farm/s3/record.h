@@ -50,7 +50,6 @@ struct Piece {
   std::string id;
   uint64_t size = 0;
   std::string checksum;  ///< base64, of the object's checksum's kind; empty: not kept
-  int part = 0;          ///< its number in the upload; 0: not of an upload, or not kept
 };
 
 struct ObjectRecord {

@@ -20,32 +20,18 @@ constexpr std::array storage_classes{"STANDARD",     "REDUCED_REDUNDANCY",  "STA
 /// Features whose silent absence would surprise: better refused than ignored.
 constexpr std::array refused_headers{"x-amz-server-side-encryption-customer-algorithm",
                                      "x-amz-server-side-encryption-customer-key",
-                                     "x-amz-server-side-encryption-aws-kms-key-id",
                                      "x-amz-object-lock-mode",
                                      "x-amz-object-lock-retain-until-date",
                                      "x-amz-object-lock-legal-hold",
-                                     "x-amz-grant-read",
-                                     "x-amz-grant-write",
-                                     "x-amz-grant-read-acp",
-                                     "x-amz-grant-write-acp",
-                                     "x-amz-grant-full-control",
                                      "x-amz-write-offset-bytes"};
 
-/// "aws-chunked,gzip" -> "gzip": the coding of the transfer is not the object's.
+/// "aws-chunked, gzip" -> "gzip": the coding of the transfer is not the object's. The rest stays as
+/// it was written.
 std::string without_aws_chunked(std::string_view coding) {
   std::vector<std::string> kept;
   for (const std::string& part : split(coding, ','))
-    if (std::string name(trim(part)); !name.empty() && !equals_ignore_case(name, "aws-chunked"))
-      kept.push_back(std::move(name));
-  return join(kept, ",");
-}
-
-Result<> check_acl(const S3Request& request) {
-  std::string_view acl = request.header("x-amz-acl");
-  if (acl.empty() || acl == "private" || acl == "bucket-owner-full-control" ||
-      acl == "bucket-owner-read")
-    return {};
-  return fail(not_implemented_header("x-amz-acl"));
+    if (!equals_ignore_case(trim(part), "aws-chunked")) kept.push_back(part);
+  return std::string(trim(join(kept, ",")));
 }
 
 }  // namespace
@@ -62,6 +48,28 @@ bool etag_listed(std::string_view list, std::string_view etag) {
 
 namespace {
 
+/// What the client asks of encryption at rest is kept and told again: the disk is the farm's own.
+Result<> read_encryption(const wire::Headers& headers, ObjectRecord& record) {
+  std::string_view key = headers.value("x-amz-server-side-encryption-aws-kms-key-id");
+  auto wanted = headers.get("x-amz-server-side-encryption");
+  if (!wanted && !key.empty())
+    return fail(aws_error("InvalidArgument", 400,
+                          "x-amz-server-side-encryption header is not applicable without its key"));
+  if (!wanted) return {};
+  bool kms = *wanted == "aws:kms" || *wanted == "aws:kms:dsse";
+  if (*wanted != "AES256" && !kms)
+    return fail(
+        aws_error("InvalidArgument", 400, "The encryption method specified is not supported")
+            .fact("xml:ArgumentName", "x-amz-server-side-encryption")
+            .fact("xml:ArgumentValue", printable(*wanted)));
+  if (!kms && !key.empty())
+    return fail(aws_error("InvalidArgument", 400,
+                          "x-amz-server-side-encryption-aws-kms-key-id is for aws:kms alone"));
+  record.encryption = std::string(*wanted);
+  record.kms_key = std::string(key);
+  return {};
+}
+
 Error precondition_failed(std::string_view condition) {
   return aws_error("PreconditionFailed", 412,
                    "At least one of the pre-conditions you specified did not hold")
@@ -69,6 +77,10 @@ Error precondition_failed(std::string_view condition) {
 }
 
 }  // namespace
+
+bool known_storage_class(std::string_view name) {
+  return std::ranges::find(storage_classes, name) != storage_classes.end();
+}
 
 std::string quoted(std::string_view etag) {
   std::string out;
@@ -116,7 +128,6 @@ Result<ObjectRecord> object_from_headers(const S3Request& request, WallTime now)
   const wire::Headers& headers = request.head().headers;
   for (std::string_view name : refused_headers)
     if (headers.has(name)) return fail(not_implemented_header(name));
-  TRY(check_acl(request));
   ObjectRecord record;
   record.modified = now;
   record.content_type = std::string(headers.get("Content-Type").value_or("binary/octet-stream"));
@@ -134,17 +145,27 @@ Result<ObjectRecord> object_from_headers(const S3Request& request, WallTime now)
   record.metadata = TRY(metadata_from(headers));
   if (auto tags = headers.get("x-amz-tagging")) record.tags = TRY(tags_from_header(*tags));
   if (auto wanted = headers.get("x-amz-storage-class")) {
-    if (std::ranges::find(storage_classes, *wanted) == storage_classes.end())
+    if (!known_storage_class(*wanted))
       return fail(
           aws_error("InvalidStorageClass", 400, "The storage class you specified is not valid"));
     record.storage_class = std::string(*wanted);
   }
-  if (auto encryption = headers.get("x-amz-server-side-encryption")) {
-    if (*encryption != "AES256")
-      return fail(not_implemented_header("x-amz-server-side-encryption"));
-    record.encryption = "AES256";
-  }
+  TRY(read_encryption(headers, record));
   return record;
+}
+
+void use_default_encryption(const Bucket& bucket, ObjectRecord& record) {
+  const DefaultEncryption& wanted = bucket.rules->encryption;
+  if (!record.encryption.empty() || wanted.algorithm.empty()) return;
+  record.encryption = wanted.algorithm;
+  record.kms_key = wanted.kms_key;
+}
+
+void add_encryption(wire::Headers& headers, const ObjectRecord& record) {
+  if (record.encryption.empty()) return;
+  headers.add("x-amz-server-side-encryption", record.encryption);
+  if (!record.kms_key.empty())
+    headers.add("x-amz-server-side-encryption-aws-kms-key-id", record.kms_key);
 }
 
 wire::Headers object_headers(const ObjectRecord& record, const S3Request& request) {
@@ -174,11 +195,10 @@ wire::Headers object_headers(const ObjectRecord& record, const S3Request& reques
   for (const auto& [name, value] : record.metadata) out.add("x-amz-meta-" + name, value);
   if (!record.tags.empty()) out.add("x-amz-tagging-count", std::to_string(record.tags.size()));
   if (record.storage_class != "STANDARD") out.add("x-amz-storage-class", record.storage_class);
-  if (!record.encryption.empty()) out.add("x-amz-server-side-encryption", record.encryption);
+  add_encryption(out, record);
   if (record.checksum && equals_ignore_case(request.header("x-amz-checksum-mode"), "ENABLED")) {
     out.add(std::string(header_of(record.checksum->kind)), record.checksum->value);
-    bool composite = record.checksum->value.find('-') != std::string::npos;
-    out.add("x-amz-checksum-type", composite ? "COMPOSITE" : "FULL_OBJECT");
+    out.add("x-amz-checksum-type", record.checksum->composite() ? "COMPOSITE" : "FULL_OBJECT");
   }
   return out;
 }
@@ -214,9 +234,8 @@ Precondition write_conditions(const S3Request& request) {
   std::string none_match(headers.value("If-None-Match"));
   if (match.empty() && none_match.empty()) return {};
   return [match, none_match](const ObjectRecord* current) -> Result<> {
-    if (!none_match.empty() && none_match != "*")
-      return fail(not_implemented_header("If-None-Match"));
-    if (!none_match.empty() && current) return fail(precondition_failed("If-None-Match"));
+    if (!none_match.empty() && current && etag_listed(none_match, current->etag))
+      return fail(precondition_failed("If-None-Match"));
     if (match.empty()) return {};
     if (!current) return fail(aws_error("NoSuchKey", 404, "The specified key does not exist."));
     if (!etag_listed(match, current->etag)) return fail(precondition_failed("If-Match"));

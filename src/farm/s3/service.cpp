@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "aio/scope.h"
 #include "base/text.h"
 #include "farm/s3/names.h"
 
@@ -32,20 +33,31 @@ const std::vector<Service::Operation>& Service::operations() {
       {"POST", bucket, "delete", "", "DeleteObjects", &S::delete_objects},
       {"GET", bucket, "acl", "", "GetBucketAcl", &S::get_acl},
       {"PUT", bucket, "acl", "", "PutBucketAcl", &S::put_acl},
-      {"GET", bucket, "policy", "", "GetBucketPolicy", &S::absent_configuration},
-      {"DELETE", bucket, "policy", "", "DeleteBucketPolicy", &S::fixed_configuration},
-      {"GET", bucket, "policyStatus", "", "GetBucketPolicyStatus", &S::absent_configuration},
-      {"GET", bucket, "cors", "", "GetBucketCors", &S::absent_configuration},
-      {"DELETE", bucket, "cors", "", "DeleteBucketCors", &S::fixed_configuration},
-      {"GET", bucket, "lifecycle", "", "GetBucketLifecycleConfiguration", &S::absent_configuration},
-      {"DELETE", bucket, "lifecycle", "", "DeleteBucketLifecycle", &S::fixed_configuration},
-      {"GET", bucket, "website", "", "GetBucketWebsite", &S::absent_configuration},
-      {"GET", bucket, "encryption", "", "GetBucketEncryption", &S::absent_configuration},
-      {"GET", bucket, "replication", "", "GetBucketReplication", &S::absent_configuration},
-      {"GET", bucket, "object-lock", "", "GetObjectLockConfiguration", &S::absent_configuration},
-      {"GET", bucket, "publicAccessBlock", "", "GetPublicAccessBlock", &S::absent_configuration},
-      {"GET", bucket, "ownershipControls", "", "GetBucketOwnershipControls",
-       &S::absent_configuration},
+      {"GET", bucket, "policy", "", "GetBucketPolicy", &S::get_document},
+      {"PUT", bucket, "policy", "", "PutBucketPolicy", &S::put_document},
+      {"DELETE", bucket, "policy", "", "DeleteBucketPolicy", &S::delete_document},
+      {"GET", bucket, "policyStatus", "", "GetBucketPolicyStatus", &S::policy_status},
+      {"GET", bucket, "cors", "", "GetBucketCors", &S::get_document},
+      {"PUT", bucket, "cors", "", "PutBucketCors", &S::put_document},
+      {"DELETE", bucket, "cors", "", "DeleteBucketCors", &S::delete_document},
+      {"GET", bucket, "lifecycle", "", "GetBucketLifecycleConfiguration", &S::get_document},
+      {"PUT", bucket, "lifecycle", "", "PutBucketLifecycleConfiguration", &S::put_document},
+      {"DELETE", bucket, "lifecycle", "", "DeleteBucketLifecycle", &S::delete_document},
+      {"GET", bucket, "website", "", "GetBucketWebsite", &S::get_document},
+      {"PUT", bucket, "website", "", "PutBucketWebsite", &S::put_document},
+      {"DELETE", bucket, "website", "", "DeleteBucketWebsite", &S::delete_document},
+      {"GET", bucket, "encryption", "", "GetBucketEncryption", &S::get_document},
+      {"PUT", bucket, "encryption", "", "PutBucketEncryption", &S::put_document},
+      {"DELETE", bucket, "encryption", "", "DeleteBucketEncryption", &S::delete_document},
+      {"GET", bucket, "replication", "", "GetBucketReplication", &S::get_document},
+      {"GET", bucket, "object-lock", "", "GetObjectLockConfiguration", &S::get_document},
+      {"GET", bucket, "publicAccessBlock", "", "GetPublicAccessBlock", &S::get_document},
+      {"PUT", bucket, "publicAccessBlock", "", "PutPublicAccessBlock", &S::put_document},
+      {"DELETE", bucket, "publicAccessBlock", "", "DeletePublicAccessBlock", &S::delete_document},
+      {"GET", bucket, "ownershipControls", "", "GetBucketOwnershipControls", &S::get_document},
+      {"PUT", bucket, "ownershipControls", "", "PutBucketOwnershipControls", &S::put_document},
+      {"DELETE", bucket, "ownershipControls", "", "DeleteBucketOwnershipControls",
+       &S::delete_document},
       {"GET", bucket, "versioning", "", "GetBucketVersioning", &S::get_versioning},
       {"PUT", bucket, "versioning", "", "PutBucketVersioning", &S::put_versioning},
       {"GET", bucket, "logging", "", "GetBucketLogging", &S::fixed_configuration},
@@ -70,6 +82,7 @@ const std::vector<Service::Operation>& Service::operations() {
       {"GET", object, "tagging", "", "GetObjectTagging", &S::get_object_tagging},
       {"PUT", object, "tagging", "", "PutObjectTagging", &S::put_object_tagging},
       {"DELETE", object, "tagging", "", "DeleteObjectTagging", &S::delete_object_tagging},
+      {"GET", object, "attributes", "", "GetObjectAttributes", &S::get_attributes},
       {"GET", object, "acl", "", "GetObjectAcl", &S::get_acl},
       {"PUT", object, "acl", "", "PutObjectAcl", &S::put_acl},
       {"GET", object, "", "", "GetObject", &S::get_object},
@@ -124,6 +137,8 @@ constexpr auto sub_resources = std::to_array<std::string_view>({
     "renameObject",
 });
 
+constexpr size_t max_version_bytes = 128;
+
 bool names_sub_resource(const wire::Query& query) {
   return std::ranges::any_of(query.pairs(), [](const wire::Query::Pair& pair) {
     return !pair.name.starts_with("X-Amz-") &&
@@ -137,13 +152,34 @@ Service::Service(Context& context, ServiceOptions options)
     : context_(context),
       options_(options),
       files_(context.world, context.data + "/s3", options.sync),
-      index_(context.world, context.store, context.accounts, files_) {}
+      index_(context.world, context.store, context.accounts, files_) {
+  index_.past().set(options.consistency);
+}
 
 aio::Task<Result<>> Service::open() {
+  add_admin_routes();
   co_return co_await index_.open();
 }
 aio::Task<Result<>> Service::run() {
-  co_return co_await index_.run();
+  aio::Scope scope(co_await aio::here());
+  scope.spawn(index_.run());
+  scope.spawn(keep_lifecycle());
+  co_return co_await scope.join();
+}
+
+std::vector<meter::Stored> Service::stored_by_class() const {
+  std::vector<meter::Stored> out;
+  for (const BucketRef& bucket : index_.all_buckets()) {
+    int64_t standard = static_cast<int64_t>(bucket->bytes);
+    for (const auto& [storage_class, bytes] : bucket->other) {
+      standard -= bytes;
+      if (bytes > 0)
+        out.push_back({bucket->record.owner, storage_class, static_cast<uint64_t>(bytes)});
+    }
+    if (standard > 0)
+      out.push_back({bucket->record.owner, "STANDARD", static_cast<uint64_t>(standard)});
+  }
+  return out;
 }
 
 std::string Service::info() const {
@@ -175,6 +211,17 @@ Result<> Service::admit(const wire::RequestHead& head) {
 }
 
 aio::Task<Result<>> Service::call(S3Request& request) {
+  if (BucketRef bucket = index_.bucket(request.bucket)) request.billed = bucket->record.owner;
+  if (request.website) co_return co_await serve_site(request);
+  add_cors(request);
+  if (request.head().method == "OPTIONS" && !request.bucket.empty())
+    co_return co_await preflight(request);
+  // A form tells within itself who sends it.
+  if (request.head().method == "POST" && !request.bucket.empty() && request.key.empty() &&
+      form_boundary(request.header("Content-Type"))) {
+    request.operation = "PostObject";
+    co_return co_await post_object(request);
+  }
   const Operation* operation = choose(request);
   if (!operation) {
     request.operation = "NotImplemented";
@@ -182,9 +229,16 @@ aio::Task<Result<>> Service::call(S3Request& request) {
   }
   request.operation = operation->name;
   if (!request.key.empty()) CO_TRY(check_key(request.key));
-  if (auto version = request.query.get("versionId"); version && version->empty())
-    co_return fail(aws_error("InvalidArgument", 400, "Version id cannot be the empty string")
+  if (auto version = request.query.get("versionId");
+      version && (version->empty() || version->size() > max_version_bytes))
+    co_return fail(aws_error("InvalidArgument", 400, "Invalid version id specified")
                        .fact("xml:ArgumentName", "versionId"));
+  bool public_root = request.bucket.empty() || operation->handler == &Service::create_bucket;
+  if (public_root && !request.caller.account)
+    co_return fail(aws_error("AccessDenied", 403, "Access Denied"));
+  // DeleteObjects is judged key by key.
+  if (!public_root && operation->handler != &Service::delete_objects)
+    CO_TRY(co_await authorize(request, operation->name));
   co_return co_await (this->*operation->handler)(request);
 }
 
@@ -200,9 +254,10 @@ Result<BucketRef> Service::own_bucket(const S3Request& request, std::string_view
     return fail(aws_error("NoSuchBucket", 404, "The specified bucket does not exist")
                     .fact("xml:BucketName", std::string(name)));
   }
-  std::string_view expected = request.header("x-amz-expected-bucket-owner");
-  bool other = found->record.owner != request.caller.account->account_id;
-  if (other || (!expected.empty() && expected != found->record.owner))
+  bool source = name != request.bucket;
+  std::string_view expected =
+      request.header(source ? "x-amz-source-expected-bucket-owner" : "x-amz-expected-bucket-owner");
+  if (!expected.empty() && expected != found->record.owner)
     return fail(aws_error("AccessDenied", 403, "Access Denied"));
   return found;
 }
@@ -214,10 +269,11 @@ aio::Task<Result<ObjectRef>> Service::existing(S3Request& request) {
 }
 
 aio::Task<Result<ObjectRef>> Service::existing(const Bucket& bucket, std::string key,
-                                               std::string version) {
+                                               std::string version, bool seen) {
   const std::string& name = bucket.record.name;
   if (version.empty()) {
-    ObjectRef object = CO_TRY(co_await index_.find(name, key));
+    ObjectRef object =
+        CO_TRY(seen ? co_await index_.find_seen(name, key) : co_await index_.find(name, key));
     if (object) co_return object;
     Error error = no_such_key(key);
     if (bucket.record.versioning != Versioning::never) {

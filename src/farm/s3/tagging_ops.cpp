@@ -51,18 +51,19 @@ aio::Task<Result<>> Service::put_bucket_tagging(S3Request& request) {
   CO_TRY(own_bucket(request));
   std::string body = CO_TRY(co_await read_small_body(request, max_tagging));
   Pairs tags = CO_TRY(read_tagging(body, max_bucket_tags));
-  BucketRef bucket = CO_TRY(own_bucket(request));
-  BucketRecord record = bucket->record;
-  record.tags = std::move(tags);
-  CO_TRY(co_await index_.update_bucket(std::move(record)));
+  CO_TRY(co_await index_.modify_bucket(request.bucket, [&tags](BucketRecord& record) -> Result<> {
+    record.tags = std::move(tags);
+    return {};
+  }));
   co_return co_await request.answer.respond(204, {}, "");
 }
 
 aio::Task<Result<>> Service::delete_bucket_tagging(S3Request& request) {
-  BucketRef bucket = CO_TRY(own_bucket(request));
-  BucketRecord record = bucket->record;
-  record.tags.clear();
-  CO_TRY(co_await index_.update_bucket(std::move(record)));
+  CO_TRY(own_bucket(request));
+  CO_TRY(co_await index_.modify_bucket(request.bucket, [](BucketRecord& record) -> Result<> {
+    record.tags.clear();
+    return {};
+  }));
   co_return co_await request.answer.respond(204, {}, "");
 }
 

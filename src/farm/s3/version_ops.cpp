@@ -240,10 +240,11 @@ aio::Task<Result<>> Service::put_versioning(S3Request& request) {
     co_return fail(aws_error("NotImplemented", 501, "This farm has no MFA devices"));
   std::string status(trim(document->root().text_of("Status").value_or("")));
   if (status != "Enabled" && status != "Suspended") co_return fail(malformed_xml());
-  BucketRef bucket = CO_TRY(own_bucket(request));
-  BucketRecord record = bucket->record;
-  record.versioning = status == "Enabled" ? Versioning::enabled : Versioning::suspended;
-  CO_TRY(co_await index_.update_bucket(std::move(record)));
+  Versioning wanted = status == "Enabled" ? Versioning::enabled : Versioning::suspended;
+  CO_TRY(co_await index_.modify_bucket(request.bucket, [wanted](BucketRecord& record) -> Result<> {
+    record.versioning = wanted;
+    return {};
+  }));
   co_return co_await request.answer.respond(200, {}, "");
 }
 

@@ -1,0 +1,98 @@
+#include "farm/s3/lifecycle.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+namespace croft::farm::s3 {
+namespace {
+
+constexpr Duration day = Duration::hours(24);
+constexpr WallTime start = WallTime::from_unix_seconds(1'207'562'400);  // 2008-04-07T10:00Z
+
+Result<Lifecycle> rules(std::string_view body) {
+  return Lifecycle::parse(fmt::format("<LifecycleConfiguration>{}</LifecycleConfiguration>", body));
+}
+Lifecycle one(std::string_view actions, std::string_view filter = "<Prefix></Prefix>") {
+  auto read = rules(fmt::format(
+      "<Rule><ID>r</ID><Status>Enabled</Status><Filter>{}</Filter>{}</Rule>", filter, actions));
+  EXPECT_TRUE(read) << read.error().line();
+  return read ? *read : Lifecycle{};
+}
+ObjectRecord object(uint64_t size = 1, Pairs tags = {}) {
+  ObjectRecord out{.size = size, .modified = start, .tags = std::move(tags)};
+  return out;
+}
+
+TEST(Lifecycle, ExpiresAtTheMidnightAfterTheDays) {
+  Lifecycle rule = one("<Expiration><Days>3</Days></Expiration>");
+  auto due = rule.expiry("k", object(), day);
+  ASSERT_TRUE(due);
+  EXPECT_EQ(due->at.iso8601(), "2008-04-11T00:00:00.000Z");
+  EXPECT_EQ(due->rule, "r");
+  EXPECT_EQ(rule.expiry("k", object(), Duration::seconds(2))->at, start + Duration::seconds(6));
+}
+
+TEST(Lifecycle, CoversByPrefixTagAndSize) {
+  auto due = [](std::string_view filter, std::string_view key, const ObjectRecord& record) {
+    return one("<Expiration><Days>1</Days></Expiration>", filter)
+        .expiry(key, record, day)
+        .has_value();
+  };
+  EXPECT_TRUE(due("<Prefix>a/</Prefix>", "a/k", object()));
+  EXPECT_FALSE(due("<Prefix>a/</Prefix>", "b/k", object()));
+  std::string_view tag = "<Tag><Key>t</Key><Value>1</Value></Tag>";
+  EXPECT_TRUE(due(tag, "k", object(1, {{"t", "1"}})));
+  EXPECT_FALSE(due(tag, "k", object(1, {{"t", "2"}})));
+  std::string both = fmt::format("<And><Prefix>a</Prefix>{}</And>", tag);
+  EXPECT_TRUE(due(both, "ab", object(1, {{"t", "1"}})));
+  EXPECT_FALSE(due(both, "b", object(1, {{"t", "1"}})));
+  EXPECT_FALSE(due("<ObjectSizeGreaterThan>5</ObjectSizeGreaterThan>", "k", object(5)));
+  EXPECT_TRUE(due("<ObjectSizeGreaterThan>5</ObjectSizeGreaterThan>", "k", object(6)));
+  EXPECT_TRUE(due("<ObjectSizeLessThan>5</ObjectSizeLessThan>", "k", object(4)));
+}
+
+TEST(Lifecycle, OlderVersionsUploadsMarkersAndClasses) {
+  Lifecycle older =
+      one("<NoncurrentVersionExpiration><NoncurrentDays>1</NoncurrentDays>"
+          "<NewerNoncurrentVersions>2</NewerNoncurrentVersions></NoncurrentVersionExpiration>");
+  EXPECT_FALSE(older.noncurrent_expiry("k", object(), start, 1, day));
+  EXPECT_TRUE(older.noncurrent_expiry("k", object(), start, 2, day));
+  EXPECT_FALSE(older.expiry("k", object(), day));
+  Lifecycle uploads =
+      one("<AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation>"
+          "</AbortIncompleteMultipartUpload>");
+  EXPECT_TRUE(uploads.upload_expiry("k", start, day));
+  Lifecycle markers =
+      one("<Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker></Expiration>");
+  EXPECT_TRUE(markers.drops_lone_marker("k", object(), start, day));
+  EXPECT_FALSE(markers.expiry("k", object(), day));
+  Lifecycle classes =
+      one("<Transition><Days>1</Days><StorageClass>STANDARD_IA</StorageClass></Transition>"
+          "<Transition><Days>5</Days><StorageClass>GLACIER</StorageClass></Transition>");
+  EXPECT_EQ(classes.transition("k", object(), start, day), "");
+  EXPECT_EQ(classes.transition("k", object(), start + day * 3, day), "STANDARD_IA");
+  EXPECT_EQ(classes.transition("k", object(), start + day * 9, day), "GLACIER");
+}
+
+TEST(Lifecycle, ADisabledRuleDoesNothing) {
+  auto read = rules(
+      "<Rule><Status>Disabled</Status><Prefix/><Expiration><Days>1</Days></Expiration></Rule>");
+  ASSERT_TRUE(read);
+  EXPECT_FALSE(read->expiry("k", object(), day));
+}
+
+TEST(Lifecycle, RefusesWhatMakesNoSense) {
+  for (std::string_view body :
+       {"", "<Rule><Status>On</Status><Expiration><Days>1</Days></Expiration></Rule>",
+        "<Rule><Status>Enabled</Status></Rule>",
+        "<Rule><Status>Enabled</Status><Expiration><Days>0</Days></Expiration></Rule>",
+        "<Rule><Status>Enabled</Status><Expiration><Days>x</Days></Expiration></Rule>",
+        "<Rule><Status>Enabled</Status><Expiration/></Rule>",
+        "<Rule><Status>Enabled</Status><Expiration><Date>20080407</Date></Expiration></Rule>",
+        "<Rule><Status>Enabled</Status><Expiration><Date>2008-04-07T01:00:00Z</Date></Expiration>"
+        "</Rule>"})
+    EXPECT_FALSE(rules(body)) << body;
+}
+
+}  // namespace
+}  // namespace croft::farm::s3
