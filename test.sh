@@ -85,9 +85,16 @@ if wants tsan; then
   fi
 fi
 
+# What the lock file of a folder names, once.
+node_packages() { # folder
+  local stamp=$1/node_modules/.package-lock.json
+  [[ -f $stamp && ! $1/package-lock.json -nt $stamp ]] && return 0
+  (cd "$1" && npm ci --no-audit --no-fund --loglevel=error)
+}
+
 if wants blackbox; then
   stage "black-box tests of build/release/croft"
-  if build release croft croft-cloud-dev; then
+  if build release croft croft-cloud-dev && node_packages test/s3sdk; then
     selection=(-m "not long")
     [[ $long == yes ]] && selection=()
     /usr/bin/python3 -m pytest test -q -n 2 --dist loadfile -p no:cacheprovider "${selection[@]}" \
@@ -101,16 +108,9 @@ if wants blackbox; then
   fi
 fi
 
-# The protocol's own client from npm drives the language server; the lock file says what is installed.
-node_packages() {
-  local stamp=test/lsp/node_modules/.package-lock.json
-  [[ -f $stamp && ! test/lsp/package-lock.json -nt $stamp ]] && return 0
-  (cd test/lsp && npm ci --no-audit --no-fund --loglevel=error)
-}
-
 if wants editors; then
   stage "language server, driven by node, and the grammar"
-  if build release croft && node_packages; then
+  if build release croft && node_packages test/lsp; then
     node --test --test-reporter=tap test/lsp/*.test.js >"$logs/node.tap" 2>&1 || tail -n 80 "$logs/node.tap"
     passes=$(sed -n 's/^# pass //p' "$logs/node.tap")
     failures=$(sed -n 's/^# fail //p' "$logs/node.tap")

@@ -14,6 +14,7 @@ test_packages=(
   libgtest-dev libgmock-dev librapidcheck-dev libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19
   awscli openssh-client python3 python3-boto3 python3-pytest python3-pytest-xdist rclone s3cmd procps
   zsh fish mandoc librsvg2-bin fonts-dejavu-core
+  s3fs fuse3 chromium
 )
 # Only where they are missing: a newer node may have come from elsewhere, with npm inside.
 command -v node >/dev/null || test_packages+=(nodejs)

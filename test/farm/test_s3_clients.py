@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 import uuid
 
@@ -98,6 +99,31 @@ def test_rclone(farm, account, bucket, files, tmp_path):
     same(files, tmp_path / "back")
     assert call("lsf", "-R", f"m:{bucket}").count("\n") == 5
     call("purge", f"m:{bucket}")
+
+
+def test_s3fs(farm, account, s3, bucket, files, tmp_path):
+    s3.create_bucket(Bucket=bucket)
+    password, mount = tmp_path / "passwd", tmp_path / "mount"
+    password.write_text(f"{account['accessKey']}:{account['secretKey']}")
+    password.chmod(0o600)
+    mount.mkdir()
+    run("s3fs", bucket, mount, "-o", f"passwd_file={password},url={farm.url},use_path_request_style,endpoint=us-east-1,"
+        "multipart_size=6,retries=1", env=clean_environment(HOME=str(tmp_path)))
+    try:
+        assert os.path.ismount(mount)
+        shutil.copytree(files, mount / "tree")
+        same(files, mount / "tree")
+        (mount / "tree" / "small.txt").rename(mount / "moved.txt")
+        with open(mount / "moved.txt", "a") as file:
+            file.write("more\n")
+        assert s3.get_object(Bucket=bucket, Key="moved.txt")["Body"].read() == b"hello\nmore\n"
+        s3.put_object(Bucket=bucket, Key="outside", Body=b"seen")
+        assert (mount / "outside").read_bytes() == b"seen"
+        shutil.rmtree(mount / "tree")
+        assert sorted(os.listdir(mount)) == ["moved.txt", "outside"]
+    finally:
+        run("umount", mount)
+    assert s3.head_object(Bucket=bucket, Key="moved.txt")["Metadata"]["mode"]
 
 
 def test_curl_signs_itself(farm, account, bucket):

@@ -298,7 +298,7 @@ def test_fresh_bucket_configuration(s3, bucket):
     assert "Status" not in s3.get_bucket_versioning(Bucket=bucket)
     assert s3.get_bucket_request_payment(Bucket=bucket)["Payer"] == "BucketOwner"
     assert s3.get_bucket_acl(Bucket=bucket)["Grants"][0]["Permission"] == "FULL_CONTROL"
-    for call, expected in [(s3.get_bucket_policy, "NoSuchBucketPolicy"), (s3.get_bucket_cors, "NoSuchCORSConfiguration"),
+    for call, expected in [(s3.get_bucket_policy, "NoSuchBucketPolicy"), (s3.get_bucket_policy_status, "NoSuchBucketPolicy"), (s3.get_bucket_cors, "NoSuchCORSConfiguration"),
                            (s3.get_bucket_lifecycle_configuration, "NoSuchLifecycleConfiguration"),
                            (s3.get_bucket_website, "NoSuchWebsiteConfiguration"),
                            (s3.get_public_access_block, "NoSuchPublicAccessBlockConfiguration"),
@@ -307,7 +307,7 @@ def test_fresh_bucket_configuration(s3, bucket):
             call(Bucket=bucket)
         assert code(error) == (expected, 404)
     with pytest.raises(ClientError) as error:
-        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+        s3.put_bucket_accelerate_configuration(Bucket=bucket, AccelerateConfiguration={"Status": "Enabled"})
     assert code(error) == ("NotImplemented", 501)
 
 

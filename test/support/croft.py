@@ -129,8 +129,9 @@ def alive(pid):
 class Farm:
     """`croft farm serve` in the foreground on a data folder of its own."""
 
-    def __init__(self, data=None, port=None, **env):
+    def __init__(self, data=None, port=None, options=(), **env):
         self.own = data is None
+        self.options = list(options)
         self.data = data or tempfile.mkdtemp(prefix="croft-farm-")
         self.port = port or free_port()
         self.env = clean_environment(**env)
@@ -144,7 +145,7 @@ class Farm:
     def start(self):
         self.log_file = open(pathlib.Path(self.data) / "serve.log", "ab")
         self.process = subprocess.Popen(
-            [BINARY, "farm", "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}"],
+            [BINARY, "farm", "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", *self.options],
             stdout=self.log_file, stderr=self.log_file, env=self.env)
         wait_until(self.healthy, "the farm answers /_croft/health", 30)
 
