@@ -71,12 +71,15 @@ def main():
         server.send(method="textDocument/didOpen", params={"textDocument": {"uri": uri, "languageId": "smartfrog", "version": 0, "text": text}})
         assert server.diagnostics(0) == []
         print(f"{len(text.splitlines())} lines, {len(text) // 1024} KiB")
-        line = text.splitlines().index("    port (base + 400);") if lines >= 3000 else 11
+        # A number in the middle of the text.
+        port = "    port (base + "
+        found = [number for number, one in enumerate(text.splitlines()) if one.startswith(port)]
+        line, column = found[len(found) // 2], len(port)
         typing, broken, hover, complete, references = [], [], [], [], []
         # A digit typed and taken away: the text stays right. A quote: all that follows is wrong until it goes.
         for number in range(KEYSTROKES):
-            for times, typed, column in ((typing, "1", 17), (broken, '"', 4)):
-                for version, change in ((4 * number + 1, (column, column, typed)), (4 * number + 2, (column, column + 1, ""))):
+            for times, typed, at in ((typing, "1", column), (broken, '"', 4)):
+                for version, change in ((4 * number + 1, (at, at, typed)), (4 * number + 2, (at, at + 1, ""))):
                     version += 2 if times is broken else 0
                     begin, end, new = change
                     start = time.perf_counter()
