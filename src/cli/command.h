@@ -69,9 +69,12 @@ class Invocation {
   std::map<std::string, std::vector<std::string>> options;
 
   /// Renders the error on stderr (as JSON {"error": ...} on stdout under --json) and returns
-  /// `code`.
+  /// `code`; 64 for a wrong_argument().
   int fail(const Error& error, int code = exit_code::failed);
 };
+
+/// A value on the command line that is not what the option takes: exit code 64.
+Error wrong_argument(std::string what);
 
 /// All verbs in the order of help.
 const std::vector<Command>& commands();

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "components/registry.h"
+#include "engine/redact.h"
 
 namespace croft::cli {
 namespace {
@@ -98,8 +99,19 @@ lang::Options language_options(const Invocation& invocation) {
 
 Result<model::Description> load_description(Invocation& invocation, const std::string& file,
                                             bool strict) {
-  auto description = TRY(lang::resolve_file(file, language_options(invocation)));
-  auto findings = lang::check(description, components::schemas(), strict);
+  const auto& schemas = components::schemas();
+  auto resolved = lang::resolve_file(file, language_options(invocation));
+  if (!resolved) {
+    engine::redact_sources(resolved.error(), schemas);
+    return fail(std::move(resolved).error());
+  }
+  model::Description description = *std::move(resolved);
+  auto findings = lang::check(description, schemas, strict);
+  for (auto* list : {&findings.errors, &findings.warnings})
+    for (Error& error : *list) {
+      engine::redact_sources(error, schemas);
+      engine::redact(error, *description.root);
+    }
   if (!invocation.terminal.quiet)
     for (const auto& warning : findings.warnings) {
       std::string text = warning.render();

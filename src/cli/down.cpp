@@ -23,7 +23,13 @@ aio::Task<Result<>> show_events(ControllerClient& client, Invocation& invocation
 
 aio::Task<Result<int>> down(aio::World& world, Invocation& invocation) {
   std::string name = invocation.positional(0);
+  if (name.empty()) co_return fail(wrong_argument("APP takes the name of an application, not ''"));
   std::string target = "/v1/applications/" + path_segment(name);
+  if (!co_await world.disk.info(invocation.home + "/controller"))
+    co_return fail(Error(Code::not_found, fmt::format("no application '{}': nothing has ever run "
+                                                      "under {}",
+                                                      name, invocation.home))
+                       .hint("another home? see --home and CROFT_HOME"));
   CO_TRY(co_await ensure_controller(world, invocation.terminal, invocation.home));
   ControllerClient client(world, invocation.home);
   auto before = CO_TRY(co_await client.call("GET", target));
@@ -45,6 +51,13 @@ aio::Task<Result<int>> down(aio::World& world, Invocation& invocation) {
   }
   CO_TRY(std::move(std::get<0>(outcome)));
 
+  auto after = CO_TRY(co_await client.call("GET", target));
+  std::string phase = text_member(after, "phase");
+  if (phase != "terminated" && phase != "terminating")
+    co_return fail(
+        Error(Code::conflict,
+              fmt::format("'{}' was asked up again while it went down: it is {}", name, phase))
+            .hint(fmt::format("croft down {} asks once more", name)));
   auto proof = CO_TRY(co_await client.call("GET", target + "/proof", "", Duration::minutes(2)));
   if (invocation.json)
     invocation.terminal.print(wire::json::pretty(proof));

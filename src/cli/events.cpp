@@ -1,4 +1,6 @@
 // croft events: the history of an application, one JSON object a line (docs/json.md).
+#include "protocol/events.h"
+
 #include <csignal>
 #include <cstdio>
 
@@ -38,10 +40,12 @@ aio::Task<Result<int>> events(aio::World& world, Invocation& invocation) {
   if (auto given = invocation.value("--from")) {
     auto number = parse_u64(*given);
     if (!number)
-      co_return fail(Code::invalid_argument,
-                     "--from takes the number of an event, not '" + *given + "'");
+      co_return fail(wrong_argument("--from takes the number of an event, not '" + *given + "'"));
     from = *number;
   }
+  if (auto until = invocation.value("--until"); until && !protocol::event::known(*until))
+    co_return fail(wrong_argument(fmt::format("there is no event '{}'", *until))
+                       .hint("events: " + join(protocol::event::words(), ", ")));
   bool follow = invocation.flag("--follow") || invocation.value("--until");
   std::string target =
       fmt::format("/v1/applications/{}/events?from={}{}", path_segment(invocation.positional(0)),

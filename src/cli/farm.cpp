@@ -15,6 +15,7 @@
 namespace croft::cli {
 namespace {
 
+constexpr std::string_view default_region = "us-east-1";
 constexpr Duration folder_check = Duration::seconds(5);
 constexpr Duration end_limit = Duration::seconds(60);
 constexpr Duration verify_limit = Duration::hours(24);  ///< terabytes are read
@@ -59,7 +60,11 @@ aio::Task<Result<int>> farm_serve(aio::World& world, Invocation& invocation) {
     co_return exit_code::failed;
   }
   auto& first = std::get<0>(ends);
-  if (first.index() == 0) CO_TRY(std::move(std::get<0>(first)));
+  if (first.index() == 0 && !std::get<0>(first)) {
+    // As after kill -9 the file stays: the controller of this home starts the farm again.
+    if (pid) pid->leave();
+    co_return fail(std::move(std::get<0>(first)).error().frame("serving the farm"));
+  }
   co_return exit_code::done;
 }
 
@@ -110,7 +115,7 @@ aio::Task<Result<int>> account_add(aio::World& world, Invocation& invocation) {
   CO_TRY(read_quotas(invocation, wanted.quotas));
   if (auto given = invocation.value("--sigv2")) {
     if (*given != "on" && *given != "off")
-      co_return fail(Code::invalid_argument, "--sigv2 takes on or off, not '" + *given + "'");
+      co_return fail(wrong_argument("--sigv2 takes on or off, not '" + *given + "'"));
     wanted.sigv2 = *given == "on";
   }
   std::string data = data_folder(invocation);
@@ -126,8 +131,8 @@ aio::Task<Result<int>> account_add(aio::World& world, Invocation& invocation) {
   CO_TRY(co_await world.disk.make_dirs(folder));
   CO_TRY(co_await world.disk.write_file(
       file,
-      fmt::format("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n", key.id,
-                  key.secret.reveal()),
+      fmt::format("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\nregion = {}\n",
+                  key.id, key.secret.reveal(), default_region),
       0600));
   invocation.terminal.print(
       fmt::format("account {} ({}), access key {}", account.name, account.account_id, key.id));
@@ -156,7 +161,10 @@ aio::Task<Result<int>> account_list(aio::World& world, Invocation& invocation) {
 aio::Task<Result<int>> farm_destroy(aio::World& world, Invocation& invocation) {
   std::string data = data_folder(invocation);
   auto info = co_await world.disk.info(data);
-  if (!info) co_return fail(Error(Code::not_found, "no farm in " + data));
+  auto records = co_await world.disk.info(data + "/farm.db");
+  if (!info || !records)
+    co_return fail(Error(Code::not_found, "no farm in " + data)
+                       .hint("--data takes the folder that `croft farm serve` was given"));
   auto asked = co_await farm::admin_call(world, data, "POST", "/destroy", "{}");
   if (!asked) {
     farm::FarmOptions options;

@@ -1,10 +1,12 @@
 #include <fcntl.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 
+#include "base/text.h"
 #include "cli/parse.h"
 #include "protocol/json_model.h"
 #include "sandbox/spawner.h"
@@ -52,7 +54,12 @@ std::string Invocation::positional(size_t index) const {
   return index < positionals.size() ? positionals[index] : "";
 }
 
+Error wrong_argument(std::string what) {
+  return Error(Code::invalid_argument, std::move(what)).fact("command_line", "wrong");
+}
+
 int Invocation::fail(const Error& error, int code) {
+  if (code == exit_code::failed && !error.fact("command_line").empty()) code = exit_code::usage;
   terminal.settle();
   if (json)
     terminal.print(wire::json::pretty(wire::json::Object{{"error", protocol::to_json(error)}}));
@@ -72,7 +79,18 @@ int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   Parsed parsed = parse(argc, argv, commands());
   if (!parsed.command) {
-    std::fputs(parsed.text.c_str(), parsed.exit == 0 ? stdout : stderr);
+    bool json = parsed.exit != exit_code::done &&
+                std::any_of(argv, argv + argc,
+                            [](const char* word) { return std::string_view(word) == "--json"; });
+    if (!json) {
+      std::fputs(parsed.text.c_str(), parsed.exit == 0 ? stdout : stderr);
+      return parsed.exit;
+    }
+    terminal::Terminal terminal(stdout, stderr);
+    std::string_view what = trim(parsed.text);
+    if (what.starts_with("croft: ")) what.remove_prefix(7);
+    terminal.print(wire::json::pretty(
+        wire::json::Object{{"error", protocol::to_json(wrong_argument(std::string(what)))}}));
     return parsed.exit;
   }
   terminal::Terminal terminal(stdout, stderr);

@@ -18,6 +18,8 @@ class PidFile {
   PidFile(PidFile&& other) noexcept;
   PidFile& operator=(PidFile&&) = delete;
   ~PidFile();
+  /// What happened was not an end in order: the file stays and says so.
+  void leave() { path_.clear(); }
 
  private:
   explicit PidFile(std::string path) : path_(std::move(path)) {}

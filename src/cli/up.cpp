@@ -81,6 +81,11 @@ aio::Task<Result<int>> detach_or_cancel(aio::World& world, ControllerClient& cli
 }
 
 Error failure_of(const wire::json::Object& application, const std::string& name) {
+  if (text_member(application, "phase") == "terminating")
+    return Error(Code::conflict,
+                 fmt::format("'{}' is still being removed, and goes up once that is done: {}", name,
+                             text_member(application, "why")))
+        .hint(fmt::format("croft down {} tries again at once", name));
   auto error = wire::json::object_if(application, "error");
   if (error && *error) return error_from_answer(application, "");
   std::string why = text_member(application, "why");

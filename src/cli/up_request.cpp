@@ -74,15 +74,17 @@ Result<wire::json::Object> options_object(const Invocation& invocation) {
     auto number = parse_u64(*given);
     if (!number || *number > 1'000'000)
       return fail(
-          Error(Code::invalid_argument, fmt::format("{} takes a number, not '{}'", flag, *given)));
+          wrong_argument(fmt::format("{} takes a number up to 1000000, not '{}'", flag, *given)));
     out[member] = static_cast<int64_t>(*number);
   }
   for (auto [flag, member] :
        {std::pair{"--lifetime", "lifetime"}, std::pair{"--timeout", "timeout"}}) {
     auto given = invocation.value(flag);
     if (!given) continue;
-    if (auto duration = Duration::parse(*given); !duration)
-      return fail(std::move(duration).error());
+    auto duration = Duration::parse(*given);
+    if (!duration || *duration <= Duration())
+      return fail(wrong_argument(
+          fmt::format("{} takes a time above nothing such as 90s or 2h, not '{}'", flag, *given)));
     out[member] = *given;
   }
   return out;
@@ -126,6 +128,8 @@ aio::Task<Result<UpRequest>> prepare_up(aio::World& world, Invocation& invocatio
   auto options = CO_TRY(options_object(invocation));
 
   UpRequest out;
+  if (auto given = invocation.value("--name"); given && given->empty())
+    co_return fail(wrong_argument("--name takes the name of an application, not ''"));
   out.name = invocation.value("--name").value_or(application_name(file));
   EmbeddedFarm embedded;
   out.started_something =

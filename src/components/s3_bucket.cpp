@@ -212,13 +212,24 @@ aio::Task<Result<>> S3Bucket::after_end(Context& context) {
   co_return co_await remove(context, client, bucket);
 }
 
+/// Known before anything is deployed, unless a link gives the name.
+void check_name(const model::Component& component, std::vector<Error>& errors) {
+  const auto* attribute = component.find("bucket");
+  const auto* bucket = attribute ? attribute->value.get<std::string>() : nullptr;
+  if (!bucket) return;
+  if (auto problem = cloud::bucket_name_problem(*bucket))
+    errors.emplace_back(Code::invalid_argument,
+                        fmt::format("'{}' cannot be a bucket's name: {}", *bucket, *problem),
+                        attribute->where);
+}
+
 }  // namespace
 
 engine::ComponentType s3_bucket_type() {
   engine::ComponentType type;
   auto& schema = type.schema;
   schema = remote_resource_schema();
-  auto rule = schema.rule;
+  auto requests = schema.rule;
   schema.attributes.clear();
   schema.sf_class = "croft.S3Bucket";
   schema.type = "S3Bucket";
@@ -227,7 +238,10 @@ engine::ComponentType s3_bucket_type() {
       "A bucket. Its PUT makes it, or adopts one that is there; its DELETE empties and removes "
       "what its PUT made.";
   schema.attributes = {required("bucket", Type::string, "the bucket's name")};
-  schema.rule = rule;
+  schema.rule = [requests](const model::Component& component, std::vector<Error>& errors) {
+    if (requests) requests(component, errors);
+    check_name(component, errors);
+  };
   type.make = [] { return std::make_unique<S3Bucket>(); };
   type.rents = [](const model::Component& component) -> Result<std::vector<plan::Rent>> {
     const auto* actions = component.vector("startActions");

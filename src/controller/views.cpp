@@ -72,7 +72,8 @@ json::Object node_view(const engine::Node& node) {
       {"state", name_of(record.state)},
       {"since", protocol::time_text(record.since)}};
   if (!record.why.empty()) out["why"] = record.why;
-  if (!node.waits.empty()) out["waits"] = node.waits;
+  if (!node.waits.empty() || !node.silence.empty())
+    out["waits"] = node.silence.empty() ? node.waits : node.silence;
   if (record.record) out["record"] = protocol::to_json(*record.record);
   json::Array rented;
   for (const auto& thing : record.rented) rented.emplace_back(rented_view(thing));
@@ -110,6 +111,9 @@ std::string why_of(const engine::Application& application) {
   if (moving)
     for (const auto& node : application.nodes())
       if (!node->waits.empty()) return fmt::format("{}: {}", node->record.path, node->waits);
+  if (record.why.empty())
+    for (const auto& node : application.nodes())
+      if (!node->silence.empty()) return fmt::format("{}: {}", node->record.path, node->silence);
   return record.why;
 }
 

@@ -15,6 +15,14 @@ using protocol::ApplicationState;
 namespace {
 
 constexpr wire::json::Limits environment_limits{Bytes::mib(1), 4};
+constexpr const char *callers_key = "environment", *farms_key = "farm-environment";
+
+using Variables = std::map<std::string, std::string>;
+
+Variables merged(Variables below, const Variables& above) {
+  for (const auto& [name, text] : above) below[name] = text;
+  return below;
+}
 
 /// The component of a description that `path` ("app:a:b") names.
 model::ComponentPtr component_at(const model::Description& description, std::string_view path) {
@@ -86,7 +94,7 @@ bool Application::settled() const {
     case ApplicationState::down:
       return record_.desired == Desired::down;
     case ApplicationState::going_down:
-      return pass_over_ && record_.desired == Desired::down;
+      return pass_over_;  // also for an `up` that waits for it: that fails, and says what is left
     case ApplicationState::going_up:
       return false;
   }
@@ -109,7 +117,9 @@ aio::Task<Result<>> Application::store_wanted(Wanted wanted) {
     description_ = std::move(wanted.description);
     described_anew_ = true;
   }
-  CO_TRY(set_environment(std::move(wanted.environment)));
+  if (!same_farm(record_.farm, wanted.farm)) farm_variables_.clear();
+  callers_variables_ = std::move(wanted.environment);
+  CO_TRY(keep_environment());
   record_.farm = std::move(wanted.farm);
   record_.farm_admin = std::move(wanted.farm_admin);
   record_.options = std::move(wanted.options);
@@ -119,13 +129,33 @@ aio::Task<Result<>> Application::store_wanted(Wanted wanted) {
   co_return co_await ledger_.flush();
 }
 
-Result<> Application::set_environment(std::map<std::string, std::string> variables) {
-  wire::json::Object object;
-  for (const auto& [name, text] : variables) object[name] = text;
-  ledger_.put_text("environment", TRY(services_.sealer.seal(Secret(wire::json::compact(object)))));
-  variables_ = variables;
-  environment_ = cloud::fixed_environment(std::move(variables));
+/// Makes the variables of caller and farm durable and valid. They are kept apart: another `up`
+/// brings other variables of a caller, and what is rented still belongs to the account that the
+/// farm gave.
+Result<> Application::keep_environment() {
+  auto sealed = [this](const Variables& variables) -> Result<std::string> {
+    wire::json::Object object;
+    for (const auto& [name, text] : variables) object[name] = text;
+    return services_.sealer.seal(Secret(wire::json::compact(object)));
+  };
+  ledger_.put_text(callers_key, TRY(sealed(callers_variables_)));
+  ledger_.put_text(farms_key, TRY(sealed(farm_variables_)));
+  environment_ = cloud::fixed_environment(merged(callers_variables_, farm_variables_));
   return {};
+}
+
+aio::Task<Result<>> Application::load_environment() {
+  for (auto [key, into] :
+       {std::pair{callers_key, &callers_variables_}, std::pair{farms_key, &farm_variables_}}) {
+    auto sealed = CO_TRY(co_await ledger_.text(key));
+    if (!sealed) continue;
+    Secret opened = CO_TRY(services_.sealer.open(*sealed));
+    auto object = CO_TRY(wire::json::parse_object(opened.reveal(), key, environment_limits));
+    for (const auto& item : object)
+      (*into)[std::string(item.key())] = CO_TRY(wire::json::string_at(object, item.key()));
+  }
+  environment_ = cloud::fixed_environment(merged(callers_variables_, farm_variables_));
+  co_return Result<>{};
 }
 
 aio::Task<Result<>> Application::create(Wanted wanted) {
@@ -180,16 +210,7 @@ aio::Task<Result<>> Application::load() {
   proof_ = std::move(loaded.proof);
   description_ = CO_TRY(co_await stored_description(record_.version));
   described_anew_ = true;
-  if (auto sealed = CO_TRY(co_await ledger_.text("environment"))) {
-    Secret opened = CO_TRY(services_.sealer.open(*sealed));
-    auto object =
-        CO_TRY(wire::json::parse_object(opened.reveal(), "environment", environment_limits));
-    std::map<std::string, std::string> variables;
-    for (const auto& item : object)
-      variables[std::string(item.key())] = CO_TRY(wire::json::string_at(object, item.key()));
-    variables_ = variables;
-    environment_ = cloud::fixed_environment(std::move(variables));
-  }
+  CO_TRY(co_await load_environment());
   std::map<uint64_t, size_t> older;
   for (ComponentRecord& record : loaded.components) {
     const model::Description* from = &description_;

@@ -117,7 +117,8 @@ class Application {
             std::optional<model::TerminationRecord> record = std::nullopt);
 
   aio::Task<Result<>> store_wanted(Wanted wanted);
-  Result<> set_environment(std::map<std::string, std::string> variables);
+  Result<> keep_environment();
+  aio::Task<Result<>> load_environment();
   aio::Task<Result<>> prepare_farm();
   aio::Task<Result<model::Description>> stored_description(uint64_t version);
   void start_over();
@@ -150,7 +151,8 @@ class Application {
   ApplicationRecord record_;
   model::Description description_;
   cloud::Environment environment_;
-  std::map<std::string, std::string> variables_;  // what environment_ reads
+  std::map<std::string, std::string> callers_variables_;
+  std::map<std::string, std::string> farm_variables_;  // credentials the farm gave: they win
   std::map<std::string, std::shared_ptr<Node>, std::less<>> nodes_;
   std::vector<model::Description> old_descriptions_;  // components not yet gone live in them
   std::optional<protocol::DownProof> proof_;

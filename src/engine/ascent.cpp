@@ -133,17 +133,16 @@ aio::Task<Result<>> Application::prepare_farm() {
   model::ComponentPtr farm = description_.root ? description_.root->component("farm") : nullptr;
   aio::Clock& clock = services_.world.clock;
   Moment give_up = clock.now() + farm_patience;
-  auto more = co_await services_.prepare_farm(record_.farm_admin, farm, variables_);
+  auto more = co_await services_.prepare_farm(record_.farm_admin, farm, callers_variables_);
   while (!more && more.error().code == Code::unavailable &&
          clock.now() < give_up) {  // it may be starting
     CO_TRY(co_await clock.sleep(farm_pause));
-    more = co_await services_.prepare_farm(record_.farm_admin, farm, variables_);
+    more = co_await services_.prepare_farm(record_.farm_admin, farm, callers_variables_);
   }
   if (!more) co_return fail(std::move(more).error());
-  auto all = variables_;
-  for (auto& [variable, text] : *more) all[variable] = text;
-  if (all == variables_) co_return Result<>{};
-  CO_TRY(set_environment(std::move(all)));
+  if (*more == farm_variables_) co_return Result<>{};
+  farm_variables_ = *std::move(more);
+  CO_TRY(keep_environment());
   co_return co_await ledger_.flush();
 }
 

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "aio/reprieve.h"
 #include "aio/scope.h"
 #include "aio/world.h"
 #include "cloud/ec2.h"
@@ -27,6 +28,9 @@ struct Keys {
 
 class Context {
  public:
+  /// How long a cancellation waits for the answer to an outside call that is under way.
+  static constexpr Duration answer_grace = Duration::seconds(10);
+
   explicit Context(Node& node) : node_(node) {}
   Context(const Context&) = delete;
   Context& operator=(const Context&) = delete;
@@ -87,10 +91,11 @@ class Context {
   /// Marks rented things as kept on purpose. Durable on return.
   aio::Task<Result<>> keep(std::vector<std::string> ids);
   /// One outside call between its two crash hooks: `CO_TRY(co_await context.outside("x", call()))`.
+  /// Whoever cancels waits a while for the answer: what it rents must not go unrecorded.
   template <class T>
   aio::Task<Result<T>> outside(std::string what, aio::Task<Result<T>> call) {
     world().crash.pass("call " + what);
-    Result<T> answer = co_await call;
+    Result<T> answer = co_await aio::reprieve(world().clock, answer_grace, std::move(call));
     world().crash.pass("answer " + what);
     co_return answer;
   }

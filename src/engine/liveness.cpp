@@ -82,7 +82,8 @@ aio::Task<Result<>> Application::ping_one(std::shared_ptr<Node> node, aio::Semap
 
 void Application::judge_ping(Node& node, Result<> result) {
   if (result) {
-    if (node.missed > 0) node.context.waits("");
+    if (node.missed > 0) node_changed();
+    node.silence.clear();
     node.missed = 0;
     return;
   }
@@ -95,7 +96,8 @@ void Application::judge_ping(Node& node, Result<> result) {
                 : fmt::format("no answer to liveness check {} of {}: {}", node.missed,
                               node.factor + 1, error.line());
     if (node.missed == 1) node.context.event(protocol::event::waiting, text);
-    node.context.waits(std::move(text));
+    node.silence = std::move(text);
+    node_changed();
     return;
   }
   node.context.event(protocol::event::liveness_failed, error.line());

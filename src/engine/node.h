@@ -60,6 +60,7 @@ class Node {
   bool live = false;    ///< started, or taken over, by this process
   bool current = true;  ///< the description (still) has it
   std::string waits;
+  std::string silence;  ///< why its last liveness checks told nothing; empty: they did
   WallTime waits_since;
   // Liveness.
   Duration delay;

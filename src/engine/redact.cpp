@@ -1,11 +1,13 @@
 #include "engine/redact.h"
 
+#include <cctype>
 #include <set>
 
 namespace croft::engine {
 namespace {
 
 constexpr int depth_limit = 300;
+constexpr std::string_view mask_text = "***";  // a length would tell something of the secret
 constexpr size_t shortest = 4;  // masking "a" everywhere would hide nothing and spoil every message
 
 void collect(const model::Component& component, int depth, std::set<std::string>& into,
@@ -22,8 +24,8 @@ void collect(const model::Component& component, int depth, std::set<std::string>
 void mask(std::string& text, const std::set<std::string>& secrets) {
   for (const std::string& secret : secrets)
     for (size_t at = text.find(secret); at != std::string::npos;
-         at = text.find(secret, at + secret.size()))
-      text.replace(at, secret.size(), std::string(secret.size(), '*'));
+         at = text.find(secret, at + mask_text.size()))
+      text.replace(at, secret.size(), std::string(mask_text));
 }
 
 void mask(Error& error, const std::set<std::string>& secrets) {
@@ -39,6 +41,45 @@ void mask(Error& error, const std::set<std::string>& secrets) {
 }
 
 }  // namespace
+
+namespace {
+
+bool word_character(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '-';
+}
+
+/// Masks the string after each attribute called `name` in a line of source.
+void mask_after(std::string& line, std::string_view name) {
+  for (size_t at = line.find(name); at != std::string::npos; at = line.find(name, at + 1)) {
+    size_t end = at + name.size();
+    bool whole = (at == 0 || !word_character(line[at - 1])) &&
+                 (end == line.size() || !word_character(line[end]));
+    size_t from = line.find_first_not_of(" \t", end);
+    if (!whole || from == std::string::npos || (line[from] != '"' && line[from] != '#')) continue;
+    for (size_t i = from + 1; i < line.size() && line[i] != line[from]; ++i) {
+      if (line[i] == '\\' && i + 1 < line.size()) line[i++] = '*';
+      line[i] = '*';
+    }
+  }
+}
+
+void mask_sources(Error& error, const std::set<std::string, std::less<>>& names) {
+  for (const std::string& name : names) {
+    mask_after(error.where.source, name);
+    for (auto& frame : error.trace) mask_after(frame.where.source, name);
+  }
+  for (auto& other : error.others) mask_sources(other, names);
+}
+
+}  // namespace
+
+void redact_sources(Error& error, const model::SchemaSet& schemas) {
+  std::set<std::string, std::less<>> names;
+  for (const std::string& type : schemas.classes())
+    for (const auto& attribute : schemas.find(type)->attributes)
+      if (attribute.secret) names.insert(attribute.name);
+  mask_sources(error, names);
+}
 
 void redact(Error& error, const model::Component& root) {
   std::set<std::string> secrets;

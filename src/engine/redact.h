@@ -2,10 +2,15 @@
 #pragma once
 #include "base/error.h"
 #include "model/component.h"
+#include "model/schema.h"
 
 namespace croft::engine {
 
-/// Every secret string of the tree becomes as many '*' wherever the error holds it.
+/// Every secret string of the tree becomes "***" wherever the error holds it. Strings below four
+/// characters stay: masking "a" everywhere would hide nothing.
 void redact(Error& error, const model::Component& root);
+/// The same for source lines, where there may be no tree yet: strings that stand behind the name of
+/// an attribute which any schema calls secret. Columns keep their places.
+void redact_sources(Error& error, const model::SchemaSet& schemas);
 
 }  // namespace croft::engine

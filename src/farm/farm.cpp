@@ -151,7 +151,15 @@ aio::Task<Result<>> Farm::State::open_parts(std::string farm_id) {
     });
   };
   add_routes();
-  if (options.ec2) ec2 = CO_TRY(co_await ec2::open_service(*context));
+  if (options.ec2) {
+    auto opened = co_await ec2::open_service(*context);
+    if (opened)
+      ec2 = std::move(*opened);
+    else if (opened.error().code == Code::permission_denied)
+      log::warn("farm", "only S3 is served: {}", opened.error().line());
+    else
+      co_return fail(std::move(opened).error());
+  }
   KeyRingLimits key_limits{.defend = options.defend};
   if (!options.remember_keys)
     key_limits.fresh = key_limits.grace = key_limits.absent = Duration::nanoseconds(-1);

@@ -1,6 +1,19 @@
 #include "protocol/events.h"
 
+#include <algorithm>
+
 namespace croft::protocol {
+
+const std::vector<std::string>& event::words() {
+  static const std::vector<std::string> all = {
+      deploying,   deployed,   starting, running,  waiting, liveness_failed, failed,
+      terminating, terminated, rented,   returned, kept,    attention};
+  return all;
+}
+
+bool event::known(std::string_view word) {
+  return std::ranges::find(words(), word) != words().end();
+}
 
 wire::json::Object to_json(const Event& event) {
   wire::json::Object out;

@@ -3,6 +3,8 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/units.h"
 #include "protocol/json_model.h"
@@ -24,6 +26,9 @@ inline constexpr const char* rented = "RENTED";          ///< an instance or buc
 inline constexpr const char* returned = "RETURNED";
 inline constexpr const char* kept = "KEPT";
 inline constexpr const char* attention = "ATTENTION";  ///< something a person should look at
+/// All of them, in this order.
+const std::vector<std::string>& words();
+bool known(std::string_view word);
 }  // namespace event
 
 struct Event {

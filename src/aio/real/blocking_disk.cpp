@@ -169,7 +169,12 @@ Result<> make_dirs(const std::string& path, uint32_t mode) {
   std::string parent = folder_of(path);
   if (parent == path || parent == ".") return failed(ENOENT, "make the folder", path);
   TRY(make_dirs(parent, mode));
-  return make_dirs(path, mode);
+  // Not once more from the top: some parents (/proc) exist and say of their children that they do
+  // not.
+  if (::mkdir(path.c_str(), mode) != 0 && errno != EEXIST)
+    return failed(errno, "make the folder", path);
+  ::chmod(path.c_str(), mode);
+  return sync_dir(parent);
 }
 
 Result<> sync_dir(const std::string& path) {
