@@ -97,7 +97,7 @@ def test_fish_completes(shell_environment, tmp_path):
 
     assert complete("croft resol") == ["resolve"]
     assert "--strict" in complete("croft check --s")
-    assert complete("croft farm account ") == ["add", "list"]
+    assert {"add", "list"} <= set(complete("croft farm account "))
     assert complete("croft resolve --phase sfC") == ["sfConfig"]
     assert "TransientS3Bucket" in complete("croft doc Transient")
     assert "desc.sf" in complete("croft check d")
