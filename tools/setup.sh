@@ -7,7 +7,7 @@ build_packages=(
   clang-19 lld-19 cmake ninja-build ccache pkg-config git
   libstdc++-12-dev libuv1-dev libboost1.81-dev libboost-json1.81-dev libpugixml-dev libsqlite3-dev
   libssl-dev libseccomp-dev libcap-dev libmnl-dev libcli11-dev libfmt-dev libspdlog-dev
-  libarchive-dev libzstd-dev zlib1g-dev
+  libarchive-dev libzstd-dev zlib1g-dev libpcre2-dev
 )
 run_packages=(nftables iproute2 e2fsprogs curl ca-certificates)
 test_packages=(

@@ -10,6 +10,7 @@ const std::vector<Command>& commands() {
       status_command(),
       events_command(),
       stop_command(),
+      test_command(),
       resolve_command(),
       check_command(),
       fmt_command(),

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 
 #include "base/text.h"
 #include "cli/daemons.h"
@@ -11,6 +12,7 @@
 #include "cli/session.h"
 #include "cloud/credentials.h"
 #include "cloud/endpoint.h"
+#include "engine/record.h"
 #include "farm/farm.h"
 #include "protocol/json_model.h"
 
@@ -42,6 +44,17 @@ wire::json::Object aws_environment() {
   return out;
 }
 
+/// Properties go the same way: conditions ask for them while the application runs.
+wire::json::Object environment_of(const Invocation& invocation) {
+  auto out = aws_environment();
+  for (const auto& given : invocation.values("--property")) {
+    auto parts = cut(given, '=');
+    out[engine::property_prefix + std::string(parts ? parts->first : given)] =
+        parts ? std::string(parts->second) : "true";
+  }
+  return out;
+}
+
 wire::json::Object farm_object(const cloud::Farm& farm, const EmbeddedFarm& embedded) {
   wire::json::Object out{{"region", farm.region}, {"why", farm.why}};
   switch (farm.kind) {
@@ -67,6 +80,11 @@ wire::json::Object farm_object(const cloud::Farm& farm, const EmbeddedFarm& embe
 Result<wire::json::Object> options_object(const Invocation& invocation) {
   wire::json::Object out{{"owner", invocation.value("--owner").value_or(user_name())}};
   if (invocation.flag("--keep-on-failure")) out["keepOnFailure"] = true;
+  if (invocation.flag("--allow-shell")) out["allowShell"] = true;
+  wire::json::Array folders;
+  for (const auto& folder : invocation.values("--allow-files"))
+    folders.push_back(wire::json::Value(std::filesystem::absolute(folder).string()));
+  if (!folders.empty()) out["allowFiles"] = std::move(folders);
   for (auto [flag, member] : {std::pair{"--max-instances", "maxInstances"},
                               std::pair{"--account-instances", "accountInstances"}}) {
     auto given = invocation.value(flag);
@@ -111,6 +129,9 @@ std::vector<Option> up_options() {
           {"--lifetime", "TIME", "the application removes itself after this time, such as 2h"},
           {"--timeout", "TIME", "give up starting after this time"},
           {"--keep-on-failure", "", "when starting fails, keep what was rented for a look"},
+          {"--allow-files", "DIR", "open this folder to the application's file components, too",
+           true},
+          {"--allow-shell", "", "its components may run programs on the controller's machine"},
           {"--strict", "", "attributes that the component type does not know are errors"},
       });
   return options;
@@ -147,7 +168,7 @@ aio::Task<Result<UpRequest>> prepare_up(aio::World& world, Invocation& invocatio
                           {"description", CO_TRY(protocol::pack(description, &plain))},
                           {"farm", farm_object(farm, embedded)},
                           {"options", std::move(options)},
-                          {"environment", aws_environment()}};
+                          {"environment", environment_of(invocation)}};
   out.body = wire::json::compact(body);
   co_return out;
 }

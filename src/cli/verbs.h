@@ -10,6 +10,7 @@ Command down_command();
 Command status_command();
 Command events_command();
 Command stop_command();
+Command test_command();
 Command resolve_command();
 Command check_command();
 Command fmt_command();

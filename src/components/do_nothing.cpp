@@ -1,5 +1,5 @@
 // DoNothing: waits, then ends as it is told; what tests and examples are made of.
-#include "components/registry.h"
+#include "components/workflow/workflow.h"
 
 namespace croft::components {
 
@@ -17,7 +17,7 @@ class DoNothing : public engine::Component {
   }
   aio::Task<Result<>> work(engine::Context& context) override {
     if (time_ >= Duration::forever()) co_return Result<>{};
-    CO_TRY(co_await context.world().clock.sleep(time_));
+    CO_TRY(co_await sleep_durably(context, "began", time_));
     context.end({type_, message_, context.path(), ""});
     co_return Result<>{};
   }

@@ -10,6 +10,7 @@ using model::Type;
 
 engine::ComponentType embedded_farm_type() {
   engine::ComponentType type;
+  type.calls_farm = true;
   auto& schema = type.schema;
   schema.sf_class = "croft.EmbeddedFarm";
   schema.type = "EmbeddedFarm";

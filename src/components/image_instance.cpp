@@ -377,6 +377,7 @@ Result<std::vector<plan::Rent>> rents_of(const model::Component& component) {
 
 engine::ComponentType image_instance_type() {
   engine::ComponentType type;
+  type.calls_farm = true;
   auto& schema = type.schema;
   schema.sf_class = "croft.ImageInstance";
   schema.type = "ImageInstance";

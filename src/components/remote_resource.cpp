@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "components/data_source.h"
+#include "components/http_exchange.h"
 #include "components/registry.h"
 #include "wire/uri.h"
 
@@ -138,6 +139,10 @@ aio::Task<Result<>> RemoteResource::act(Context& context, HttpAction action) {
   co_return judge(context, action, *answer);
 }
 
+Result<std::string> RemoteResource::signature_way(Context& context) const {
+  return context.string_or("authorization", "");
+}
+
 Result<bool> RemoteResource::is_aws(Context& context) const {
   return TRY(context.string_or("authorization", "")) == "HTTP_AWS";
 }
@@ -208,7 +213,20 @@ aio::Task<Result<net::Response>> RemoteResource::exchange(Context& context, Http
     co_return co_await client.raw(std::move(request));
   }
   auto request = CO_TRY(co_await plain_request(context, action));
-  co_return co_await context.http().send(std::move(request));
+  Signature signature;
+  signature.way = CO_TRY(signature_way(context));
+  if (signature.way == "HTTP_NTLM")
+    co_return fail(
+        Error(Code::unsupported, "croft does not speak NTLM", context.where("authorization"))
+            .hint("\"HTTP_BASIC\", \"HTTP_DIGEST\" and \"HTTP_AWS\" are there"));
+  if (!signature.way.empty()) {
+    auto own = CO_TRY(keys(context));
+    signature.user = own.access_key;
+    signature.password = own.secret_key;
+  }
+  bool follow = CO_TRY(context.boolean_or("followRedirects", false));
+  co_return co_await components::exchange(context.http(), std::move(request), std::move(signature),
+                                          follow);
 }
 
 aio::Task<Result<cloud::S3Request>> RemoteResource::s3_request(Context& context,
@@ -236,17 +254,6 @@ aio::Task<Result<net::ClientRequest>> RemoteResource::plain_request(Context& con
   request.method = action.verb;
   request.url = CO_TRY(net::Url::parse(CO_TRY(url_text(context))));
   for (auto& [name, value] : CO_TRY(pairs_of(context, "headers"))) request.headers.add(name, value);
-  std::string way = CO_TRY(context.string_or("authorization", ""));
-  if (way == "HTTP_BASIC") {
-    auto own = CO_TRY(keys(context));
-    request.headers.set("Authorization",
-                        "Basic " + base64(own.access_key + ":" + own.secret_key.reveal()));
-  } else if (!way.empty()) {
-    co_return fail(Error(Code::unsupported,
-                         fmt::format("authorization \"{}\" is not there yet", way),
-                         context.where("authorization"))
-                       .hint("\"HTTP_BASIC\" and \"HTTP_AWS\" are"));
-  }
   if (action.verb == "PUT" || action.verb == "POST") {
     auto body = CO_TRY(co_await body_of(context, "datasource"));
     request.body = std::move(body.bytes);
@@ -259,6 +266,14 @@ aio::Task<Result<net::ClientRequest>> RemoteResource::plain_request(Context& con
     request.connect_deadline = Duration::seconds(5);
   co_return request;
 }
+
+namespace {
+/// An answer that carries what the component asks about: not to HEAD, PUT or DELETE.
+Result<> judged_body(Context& context, const HttpAction& action, const net::Response& answer) {
+  if (action.verb != "GET" && action.verb != "POST") return {};
+  return judge_body(context, answer.body);
+}
+}  // namespace
 
 Result<> RemoteResource::judge(Context& context, const HttpAction& action,
                                const net::Response& answer) {
@@ -274,16 +289,26 @@ Result<> RemoteResource::judge(Context& context, const HttpAction& action,
     return fail(std::move(error));
   }
   auto types = TRY(context.vector_or_empty("mimeType"));
-  if (types.empty() || answer.body.empty()) return {};
+  if (types.empty() || answer.body.empty()) return judged_body(context, action, answer);
   std::string got(trim(answer.headers.value("Content-Type")
                            .substr(0, answer.headers.value("Content-Type").find(';'))));
   for (const auto& type : types)
-    if (auto* text = type.get<std::string>(); text && equals_ignore_case(*text, got)) return {};
+    if (auto* text = type.get<std::string>(); text && equals_ignore_case(*text, got))
+      return judged_body(context, action, answer);
   return fail(
       Error(Code::type_mismatch,
             fmt::format("{} {} answered with the type '{}'", action.verb, url, printable(got)),
             context.where("mimeType")));
 }
+
+namespace {
+model::AttributeSchema published_result() {
+  auto out = attribute("result", Type::string, "what resultXPath selected first");
+  out.published = true;
+  out.change = model::Change::update;
+  return out;
+}
+}  // namespace
 
 model::ComponentSchema remote_resource_schema() {
   model::ComponentSchema schema;
@@ -329,11 +354,15 @@ model::ComponentSchema remote_resource_schema() {
       updated(attribute("datasource", Type::any, "component that gives the body of PUT and POST")),
       timeout("connectTimeout", "milliseconds until a connection stands; negative: the usual"),
       timeout("readTimeout", "milliseconds for a whole exchange; negative: for ever"),
-      updated(attribute("followRedirects", Type::boolean, "not yet: a redirect is an answer")),
+      updated(attribute("followRedirects", Type::boolean,
+                        "go where answers of 3xx lead; else they are answers")),
       updated(attribute("useSystemProxySettings", Type::boolean, "kept for old descriptions")),
       updated(with_default("fetchErrorText", Type::boolean, true, "show the body of refusals")),
-      updated(attribute("responseRegexp", Type::string, "not yet")),
-      updated(attribute("resultXPath", Type::string, "not yet")),
+      updated(attribute("responseRegexp", Type::string,
+                        "regular expression that must be found in answers to GET and POST")),
+      updated(attribute("resultXPath", Type::string,
+                        "XPath that must select something in them; published as `result`")),
+      published_result(),
       updated(attribute("minimumResponseCode", Type::integer, "kept for old descriptions")),
       updated(attribute("maximumResponseCode", Type::integer, "kept for old descriptions")),
   };

@@ -35,6 +35,8 @@ class RemoteResource : public engine::Component {
   /// Where it is, for people and messages.
   virtual Result<std::string> url_text(engine::Context& context) const;
 
+  /// How plain requests are signed: "HTTP_BASIC", "HTTP_DIGEST" or not at all.
+  virtual Result<std::string> signature_way(engine::Context& context) const;
   Result<bool> is_aws(engine::Context& context) const;
   Result<engine::Keys> keys(engine::Context& context) const;
   /// S3 of the chosen farm, or of the host that the description names.

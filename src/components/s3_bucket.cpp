@@ -227,6 +227,7 @@ void check_name(const model::Component& component, std::vector<Error>& errors) {
 
 engine::ComponentType s3_bucket_type() {
   engine::ComponentType type;
+  type.calls_farm = true;
   auto& schema = type.schema;
   schema = remote_resource_schema();
   auto requests = schema.rule;

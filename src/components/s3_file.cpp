@@ -53,6 +53,7 @@ class S3File : public RemoteResource {
 
 engine::ComponentType s3_file_type() {
   engine::ComponentType type;
+  type.calls_farm = true;
   auto& schema = type.schema;
   schema.sf_class = "croft.S3File";
   schema.type = "S3File";

@@ -85,7 +85,8 @@ engine::Services Controller::State::services() {
             return prepare_embedded_farm(http, std::move(admin), std::move(farm),
                                          std::move(environment));
           },
-          [this](std::string_view name) { return instances_of_others(name); }};
+          [this](std::string_view name) { return instances_of_others(name); },
+          options.home + "/work"};
 }
 
 int64_t Controller::State::instances_of_others(std::string_view name) const {

@@ -29,7 +29,8 @@
 // (what is left stands in the proof; it goes on trying). UpRequest: {"name", "file", "description":
 // protocol JSON of the Description, "farm": {"kind": "embedded"|"aws"|"url", "url"?, "ec2"?, "s3"?,
 // "region", "why", "admin"?}, "options": {
-// "keepOnFailure","maxInstances","accountInstances","lifetime" ("2h"),"owner"}, "environment":
+// "keepOnFailure","maxInstances","accountInstances","lifetime" ("2h"),"owner","allowShell",
+// "allowFiles" [..]}, "environment":
 // {..}} environment: the caller's AWS_* variables (credentials of the usual sources); sealed in the
 // store.
 #pragma once

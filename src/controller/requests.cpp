@@ -46,6 +46,10 @@ Result<engine::Options> options_from(const json::Object& object) {
     if (std::string text = TRY(json::string_or(object, member, "")); !text.empty())
       *into = TRY(Duration::parse(text, "s"));
   out.owner = TRY(json::string_or(object, "owner", ""));
+  out.allow_shell = TRY(json::bool_or(object, "allowShell", false));
+  if (const json::Array* folders = TRY(json::array_if(object, "allowFiles")))
+    for (const auto& folder : *folders)
+      if (folder.is_string()) out.allow_files.emplace_back(folder.get_string());
   return out;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "engine/branch.h"
 #include "protocol/events.h"
 
 namespace croft::engine {
@@ -61,9 +62,36 @@ Node* Application::find(std::string_view path) const {
 }
 
 void Application::node_ended(const std::string& path, model::TerminationRecord record) {
-  if (Node* node = find(path); node && !node->record.record) node->record.record = record;
+  Node* node = find(path);
+  if (!node) return;
+  if (!node->record.record) node->record.record = record;
+  // Inside an action its end is the affair of the workflow that runs it.
+  std::string top = path;
+  for (Node* at = node; at;) {
+    if (at->record.detached) return end_quietly(top, std::move(record));
+    if (at->branch) {
+      if (at->branch->end) return;
+      at->branch->end = record;
+      if (!at->record.record) at->record.record = record;
+      ledger_.put(at->record);
+      at->branch->changed.notify();
+      return;
+    }
+    Node* above = find(plan::parent_path(top));
+    if (!above || !above->object || !above->object->ends_with_child(top, record)) break;
+    top = above->record.path;
+    at = above;
+  }
   ended_.push_back({path, std::move(record)});
   wake_.notify();
+}
+
+void Application::set_property(const std::string& name, std::optional<std::string> value) {
+  if (value)
+    record_.properties.insert_or_assign(name, *std::move(value));
+  else
+    record_.properties.erase(name);
+  ledger_.put(record_);
 }
 
 void Application::set_state(ApplicationState state, std::string why) {
@@ -107,6 +135,7 @@ aio::Task<Result<>> Application::store_wanted(Wanted wanted) {
   bool anew = wanted.description.digest != record_.digest || wanted.description.digest.empty();
   if (anew) {
     auto packed = CO_TRY(protocol::pack(wanted.description, &services_.sealer));
+    identities_.clear();
     if (description_.root) {
       ++record_.version;
       old_descriptions_.push_back(std::move(description_));
@@ -224,10 +253,12 @@ aio::Task<Result<>> Application::load() {
     }
     auto component = component_at(*from, record.path);
     std::string path = record.path;
-    auto node = std::make_shared<Node>(*this, std::move(record), component,
-                                       services_.registry.find(record.type));
+    const ComponentType* type = services_.registry.find(record.type);
+    next_position_ = std::max(next_position_, record.position + 1);
+    auto node = std::make_shared<Node>(*this, std::move(record), component, type);
     nodes_[path] = std::move(node);
   }
+  describe_branches();
   if (record_.state == ApplicationState::up) record_.state = ApplicationState::going_up;
   changed_wish_ = true;
   co_return Result<>{};
@@ -255,6 +286,7 @@ void Application::start_over() {
   record_.created = services_.world.clock.wall();
   record_.record.reset();
   record_.error.reset();
+  record_.properties.clear();
   set_lifetime(record_.created);
   proof_.reset();
   described_anew_ = true;
@@ -287,6 +319,7 @@ aio::Task<Result<>> Application::run() {
   aio::Context context = co_await aio::here();
   aio::Scope background(context);
   background.spawn(ledger_.flush_loop());
+  background_ = &background;
   Result<> result = Result<>{};
   while (result && !shutdown_ && !context.cancelled()) {
     result = co_await react();
@@ -307,8 +340,9 @@ aio::Task<Result<>> Application::run() {
         break;
     }
   }
-  for (auto& [path, node] : nodes_) co_await node->stop_work();
+  for (auto& node : nodes_inside(name())) co_await node->stop_work();
   auto flushed = co_await aio::shield(ledger_.flush());
+  background_ = nullptr;
   background.cancel();
   auto joined = co_await background.join();
   static_cast<void>(joined);
@@ -343,8 +377,9 @@ aio::Task<Result<>> Application::react() {
       if (!parent || !parent->object || !parent->object->ends_with_child(top, first.record)) break;
       top = std::string(above);
     }
-    if (!plan::parent_path(top).empty()) {
-      CO_TRY(co_await remove_parts({top}));
+    // What was detached lives on, and the application with it.
+    if (!plan::parent_path(top).empty() || anything_detached()) {
+      CO_TRY(co_await remove_branch(top, first.record));
       continue;
     }
     record_.desired = Desired::down;

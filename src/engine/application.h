@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "aio/sync.h"
@@ -37,6 +38,8 @@ struct Services {
       prepare_farm;
   /// Instances that other applications rent now.
   std::function<int64_t(std::string_view application)> instances_of_others;
+  /// Files of components lie in a folder of their application's name below it; empty: no files.
+  std::string work_folder = {};
 };
 
 /// What `up` asks for.
@@ -104,6 +107,32 @@ class Application {
   void got_stuck(std::string path) { stuck_.push_back(std::move(path)); }
   /// Its components as the plan reads them.
   std::vector<plan::Recorded> recorded() const;
+  const Options& options() const { return record_.options; }
+
+  // ---- actions: parts of the tree that workflow components make while they run ----
+  /// Deploys the action `name` of `parent`, made of its attribute `from`; nothing where it is
+  /// there.
+  aio::Task<Result<>> deploy_branch(Node& parent, std::string name, std::string from);
+  /// Until all of it runs, or it has ended.
+  aio::Task<Result<>> start_branch(std::string path);
+  /// Until it has ended and nothing of it is left: its record.
+  aio::Task<Result<model::TerminationRecord>> end_of_branch(std::string path);
+  /// Ends it without telling its parent.
+  aio::Task<Result<>> remove_branch(std::string path, model::TerminationRecord record);
+  /// A finished action leaves the tree; what it had rented stays in its parent's record.
+  void forget_branch(const std::string& path);
+  void set_property(const std::string& name, std::optional<std::string> value);
+  /// Its liveness checks are due from its next_ping on.
+  void watch(const std::shared_ptr<Node>& node);
+  /// It leaves its parent: neither ends with the other. The application's end is still its end.
+  void detach(const std::string& path);
+  /// Ends it, and nobody above it is told.
+  void end_quietly(const std::string& path, model::TerminationRecord record);
+  /// The live component of a description, or null.
+  Node* node_of(const model::Component& component) const;
+  const std::map<std::string, std::shared_ptr<Node>, std::less<>>& all_nodes() const {
+    return nodes_;
+  }
 
  private:
   struct Ended {
@@ -132,6 +161,20 @@ class Application {
   std::shared_ptr<Node> make_node(const plan::Item& item, const Node* old);
   aio::Task<Result<>> run_step(plan::Step step);
   aio::Task<Result<>> remove_parts(std::vector<std::string> tops);
+  Node& seat(const plan::Item& item);
+  static plan::Recorded recorded(const Node& node);
+  model::ComponentPtr describe_action(Node& parent, const std::string& name,
+                                      const std::string& from);
+  void describe_branches();
+  bool in_branch(std::string_view path) const;
+  std::vector<std::shared_ptr<Node>> nodes_inside(std::string_view top) const;
+  /// The same without what was detached from it.
+  std::vector<std::shared_ptr<Node>> attached_inside(std::string_view top) const;
+  aio::Task<void> quiesce(std::string top);
+  aio::Task<Result<>> resume_detached();
+  bool anything_detached() const;
+  aio::Task<Result<>> remove_alone(std::string path, model::TerminationRecord record);
+  void forget_inside(std::string_view top, bool itself);
 
   aio::Task<Result<>> watch_over();
   aio::Task<Result<>> liveness_loop();
@@ -155,6 +198,11 @@ class Application {
   std::map<std::string, std::string> farm_variables_;  // credentials the farm gave: they win
   std::map<std::string, std::shared_ptr<Node>, std::less<>> nodes_;
   std::vector<model::Description> old_descriptions_;  // components not yet gone live in them
+  std::unordered_map<const model::Component*, std::string> identities_;
+  std::multimap<Moment, std::weak_ptr<Node>> due_;  // liveness checks
+  aio::Signal due_changed_;
+  aio::Scope* background_ = nullptr;  // of run()
+  uint64_t next_position_ = 0;        // of what is made at run time
   std::optional<protocol::DownProof> proof_;
   std::deque<Ended> ended_;
   bool shutdown_ = false;
@@ -166,10 +214,13 @@ class Application {
   aio::Signal wake_, changed_;
 };
 
+using Identities = std::unordered_map<const model::Component*, std::string>;
+
 /// What `up` would do, without doing it. `current` may be null: nothing runs under that name.
 Result<plan::Plan> plan_of(const Registry& registry, const std::string& name,
                            const model::Description& description, const Options& options,
-                           const Application* current, int64_t instances_of_others);
+                           const Application* current, int64_t instances_of_others,
+                           Identities* identities = nullptr);
 /// Of a component: sfLivenessDelay and sfLivenessFactor, its own or the nearest above; 15 s and 2.
 std::pair<Duration, int64_t> liveness_of(const model::Component& component);
 

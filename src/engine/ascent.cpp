@@ -57,7 +57,8 @@ std::pair<Duration, int64_t> liveness_of(const model::Component& component) {
 
 Result<plan::Plan> plan_of(const Registry& registry, const std::string& name,
                            const model::Description& description, const Options& options,
-                           const Application* current, int64_t instances_of_others) {
+                           const Application* current, int64_t instances_of_others,
+                           Identities* identities) {
   plan::Input input;
   input.application = name;
   input.config = description.config;
@@ -66,28 +67,33 @@ Result<plan::Plan> plan_of(const Registry& registry, const std::string& name,
   input.limits.account_instances = options.account_instances;
   input.limits.account_in_use = instances_of_others;
   input.catalog = registry.catalog();
+  input.identities = identities;
   return plan::make(input);
 }
 
 std::vector<plan::Recorded> Application::recorded() const {
   std::vector<plan::Recorded> out;
-  for (const auto& [path, node] : nodes_) {
-    plan::Recorded item;
-    item.path = path;
-    item.type = node->record.type;
-    item.identity = node->record.identity;
-    item.state =
-        node->record.state == model::State::described ? node->taken_from : node->record.state;
-    // Running, but not under this process's eyes yet: it has to be taken over.
-    if (item.state == model::State::running && !node->live) item.state = model::State::starting;
-    item.compound = node->record.compound;
-    item.ordered_end = node->record.ordered_end;
-    item.needs = node->record.needs;
-    item.position = node->record.position;
-    item.holds = node->record.holds();
-    out.push_back(std::move(item));
-  }
+  out.reserve(nodes_.size());
+  for (const auto& [path, node] : nodes_) out.push_back(recorded(*node));
   return out;
+}
+
+plan::Recorded Application::recorded(const Node& node) {
+  const ComponentRecord& record = node.record;
+  plan::Recorded item;
+  item.path = record.path;
+  item.type = record.type;
+  item.identity = record.identity;
+  item.state = record.state == model::State::described ? node.taken_from : record.state;
+  // Running, but not under this process's eyes yet: it has to be taken over.
+  if (item.state == model::State::running && !node.live) item.state = model::State::starting;
+  item.compound = record.compound;
+  item.ordered_end = record.ordered_end;
+  item.needs = record.needs;
+  item.position = record.position;
+  item.holds = record.holds();
+  item.over = record.state == model::State::terminated && record.record.has_value();
+  return item;
 }
 
 aio::Task<Result<>> Application::go_up() {
@@ -150,8 +156,8 @@ aio::Task<Result<>> Application::bring_up() {
   CO_TRY(co_await prepare_farm());
   described_anew_ = false;
   int64_t others = services_.instances_of_others ? services_.instances_of_others(name()) : 0;
-  auto plan =
-      CO_TRY(plan_of(services_.registry, name(), description_, record_.options, this, others));
+  auto plan = CO_TRY(plan_of(services_.registry, name(), description_, record_.options, this,
+                             others, &identities_));
   std::vector<std::string> gone;
   for (const plan::Item& item : plan.items)
     if (item.change == plan::Change::replace || item.change == plan::Change::remove)
@@ -163,7 +169,8 @@ aio::Task<Result<>> Application::bring_up() {
     Node* node = find(step.path);
     return node && node->at_once(step.verb);
   };
-  co_return co_await execute(plan.steps, work, at_once);
+  CO_TRY(co_await execute(plan.steps, work, at_once));
+  co_return co_await resume_detached();
 }
 
 aio::Task<Result<>> Application::run_step(plan::Step step) {
@@ -210,28 +217,46 @@ std::shared_ptr<Node> Application::make_node(const plan::Item& item, const Node*
 /// Nodes as the plan wants them: new objects for what is made or taken over, the old ones for what
 /// runs, now reading the new description.
 void Application::take_over(const plan::Plan& plan) {
-  for (auto& [path, node] : nodes_) node->current = false;
+  for (auto& [path, node] : nodes_)
+    if (!in_branch(path)) node->current = false;
   for (const plan::Item& item : plan.items) {
     if (item.change == plan::Change::remove) continue;
-    std::shared_ptr<Node>& node = nodes_[item.path];
-    if (item.change != plan::Change::keep) node = make_node(item, node.get());
-    node->current = true;
-    node->description = item.component;
-    for (const auto& [name, value] : node->record.published) item.component->set(name, value);
-    node->record.version = record_.version;
-    node->record.identity = item.identity;
-    node->record.position = item.position;
-    node->record.compound = item.compound;
-    node->record.ordered_end = item.ordered_end;
-    node->record.needs = item.needs;
-    std::tie(node->delay, node->factor) = liveness_of(*item.component);
-    if (item.change == plan::Change::keep) ledger_.put(node->record);
+    if (item.actions &&
+        (item.change == plan::Change::create || item.change == plan::Change::replace))
+      forget_inside(item.path, false);
+    Node& node = seat(item);
+    node.record.position = item.position;
+    next_position_ = std::max(next_position_, item.position + 1);
+    if (item.change == plan::Change::keep) ledger_.put(node.record);
   }
+  describe_branches();
   changed_.notify();
 }
 
+/// The node of a planned component, reading its description.
+Node& Application::seat(const plan::Item& item) {
+  std::shared_ptr<Node>& node = nodes_[item.path];
+  bool known = node != nullptr;
+  if (item.change != plan::Change::keep) node = make_node(item, node.get());
+  node->current = true;
+  node->describe(item.component);
+  node->record.version = record_.version;
+  node->record.identity = item.identity;
+  if (!known) node->record.position = next_position_++;
+  node->record.compound = item.compound;
+  node->record.ordered_end = item.ordered_end;
+  node->record.needs = item.needs;
+  std::tie(node->delay, node->factor) = liveness_of(*item.component);
+  return *node;
+}
+
 aio::Task<Result<>> Application::remove_parts(std::vector<std::string> tops) {
-  plan::Graph graph = plan::removal(recorded(), tops);
+  std::vector<plan::Recorded> all;
+  for (const std::string& top : tops) {
+    co_await quiesce(top);
+    for (auto& node : attached_inside(top)) all.push_back(recorded(*node));
+  }
+  plan::Graph graph = plan::removal(all);
   StepWork work = [this](plan::Step step) { return run_step(std::move(step)); };
   StepAtOnce at_once = [this](const plan::Step& step) {
     Node* node = find(step.path);
@@ -241,11 +266,11 @@ aio::Task<Result<>> Application::remove_parts(std::vector<std::string> tops) {
   options.stop_on_error = false;
   CO_TRY(co_await execute(graph, work, at_once, options));
   for (const std::string& top : tops)
-    for (const auto& [path, node] : nodes_)
-      if (plan::inside(path, top) && !node->ended())
-        co_return fail(Error(Code::conflict,
-                             fmt::format("{} could not be removed: {}", path, node->record.why))
-                           .fact("component", path)
+    for (const auto& node : attached_inside(top))
+      if (!node->ended())
+        co_return fail(Error(Code::conflict, fmt::format("{} could not be removed: {}",
+                                                         node->record.path, node->record.why))
+                           .fact("component", node->record.path)
                            .hint("`croft up` again tries it again"));
   co_return Result<>{};
 }

@@ -22,6 +22,16 @@ aio::Task<Result<>> Component::terminate(Context&, const model::TerminationRecor
 bool Component::ends_with_child(std::string_view, const model::TerminationRecord&) {
   return true;
 }
+aio::Task<Result<bool>> Component::evaluate(Context& context) {
+  co_return fail(Error(Code::unsupported, fmt::format("{} is not a condition", context.path()))
+                     .hint("conditions are True, And, Equals, FileExists and the like"));
+}
+aio::Task<Result<>> Component::receive(Context&, std::string) {
+  co_return Result<>{};
+}
+bool Component::forgives(const Context&, std::string_view, const Error&) {
+  return false;
+}
 Result<std::optional<Keys>> Component::account(Context&) {
   return std::optional<Keys>{};
 }
@@ -74,6 +84,7 @@ plan::Catalog Registry::catalog() const {
     plan::TypeFacts facts;
     facts.name = type->schema.sf_class;
     facts.compound = type->compound;
+    facts.actions = type->actions;
     for (const auto* attribute : schemas_.attributes(type->schema))
       if (attribute->change == model::Change::replace && !attribute->published)
         facts.identity.push_back(attribute->name);

@@ -39,6 +39,12 @@ class Component {
 
   /// A Compound: what the end of a child means. True: the end of this component, with its record.
   virtual bool ends_with_child(std::string_view child, const model::TerminationRecord& record);
+  /// A condition: does it hold now? Default: Code::unsupported, it is none.
+  virtual aio::Task<Result<bool>> evaluate(Context& context);
+  /// An event that another component sent to it. Default: nothing.
+  virtual aio::Task<Result<>> receive(Context& context, std::string event);
+  /// A component that holds others: whether the failed liveness check of one inside is let pass.
+  virtual bool forgives(const Context& context, std::string_view path, const Error& error);
   /// The account that `down` has to look through for what may be left; nullopt: it rents nothing.
   virtual Result<std::optional<Keys>> account(Context& context);
 };
@@ -55,7 +61,11 @@ struct ComponentType {
   model::ComponentSchema schema;     ///< sf_class is its name
   std::vector<std::string> aliases;  ///< further values of sfClass that mean it
   bool compound = false;             ///< deploys its children
-  bool works = false;                ///< has a work()
+  bool coded = false;  ///< a Compound that does something itself at start, ping or its end
+  bool works = false;  ///< has a work()
+  /// Compound and works: its eager components are actions, deployed when work() says so.
+  bool actions = false;
+  bool calls_farm = false;  ///< needs a farm: EC2 or S3
   Timeouts timeouts;
   std::function<std::unique_ptr<Component>()> make;
   /// What starting it rents; empty: nothing.

@@ -2,6 +2,7 @@
 // and how to say what it waits for. One object a live component, owned by its node. Loop thread
 // only.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 namespace croft::engine {
 
 class Node;
+class Component;
 
 /// Whose account a component acts on; both empty: the usual sources of credentials.
 struct Keys {
@@ -80,6 +82,63 @@ class Context {
 
   /// The component has ended by itself; its parent decides what that means.
   void end(model::TerminationRecord record);
+  /// What sfShouldDetach, sfShouldTerminate and sfShouldTerminateQuietly say after its work is done
+  /// (`by_default`: sfShouldTerminate where the description does not say).
+  Result<> done(model::TerminationRecord record, bool by_default = true);
+  /// It ends, and nobody above it is told.
+  void end_quietly(model::TerminationRecord record);
+  /// That component (itself, or one below it) leaves its parent: neither ends with the other.
+  void detach(const std::string& path);
+
+  // ---- its actions, for types whose children are their own affair (ComponentType::actions) ----
+  /// Names of its eager components as they were written, in order.
+  std::vector<std::string> actions() const;
+  bool has_action(std::string_view name) const;
+  /// Deploys the action `name`, a copy of the attribute `from` (the same name: that itself).
+  aio::Task<Result<>> deploy_action(std::string name, std::string from);
+  aio::Task<Result<>> start_action(std::string name);
+  /// Until it has ended and is gone.
+  aio::Task<Result<model::TerminationRecord>> end_of(std::string name);
+  /// All three. A failure to deploy or start is an abnormal end, told with its reason.
+  aio::Task<Result<model::TerminationRecord>> perform(std::string name, std::string from);
+  aio::Task<Result<>> end_action(std::string name, model::TerminationRecord record);
+  void forget_action(const std::string& name);
+  /// It was deployed by this process or an earlier one and is not forgotten.
+  bool knows_action(std::string_view name) const;
+
+  // ---- other components ----
+  /// Asks the condition below it (or anywhere: `component`) whether it holds.
+  aio::Task<Result<bool>> ask(std::string name);
+  aio::Task<Result<bool>> ask(model::ComponentPtr component);
+  /// Names of what is deployed directly in it, in order.
+  std::vector<std::string> children() const;
+  /// The live component that a link or attribute value leads to. Code::not_found where none lives.
+  Result<std::string> path_of(const model::ComponentPtr& component) const;
+  aio::Task<Result<>> send(std::string path, std::string event);
+  /// Its object with its own context, for types that work hand in hand.
+  struct Other {
+    std::shared_ptr<Component> object;
+    Context* context = nullptr;
+  };
+  Result<Other> other(const model::ComponentPtr& component) const;
+  /// Ends another component, as if it had ended by itself.
+  Result<> end_other(const std::string& path, model::TerminationRecord record);
+  /// Sets, or with null removes, an attribute of another component, durably.
+  Result<> set_of_other(const std::string& path, std::string name,
+                        std::optional<model::Value> value);
+  /// Components of the application for which `wanted` holds.
+  std::vector<std::string> paths_where(
+      const std::function<bool(const model::Component&, const std::string& path)>& wanted) const;
+  model::State state_of(const std::string& path) const;
+  const model::ComponentPtr& description() const;
+  const Options& options() const;
+  /// The folder for its application's files on this machine; empty: there is none.
+  std::string work_folder() const;
+  /// An environment variable of whoever called `croft up`.
+  std::optional<std::string> variable(const std::string& name) const;
+  /// A property: set by a component of the application, else with -D.
+  std::optional<std::string> property(const std::string& name) const;
+  void set_property(const std::string& name, std::optional<std::string> value);
 
   // ---- the journal ----
   /// Durable on return. Call it before anything outside is made, changed or removed.

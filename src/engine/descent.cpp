@@ -103,6 +103,7 @@ aio::Task<Result<>> Application::go_down() {
 
 aio::Task<Result<DownProof>> Application::one_pass() {
   stuck_.clear();
+  co_await quiesce(name());
   StepWork work = [this](plan::Step step) { return run_step(std::move(step)); };
   StepAtOnce at_once = [this](const plan::Step& step) {
     Node* node = find(step.path);

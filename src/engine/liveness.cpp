@@ -17,7 +17,7 @@ bool tells_nothing(Code code) {
 
 bool worth_a_ping(const Node& node) {
   return node.live && node.object && node.delay > Duration{} &&
-         !(node.type->compound && !node.type->works);
+         !(node.type->compound && !node.type->works && !node.type->coded);
 }
 
 }  // namespace
@@ -42,26 +42,37 @@ aio::Task<Result<>> Application::lifetime_wait() {
   co_return Result<>{};
 }
 
+void Application::watch(const std::shared_ptr<Node>& node) {
+  if (!worth_a_ping(*node)) return;
+  bool first = due_.empty() || node->next_ping < due_.begin()->first;
+  due_.emplace(node->next_ping, node);
+  if (first) due_changed_.notify();
+}
+
+/// A queue by moments: a look at it costs what is due, however many live.
 aio::Task<Result<>> Application::liveness_loop() {
   aio::Clock& clock = services_.world.clock;
   aio::Semaphore places(pings_at_once);
   aio::Scope pings(co_await aio::here());
+  due_.clear();
+  for (auto& [path, node] : nodes_) watch(node);
   Result<> slept = Result<>{};
   while (slept) {
     Moment now = clock.now();
-    Moment next = now + longest_nap;
-    for (auto& [path, node] : nodes_) {
-      if (!worth_a_ping(*node)) continue;
-      if (node->next_ping <= now) {
-        node->next_ping = now + node->delay;
-        if (!node->pinging) {
-          node->pinging = true;
-          pings.spawn(ping_one(node, places));
-        }
-      }
-      next = std::min(next, node->next_ping);
+    while (!due_.empty() && due_.begin()->first <= now) {
+      auto node = due_.begin()->second.lock();
+      bool stale = !node || due_.begin()->first != node->next_ping;
+      due_.erase(due_.begin());
+      if (stale || !worth_a_ping(*node)) continue;
+      node->next_ping = now + node->delay;
+      watch(node);
+      if (node->pinging) continue;
+      node->pinging = true;
+      pings.spawn(ping_one(node, places));
     }
-    slept = co_await clock.sleep(next - now);
+    Duration nap = due_.empty() ? longest_nap : std::min(longest_nap, due_.begin()->first - now);
+    auto woken = co_await aio::race(clock.sleep(nap), due_changed_.wait());
+    slept = woken.index() == 0 ? std::get<0>(std::move(woken)) : std::get<1>(std::move(woken));
   }
   pings.cancel();
   auto joined = co_await pings.join();
@@ -85,6 +96,7 @@ void Application::judge_ping(Node& node, Result<> result) {
     if (node.missed > 0) node_changed();
     node.silence.clear();
     node.missed = 0;
+    node.proven = true;
     return;
   }
   const Error& error = result.error();
@@ -100,6 +112,12 @@ void Application::judge_ping(Node& node, Result<> result) {
     node_changed();
     return;
   }
+  for (auto at = plan::parent_path(node.record.path); !at.empty(); at = plan::parent_path(at))
+    if (Node* above = find(at); above && above->object && !node.proven &&
+                                above->object->forgives(above->context, node.record.path, error)) {
+      node.context.waits(fmt::format("its first checks may fail: {}", error.line()));
+      return;
+    }
   node.context.event(protocol::event::liveness_failed, error.line());
   node_ended(node.record.path, model::TerminationRecord::abnormal(
                                    node.record.path, "liveness check failed", error.line()));

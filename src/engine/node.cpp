@@ -56,9 +56,13 @@ Node::Node(Application& owner, ComponentRecord known, model::ComponentPtr text,
       description(std::move(text)),
       type(kind),
       context(*this) {
-  if (type && description) object = type->make();
-  if (description)
-    for (const auto& [name, value] : record.published) description->set(name, value);
+  if (description) describe(description);
+}
+
+void Node::describe(model::ComponentPtr text) {
+  description = std::move(text);
+  for (const auto& [name, value] : record.published) description->set(name, value);
+  if (type && !object) object = type->make();
 }
 
 Node::~Node() = default;
@@ -99,7 +103,8 @@ void Node::fail_with(const Error& error) {
 }
 
 bool Node::at_once(plan::Verb verb) {
-  bool plain = type && type->compound && !type->works && record.rented.empty() && !record.intent;
+  bool plain = type && type->compound && !type->works && !type->coded && record.rented.empty() &&
+               !record.intent;
   switch (verb) {
     case plan::Verb::deploy:
       return false;
@@ -180,6 +185,7 @@ aio::Task<Result<>> Node::start() {
   missed = 0;
   record.memory[started_note] = "yes";
   next_ping = world.clock.now() + delay;
+  application.watch(application.all_nodes().at(record.path));
   application.ledger().put(record);
   CO_TRY(co_await application.ledger().flush());
   if (type->works) {

@@ -13,6 +13,7 @@
 namespace croft::engine {
 
 class Application;
+struct Branch;
 
 class Node {
  public:
@@ -22,6 +23,8 @@ class Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
+  /// From now on it reads this description; what it published is put there.
+  void describe(model::ComponentPtr text);
   /// Moves along the lifecycle table; records it and tells it. False where the table has no such
   /// step.
   bool enter(model::LifeEvent event, std::string why = "");
@@ -57,15 +60,17 @@ class Node {
 
   /// Taken over from this state, and not yet deployed anew.
   model::State taken_from = model::State::described;
-  bool live = false;    ///< started, or taken over, by this process
-  bool current = true;  ///< the description (still) has it
+  bool live = false;               ///< started, or taken over, by this process
+  bool current = true;             ///< the description (still) has it
+  std::shared_ptr<Branch> branch;  ///< the topmost of an action that runs
   std::string waits;
   std::string silence;  ///< why its last liveness checks told nothing; empty: they did
   WallTime waits_since;
   // Liveness.
   Duration delay;
   int64_t factor = 2;
-  int64_t missed = 0;  ///< answers in a row that told nothing
+  int64_t missed = 0;   ///< answers in a row that told nothing
+  bool proven = false;  ///< a liveness check has succeeded
   bool pinging = false;
   Moment next_ping;
 

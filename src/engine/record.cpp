@@ -111,6 +111,12 @@ json::Object options_json(const Options& options) {
   json::Object out{{"keepOnFailure", options.keep_on_failure}, {"owner", options.owner}};
   if (options.max_instances) out["maxInstances"] = *options.max_instances;
   if (options.account_instances) out["accountInstances"] = *options.account_instances;
+  if (options.allow_shell) out["allowShell"] = true;
+  if (!options.allow_files.empty()) {
+    json::Array folders;
+    for (const std::string& folder : options.allow_files) folders.push_back(json::Value(folder));
+    out["allowFiles"] = std::move(folders);
+  }
   if (options.lifetime) out["lifetimeMs"] = options.lifetime->ms();
   if (options.up_timeout) out["upTimeoutMs"] = options.up_timeout->ms();
   return out;
@@ -122,6 +128,10 @@ Result<Options> options_from(const json::Object& object) {
   if (object.contains("maxInstances"))
     out.max_instances = TRY(json::int_at(object, "maxInstances"));
   out.owner = TRY(json::string_or(object, "owner", ""));
+  out.allow_shell = TRY(json::bool_or(object, "allowShell", false));
+  if (const json::Array* folders = TRY(json::array_if(object, "allowFiles")))
+    for (const auto& folder : *folders)
+      if (folder.is_string()) out.allow_files.emplace_back(folder.get_string());
   if (object.contains("accountInstances"))
     out.account_instances = TRY(json::int_at(object, "accountInstances"));
   if (object.contains("upTimeoutMs"))
@@ -168,6 +178,8 @@ wire::json::Object to_json(const ComponentRecord& record) {
     if (auto packed = protocol::pack(value, nullptr)) published[name] = *std::move(packed);
   if (!published.empty()) out["published"] = std::move(published);
   if (!record.memory.empty()) out["memory"] = map_json(record.memory);
+  if (!record.made_from.empty()) out["made_from"] = record.made_from;
+  if (record.detached) out["detached"] = true;
   if (!record.why.empty()) out["why"] = record.why;
   if (record.record) out["record"] = protocol::to_json(*record.record);
   return out;
@@ -207,6 +219,8 @@ Result<ComponentRecord> component_record_from_json(const wire::json::Object& obj
       out.published[std::string(item.key())] = TRY(protocol::unpack_value(*packed, nullptr));
     }
   out.memory = TRY(map_from(object, "memory"));
+  out.made_from = TRY(json::string_or(object, "made_from", ""));
+  out.detached = TRY(json::bool_or(object, "detached", false));
   out.why = TRY(json::string_or(object, "why", ""));
   out.record = TRY(end_from(object));
   return out;
@@ -228,6 +242,7 @@ wire::json::Object to_json(const ApplicationRecord& record) {
                    {"removeKept", record.remove_kept},
                    {"why", record.why}};
   if (record.ends) out["ends"] = protocol::time_text(*record.ends);
+  if (!record.properties.empty()) out["properties"] = map_json(record.properties);
   if (record.record) out["record"] = protocol::to_json(*record.record);
   if (record.error) out["error"] = protocol::to_json(*record.error);
   return out;
@@ -247,6 +262,7 @@ Result<ApplicationRecord> application_record_from_json(const wire::json::Object&
   out.state = *state;
   out.created = TRY(time_at(object, "created"));
   out.since = TRY(time_at(object, "since"));
+  out.properties = TRY(map_from(object, "properties"));
   out.ends = TRY(time_if(object, "ends"));
   out.farm = TRY(farm_from(*TRY(json::object_at(object, "farm"))));
   out.farm_admin = TRY(json::string_or(object, "farmAdmin", ""));

@@ -56,7 +56,10 @@ struct ComponentRecord {
   std::optional<Intent> intent;
   std::map<std::string, model::Value> published;
   std::map<std::string, std::string> memory;  ///< notes of the type's own; no secrets
-  std::string why;  ///< why it is not (yet, any more) running; why its removal fails
+  /// An action made at run time: the attribute of its parent that it was made from. Empty: planned.
+  std::string made_from;
+  bool detached = false;  ///< its end is no affair of what encloses it, nor the reverse
+  std::string why;        ///< why it is not (yet, any more) running; why its removal fails
   std::optional<model::TerminationRecord> record;
 
   /// Something of it is outside and neither returned nor kept, or may be.
@@ -72,6 +75,8 @@ struct Options {
   std::optional<Duration> lifetime;          ///< removes itself that long after its `up`
   std::optional<Duration> up_timeout;  ///< how long going up may take; absent: as long as it needs
   std::string owner;
+  std::vector<std::string> allow_files;  ///< folders open to its file components
+  bool allow_shell = false;              ///< its components may run programs on this machine
 };
 
 struct ApplicationRecord {
@@ -83,7 +88,8 @@ struct ApplicationRecord {
   Desired desired = Desired::up;
   protocol::ApplicationState state = protocol::ApplicationState::going_up;
   WallTime created, since;
-  std::optional<WallTime> ends;  ///< its lifetime is over
+  std::optional<WallTime> ends;                   ///< its lifetime is over
+  std::map<std::string, std::string> properties;  ///< set by its components
   cloud::Farm farm;
   std::string farm_admin;  ///< admin socket of the embedded farm; empty elsewhere
   Options options;
@@ -100,6 +106,9 @@ Result<ApplicationRecord> application_record_from_json(const wire::json::Object&
 
 /// Tag that tells this life of an application from others of the same name, other homes' included.
 inline constexpr const char* tag_incarnation = "croft:incarnation";
+
+/// What -D name=value gives stands among the caller's variables under this prefix.
+inline constexpr const char* property_prefix = "-D";
 
 /// Keys of the store.
 std::string application_key(std::string_view name, std::string_view rest = "");

@@ -18,6 +18,7 @@ int64_t Node::claimed_instances() const {
 
 int64_t Node::least_instances() const {
   if (!current || !description || !type || !type->rents) return 0;
+  if (record.state == model::State::terminated) return 0;  // an action that is over
   auto rents = type->rents(*description);
   int64_t least = 0;
   if (rents)

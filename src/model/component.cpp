@@ -119,4 +119,20 @@ std::string Component::path() const {
   return out;
 }
 
+ComponentPtr copy_of(const Component& component) {
+  auto out = Component::make();
+  out->eager = component.eager;
+  out->supertypes = component.supertypes;
+  out->where = component.where;
+  for (const Attribute& attribute : component.attributes()) {
+    Value value = attribute.value;
+    if (auto inner = value.as_component(); inner && inner->parent() == &component)
+      value = copy_of(*inner);
+    Attribute& made = out->append(attribute.name, std::move(value), attribute.where);
+    made.tags = attribute.tags;
+    made.secret = attribute.secret;
+  }
+  return out;
+}
+
 }  // namespace croft::model

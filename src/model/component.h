@@ -72,6 +72,10 @@ class Component : public std::enable_shared_from_this<Component> {
   uint32_t position_ = 0;  // among the parent's attributes when it was adopted
 };
 
+/// A deep copy without a parent. Values that are shared with other places (what a reference led to)
+/// stay shared; what was inside is inside the copy.
+ComponentPtr copy_of(const Component& component);
+
 /// A whole resolved description, ready to plan.
 struct Description {
   ComponentPtr root;    ///< the file's top level after resolution (holds `farm`, if any)

@@ -56,13 +56,14 @@ class Walk {
     item.type = facts->name;
     item.rents = facts->rents;
     item.compound = facts->compound;
+    item.actions = facts->actions;
     item.ordered_end = component->boolean("sfSyncTerminate").value_or(false);
-    item.identity = identity_of(*component, *facts);
+    item.identity = first_identity_of(*component, *facts);
     item.position = found_.size();
     item.component = component;
     by_component_.emplace(component.get(), found_.size());
     found_.push_back(std::move(item));
-    if (!facts->compound) return;
+    if (!facts->compound || facts->actions) return;
     for (const auto& attribute : component->attributes())
       if (auto child = attribute.value.as_component(); child && child->eager)
         visit(child, path + ":" + attribute.name, depth + 1);
@@ -123,12 +124,24 @@ class Walk {
       }
     into += ";";
   }
+  std::string first_identity_of(const model::Component& component, const TypeFacts& facts) {
+    if (!facts.actions || !input_.identities) return identity_of(component, facts);
+    auto known = input_.identities->find(&component);
+    if (known != input_.identities->end()) return known->second;
+    return input_.identities->emplace(&component, identity_of(component, facts)).first->second;
+  }
   static std::string identity_of(const model::Component& component, const TypeFacts& facts) {
     std::string text = facts.name + "|";
     for (const std::string& name : facts.identity) {
       text += name + "=";
       if (const auto* attribute = component.find(name)) put(text, attribute->value, 0);
     }
+    // A workflow is what its actions are.
+    for (const auto& attribute : component.attributes())
+      if (auto child = attribute.value.as_component(); facts.actions && child && child->eager) {
+        text += attribute.name + "=";
+        put(text, attribute.value, 0);
+      }
     return sha256_hex(text).substr(0, 32);
   }
 
@@ -143,7 +156,9 @@ void judge(Item& item, const Recorded* old) {
   using model::State;
   bool untouched =
       old && (old->state == State::described || old->state == State::terminated) && !old->holds;
-  if (!old || untouched) {
+  if (old && old->over && old->type == item.type && old->identity == item.identity) {
+    item.change = Change::keep;
+  } else if (!old || untouched) {
     item.change = Change::create;
   } else if (old->type != item.type) {
     item.change = Change::replace;
@@ -308,8 +323,13 @@ Result<Plan> make(const Input& input) {
       }
   }
   for (size_t i = 0; i < plan.items.size(); ++i) plan.index.emplace(plan.items[i].path, i);
+  auto made_at_run_time = [&](std::string_view path) {
+    for (auto at = parent_path(path); !at.empty(); at = parent_path(at))
+      if (const Item* above = plan.find(at)) return above->actions;
+    return false;
+  };
   for (const Recorded& old : input.recorded) {
-    if (plan.index.contains(old.path)) continue;
+    if (plan.index.contains(old.path) || made_at_run_time(old.path)) continue;
     if (!old.holds &&
         (old.state == model::State::terminated || old.state == model::State::described))
       continue;

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "model/component.h"
@@ -25,6 +26,7 @@ struct Rent {
 struct TypeFacts {
   std::string name;                   ///< the native class: sfClass
   bool compound = false;              ///< deploys its children
+  bool actions = false;               ///< its children are its own affair: made when it says so
   std::vector<std::string> identity;  ///< attributes whose change means replace
   std::vector<Rent> rents;
 };
@@ -43,6 +45,7 @@ struct Recorded {
   std::vector<std::string> needs;  ///< paths it waited for
   uint64_t position = 0;           ///< in the description's order
   bool holds = false;              ///< something is rented, or an intent is open
+  bool over = false;  ///< it ended by itself and the rest goes on: it is not made again
 };
 
 enum class Change { create, adopt, keep, replace, remove };
@@ -58,6 +61,7 @@ struct Item {
   std::vector<Rent> rents;
   std::string identity;
   bool compound = false;
+  bool actions = false;
   bool ordered_end = false;
   uint64_t position = 0;
   std::shared_ptr<model::Component> component;  ///< null for remove
@@ -76,6 +80,9 @@ struct Input {
   std::vector<Recorded> recorded;
   Limits limits;
   Catalog catalog;
+  /// Identities of components whose text changes while they run (their actions publish into it), as
+  /// they were first seen; filled and read. Null: computed each time.
+  std::unordered_map<const model::Component*, std::string>* identities = nullptr;
 };
 
 struct Plan {

@@ -183,6 +183,33 @@ Element Document::root() const {
   return Element(document_->document_element().internal_object());
 }
 
+Result<std::vector<std::string>> Document::select(const std::string& xpath) const {
+  std::vector<std::string> out;
+  try {
+    pugi::xpath_query query(xpath.c_str());
+    switch (query.return_type()) {
+      case pugi::xpath_type_node_set:
+        for (const pugi::xpath_node& found : query.evaluate_node_set(*document_))
+          out.emplace_back(found.attribute() ? found.attribute().value()
+                                             : found.node().text().get());
+        break;
+      case pugi::xpath_type_boolean:
+        if (query.evaluate_boolean(*document_)) out.emplace_back("true");
+        break;
+      case pugi::xpath_type_number:
+      case pugi::xpath_type_string:
+        out.push_back(query.evaluate_string(*document_));
+        break;
+      case pugi::xpath_type_none:
+        break;
+    }
+  } catch (const pugi::xpath_exception& problem) {
+    return fail(Code::syntax,
+                fmt::format("\"{}\" is no XPath expression: {}", xpath, to_lower(problem.what())));
+  }
+  return out;
+}
+
 std::string_view Element::name() const {
   return node_ ? local_name(wrap(node_).name()) : std::string_view{};
 }

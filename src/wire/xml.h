@@ -61,6 +61,9 @@ class Document {
   Document& operator=(Document&&) noexcept;
   ~Document();
   Element root() const;
+  /// What an XPath 1.0 expression selects, as texts; of a number, string or boolean its one text
+  /// (a false boolean selects nothing). Code::syntax for an expression that is none.
+  Result<std::vector<std::string>> select(const std::string& xpath) const;
 
  private:
   Document();

@@ -99,5 +99,16 @@ TEST(Xml, text_comes_back) {
   });
 }
 
+TEST(Xml, XPathSelects) {
+  auto document = Document::parse("<a><b n=\"1\">x</b><b n=\"2\">y</b></a>");
+  ASSERT_TRUE(document);
+  EXPECT_EQ(*document->select("/a/b"), (std::vector<std::string>{"x", "y"}));
+  EXPECT_EQ(*document->select("//b[@n='2']/@n"), (std::vector<std::string>{"2"}));
+  EXPECT_EQ(*document->select("count(//b)"), (std::vector<std::string>{"2"}));
+  EXPECT_TRUE(document->select("//c")->empty());
+  EXPECT_TRUE(document->select("boolean(//c)")->empty());
+  EXPECT_EQ(document->select("//b[").error().code, Code::syntax);
+}
+
 }  // namespace
 }  // namespace croft::wire::xml

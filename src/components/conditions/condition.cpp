@@ -1,0 +1,48 @@
+#include "components/conditions/condition.h"
+
+#include <fmt/format.h>
+
+namespace croft::components {
+
+using engine::Context;
+using model::Type;
+
+aio::Task<Result<>> Condition::must_hold(Context& context, std::string name, std::string when) {
+  if (!CO_TRY(context.boolean_or(name, false))) co_return Result<>{};
+  if (CO_TRY(co_await evaluate(context))) co_return Result<>{};
+  co_return fail(Code::conflict, fmt::format("the condition does not hold {}", when),
+                 context.where(name));
+}
+
+aio::Task<Result<>> Condition::start(Context& context) {
+  co_return co_await must_hold(context, "evaluateOnStartup", "at start");
+}
+
+aio::Task<Result<>> Condition::ping(Context& context) {
+  co_return co_await must_hold(context, "evaluateOnLiveness", "any more");
+}
+
+engine::ComponentType condition_type_of(std::string name, std::string doc,
+                                        std::vector<model::AttributeSchema> attributes,
+                                        std::function<std::unique_ptr<engine::Component>()> make) {
+  engine::ComponentType type;
+  type.schema.sf_class = "croft." + name;
+  type.schema.type = std::move(name);
+  type.schema.base = "croft.Condition";
+  type.schema.doc = std::move(doc);
+  type.schema.attributes = std::move(attributes);
+  type.make = std::move(make);
+  return type;
+}
+
+engine::ComponentType condition_type() {
+  auto type = condition_type_of(
+      "Condition", "The base of conditions.",
+      {with_default("evaluateOnStartup", Type::boolean, false, "it must hold at start"),
+       with_default("evaluateOnLiveness", Type::boolean, false, "it must hold while it runs")},
+      [] { return std::make_unique<Condition>(); });
+  type.schema.base = "croft.Prim";
+  return type;
+}
+
+}  // namespace croft::components

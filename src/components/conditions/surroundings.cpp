@@ -1,0 +1,71 @@
+// Conditions on what is around: RunningFor, IsPropertySet, IsPropertyTrue, IsOS.
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "components/conditions/condition.h"
+#include "components/workflow/workflow.h"
+
+namespace croft::components {
+
+using engine::Context;
+using model::Type;
+
+namespace {
+
+class RunningFor : public Condition {
+ public:
+  aio::Task<Result<>> start(Context& context) override {
+    time_left(context, "began", Duration{});
+    return Condition::start(context);
+  }
+  aio::Task<Result<bool>> evaluate(Context& context) override {
+    Duration time = CO_TRY(context.duration_or("time", "ms", Duration{}));
+    co_return time_left(context, "began", time) <= Duration{};
+  }
+};
+
+class IsProperty : public Condition {
+ public:
+  explicit IsProperty(bool must_be_true) : must_be_true_(must_be_true) {}
+  aio::Task<Result<bool>> evaluate(Context& context) override {
+    auto value = context.property(CO_TRY(context.string("property")));
+    co_return value && (!must_be_true_ || equals_ignore_case(*value, "true"));
+  }
+
+ private:
+  bool must_be_true_;
+};
+
+class IsOS : public Condition {
+ public:
+  aio::Task<Result<bool>> evaluate(Context& context) override {
+    std::string os = to_lower(CO_TRY(context.string("os")));
+    co_return os == "unix" || os == "linux";  // what croft runs on
+  }
+};
+
+}  // namespace
+
+engine::ComponentType running_for_type() {
+  auto time = time_attribute("time", "how long");
+  time.required = true;
+  return condition_type_of("RunningFor", "Holds once it has run for `time`.", {time},
+                           [] { return std::make_unique<RunningFor>(); });
+}
+engine::ComponentType is_property_set_type() {
+  return condition_type_of("IsPropertySet", "Holds when the property has a value.",
+                           {required("property", Type::string, "its name")},
+                           [] { return std::make_unique<IsProperty>(false); });
+}
+engine::ComponentType is_property_true_type() {
+  return condition_type_of("IsPropertyTrue", "Holds when the property is \"true\".",
+                           {required("property", Type::string, "its name")},
+                           [] { return std::make_unique<IsProperty>(true); });
+}
+engine::ComponentType is_os_type() {
+  return condition_type_of("IsOS", "Holds on that operating system.",
+                           {required("os", Type::string, "unix, linux, windows, mac ...")},
+                           [] { return std::make_unique<IsOS>(); });
+}
+
+}  // namespace croft::components

@@ -1,0 +1,96 @@
+// File and FileExists: files that should be there.
+#include <fmt/format.h>
+
+#include "components/conditions/condition.h"
+#include "components/filesystem/work_folder.h"
+
+namespace croft::components {
+
+using engine::Context;
+using model::Type;
+
+namespace {
+
+class File : public engine::Component {
+ public:
+  aio::Task<Result<>> deploy(Context& context) override {
+    publish_path(context, CO_TRY(file_path(context, "filename")));
+    co_return Result<>{};
+  }
+  aio::Task<Result<>> start(Context& context) override {
+    if (CO_TRY(context.boolean_or("testOnStartup", false))) CO_TRY(co_await check(context));
+    co_return Result<>{};
+  }
+  aio::Task<Result<>> ping(Context& context) override {
+    if (CO_TRY(context.boolean_or("testOnLiveness", true))) CO_TRY(co_await check(context));
+    co_return Result<>{};
+  }
+
+ private:
+  static aio::Task<Result<>> check(Context& context) {
+    std::string path = CO_TRY(file_path(context, "filename"));
+    bool must_be_file = CO_TRY(context.boolean_or("mustBeFile", false));
+    bool must_be_dir = CO_TRY(context.boolean_or("mustBeDir", false));
+    bool must_read = CO_TRY(context.boolean_or("mustRead", false));
+    bool must_write = CO_TRY(context.boolean_or("mustWrite", false));
+    bool must_exist = CO_TRY(context.boolean_or("mustExist", false)) || must_be_file ||
+                      must_be_dir || must_read || must_write;
+    auto info = co_await context.world().disk.info(path);
+    auto wrong = [&](std::string text) {
+      return fail(Code::not_found, fmt::format("{} {}", path, text), context.where("filename"));
+    };
+    if (!info) {
+      if (info.error().code != Code::not_found) co_return fail(std::move(info).error());
+      if (must_exist) co_return wrong("is not there");
+      co_return Result<>{};
+    }
+    if (must_be_file && info->is_directory) co_return wrong("is a folder, not a file");
+    if (must_be_dir && !info->is_directory) co_return wrong("is a file, not a folder");
+    if (must_read && (info->mode & 0444) == 0) co_return wrong("cannot be read");
+    if (must_write && (info->mode & 0222) == 0) co_return wrong("cannot be written");
+    co_return Result<>{};
+  }
+};
+
+class FileExists : public Condition {
+ public:
+  aio::Task<Result<bool>> evaluate(Context& context) override {
+    auto info = co_await context.world().disk.info(CO_TRY(file_path(context, "filename")));
+    if (!info) {
+      if (info.error().code == Code::not_found) co_return false;
+      co_return fail(std::move(info).error());
+    }
+    int64_t least = CO_TRY(context.integer_or("minSize", -1));
+    int64_t most = CO_TRY(context.integer_or("maxSize", -1));
+    auto size = static_cast<int64_t>(info->size);
+    co_return (least < 0 || size >= least) && (most < 0 || size <= most);
+  }
+};
+
+}  // namespace
+
+engine::ComponentType file_type() {
+  auto flag = [](const char* name, bool value, const char* doc) {
+    return with_default(name, Type::boolean, value, doc);
+  };
+  return file_type_of(
+      "File", "A file that should be as described, at start or at each liveness check.", false,
+      with_path(
+          {required("filename", Type::any, "its name"),
+           flag("mustExist", false, "it must be there"), flag("mustRead", false, "it can be read"),
+           flag("mustWrite", false, "it can be written"), flag("mustBeFile", false, "it is a file"),
+           flag("mustBeDir", false, "it is a folder"),
+           flag("testOnStartup", false, "look at start"),
+           flag("testOnLiveness", true, "look at each liveness check")}),
+      [] { return std::make_unique<File>(); });
+}
+engine::ComponentType file_exists_type() {
+  return condition_type_of(
+      "FileExists", "Holds when the file is there, with a size as is wanted.",
+      {required("filename", Type::any, "its name"),
+       with_default("minSize", Type::integer, int32_t{-1}, "bytes at least; negative: any number"),
+       with_default("maxSize", Type::integer, int32_t{-1}, "bytes at most; negative: any number")},
+      [] { return std::make_unique<FileExists>(); });
+}
+
+}  // namespace croft::components

@@ -1,0 +1,114 @@
+// Files of components: what they do, what they refuse, and that nothing leaves the work folder.
+#include <gtest/gtest.h>
+
+#include "components/filesystem/work_folder.h"
+#include "components/test_rig.h"
+
+namespace croft::components {
+namespace {
+
+using namespace test;
+
+const char* includes = "#include \"/org/smartfrog/services/filesystem/components.sf\"\n";
+
+struct Case {
+  const char* name;
+  const char* text;
+  const char* outcome;
+  const char* why;
+};
+
+const Case cases[] = {
+    {"WrittenAndFound",
+     "extends Compound { w extends TextFile { filename \"a.txt\"; text \"hello\"; } c extends "
+     "EvaluateCondition { condition extends FileExists { filename \"a.txt\"; minSize 5; maxSize 5; "
+     "} "
+     "} }",
+     "normal", ""},
+    {"NotThere",
+     "extends EvaluateCondition { message \"no file\"; condition extends FileExists { filename "
+     "\"a.txt\"; } }",
+     "abnormal", "no file"},
+    {"TooSmall",
+     "extends Compound { w extends TextFile { filename \"a.txt\"; text \"x\"; } c extends "
+     "EvaluateCondition { message \"small\"; condition extends FileExists { filename \"a.txt\"; "
+     "minSize 2; } } }",
+     "abnormal", "small"},
+    {"CopiedAndDeleted",
+     "extends Compound { w extends TextListFile { filename \"a\"; list [\"1\", \"2\"]; } s extends "
+     "Sequence { c extends CopyFile { source \"a\"; destination \"b\"; } d extends DeleteFile { "
+     "filename \"a\"; } n extends EvaluateCondition { condition extends And { gone extends Not { "
+     "condition extends FileExists { filename \"a\"; } } there extends FileExists { filename "
+     "\"b\"; "
+     "minSize 4; } } } } }",
+     "normal", ""},
+    {"CopyOfNothing",
+     "extends Compound { m extends Mkdir { dir \"d\"; } s extends Sequence { c extends CopyFile { "
+     "source \"d/a\"; destination \"d/b\"; } } }",
+     "abnormal", "could not be brought up"},
+    {"LinesAreAddedOnce",
+     "extends Sequence { a extends AppendLines { filename \"l\"; lines [\"x\", \"y\"]; } b extends "
+     "AppendLines { filename \"l\"; lines [\"y\", \"z\"]; } n extends EvaluateCondition { "
+     "condition "
+     "extends FileExists { filename \"l\"; minSize 6; maxSize 6; } } }",
+     "normal", ""},
+    {"FoldersByPattern",
+     "extends Compound { m extends Mkdir { dir \"d\"; } t extends TextFile { filename \"d/a.txt\"; "
+     "text \"\"; } s extends Sequence { f extends During { time 10; action extends Files { dir "
+     "\"d\"; "
+     "pattern \".*\\\\.txt\"; fileCount 1; } } k extends DeleteFiles { dir \"d\"; } g extends "
+     "During { time 10; action extends Files { dir \"d\"; fileCount 0; } } } }",
+     "normal", "its time is over"},
+    {"FileMustBeThere",
+     "extends Compound { f extends File { filename \"nothing\"; mustExist true; testOnStartup "
+     "true; } "
+     "}",
+     "abnormal", "is not there"},
+    {"FileGoneAtACheck",
+     "extends Compound { sfLivenessDelay 1; f extends File { filename \"nothing\"; mustExist true; "
+     "} "
+     "}",
+     "abnormal", "is not there"},
+    {"OutsideIsRefused",
+     "extends Sequence { a extends CopyFile { source \"/etc/passwd\"; destination \"x\"; } }",
+     "abnormal", "outside the work folder"},
+    {"UpwardsIsRefused", "extends Sequence { a extends DeleteFile { filename \"../other/x\"; } }",
+     "abnormal", "outside the work folder"},
+    {"TempFilesAreNew",
+     "extends Compound { one extends TempFile { text \"t\"; } b extends Sequence { a extends "
+     "AssertWorkflow { reference LAZY ROOT:sfConfig:one; attribute \"absolutePath\"; } } }",
+     "normal", ""},
+};
+
+class Filesystem : public testing::TestWithParam<Case> {};
+
+TEST_P(Filesystem, DoesWhatItSays) {
+  const Case& c = GetParam();
+  auto played = play(std::string(includes) + "sfConfig " + c.text);
+  ASSERT_TRUE(played) << played.error().render();
+  EXPECT_EQ(played->seen.outcome(), c.outcome) << played->seen.why();
+  EXPECT_NE(played->seen.why().find(c.why), std::string::npos) << played->seen.why();
+}
+
+INSTANTIATE_TEST_SUITE_P(Types, Filesystem, testing::ValuesIn(cases),
+                         [](const auto& each) { return each.param.name; });
+
+TEST(WorkFolder, PathsAreMadePlain) {
+  EXPECT_EQ(normal_path("/a/./b//c/../d"), "/a/b/d");
+  EXPECT_EQ(normal_path("/../../x"), "/x");
+  EXPECT_EQ(normal_path("/"), "/");
+  EXPECT_EQ(normal_path("/files/app/../apples"), "/files/apples");
+}
+
+TEST(Shell, ProgramsNeedTheOperatorsWord) {
+  auto played = play(
+      "#include \"/org/smartfrog/services/os/runshell/components.sf\"\n"
+      "sfConfig extends Sequence { a extends ExecuteProgram { shellCmd \"/bin/true\"; } }");
+  ASSERT_TRUE(played) << played.error().render();
+  EXPECT_EQ(played->seen.outcome(), "abnormal");
+  EXPECT_NE(played->seen.why().find("wants to run a program"), std::string::npos)
+      << played->seen.why();
+}
+
+}  // namespace
+}  // namespace croft::components

@@ -1,0 +1,108 @@
+// Mkdir, Rmdir and TempDir.
+#include <fmt/format.h>
+
+#include "components/filesystem/work_folder.h"
+
+namespace croft::components {
+
+using engine::Context;
+using model::TerminationRecord;
+using model::Type;
+
+namespace {
+
+aio::Task<Result<>> remove_if_there(Context& context, std::string path) {
+  auto gone = co_await context.world().disk.remove_tree(path);
+  if (!gone && gone.error().code != Code::not_found) co_return gone;
+  co_return Result<>{};
+}
+
+class Mkdir : public engine::Component {
+ public:
+  aio::Task<Result<>> deploy(Context& context) override {
+    std::string path = CO_TRY(where(context));
+    if (CO_TRY(context.boolean_or("cleanOnStartup", false)) && !context.ran_before())
+      CO_TRY(co_await remove_if_there(context, path));
+    auto there = co_await context.world().disk.info(path);
+    if (there && !there->is_directory)
+      co_return fail(Code::conflict, fmt::format("{} is a file", path), context.where("dir"));
+    if (!there) CO_TRY(co_await context.world().disk.make_dirs(path));
+    publish_path(context, path);
+    co_return Result<>{};
+  }
+  aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
+    if (CO_TRY(context.boolean_or("deleteOnExit", false)))
+      CO_TRY(co_await remove_if_there(context, CO_TRY(where(context))));
+    co_return Result<>{};
+  }
+
+ private:
+  static Result<std::string> where(Context& context) {
+    if (!TRY(context.value_if("parentDir"))) return file_path(context, "dir");
+    std::string parent = TRY(file_path(context, "parentDir"));
+    return confined(context, fmt::format("{}/{}", parent, TRY(context.string("dir"))),
+                    context.where("dir"));
+  }
+};
+
+class Rmdir : public OneStep {
+ public:
+  Rmdir() : OneStep(false) {}
+  aio::Task<Result<>> start(Context& context) override {
+    co_return co_await remove_if_there(context, CO_TRY(file_path(context, "dir")));
+  }
+};
+
+class TempDir : public engine::Component {
+ public:
+  aio::Task<Result<>> deploy(Context& context) override {
+    std::string path;
+    if (auto made = context.record().memory.find("path"); made != context.record().memory.end()) {
+      path = made->second;
+    } else {
+      std::string name =
+          fmt::format("{}{}{}", CO_TRY(context.string_or("prefix", "temp")),
+                      context.world().random.hex_id(12), CO_TRY(context.string_or("suffix", "")));
+      path = CO_TRY(confined(context, name, context.where("prefix")));
+      context.remember("path", path);
+    }
+    CO_TRY(co_await context.world().disk.make_dirs(path));
+    publish_path(context, path);
+    co_return Result<>{};
+  }
+  aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
+    auto made = context.record().memory.find("path");
+    if (made == context.record().memory.end()) co_return Result<>{};
+    if (CO_TRY(context.boolean_or("deleteOnExit", false)))
+      CO_TRY(co_await remove_if_there(context, made->second));
+    co_return Result<>{};
+  }
+};
+
+}  // namespace
+
+engine::ComponentType mkdir_type() {
+  return file_type_of(
+      "Mkdir", "A folder, made when it is deployed.", false,
+      with_path({required("dir", Type::any, "its name"),
+                 attribute("parentDir", Type::any, "the folder that it is made in"),
+                 with_default("deleteOnExit", Type::boolean, false, "remove it at the end"),
+                 with_default("cleanOnStartup", Type::boolean, false, "empty it first")}),
+      [] { return std::make_unique<Mkdir>(); });
+}
+engine::ComponentType rmdir_type() {
+  return file_type_of("Rmdir", "Removes a folder with all that is in it.", true,
+                      {required("dir", Type::any, "its name")},
+                      [] { return std::make_unique<Rmdir>(); });
+}
+engine::ComponentType temp_dir_type() {
+  return file_type_of(
+      "TempDir", "A new folder with a name of its own.", false,
+      with_path({with_default("prefix", Type::string, "temp", "how its name begins"),
+                 with_default("suffix", Type::string, "", "how its name ends"),
+                 with_default("deleteOnExit", Type::boolean, false, "remove it at the end"),
+                 attribute("createOnDeploy", Type::boolean, "kept for old descriptions")}),
+      [] { return std::make_unique<TempDir>(); });
+}
+
+}  // namespace croft::components

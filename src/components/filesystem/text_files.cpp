@@ -1,0 +1,173 @@
+// TextFile, TextListFile, TempFile, TouchFile, AppendLines: files that are written.
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "components/filesystem/work_folder.h"
+
+namespace croft::components {
+
+using engine::Context;
+using model::TerminationRecord;
+using model::Type;
+
+namespace {
+
+constexpr uint32_t usual_mode = 0644;
+
+aio::Task<Result<>> remove_if_there(Context& context, std::string path) {
+  auto gone = co_await context.world().disk.remove(path);
+  if (!gone && gone.error().code != Code::not_found) co_return gone;
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> make_parents(Context& context, std::string path) {
+  std::string parent = path.substr(0, path.rfind('/'));
+  // The work folder itself is always there for whoever writes into it.
+  bool own = parent == normal_path(context.work_folder());
+  if (own || CO_TRY(context.boolean_or("createParentDirs", false)))
+    CO_TRY(co_await context.world().disk.make_dirs(parent));
+  co_return Result<>{};
+}
+
+Result<std::string> lines_of(Context& context, std::string_view name) {
+  std::string out;
+  for (const auto& item : TRY(context.vector_or_empty(name))) {
+    const auto* text = item.get<std::string>();
+    if (!text)
+      return fail(Code::type_mismatch,
+                  fmt::format("{} holds a {}, strings are needed", name, item.kind_name()),
+                  context.where(name));
+    out += *text + "\n";
+  }
+  return out;
+}
+
+/// A file that is there from deploy on, with a text that its kind knows.
+class Written : public engine::Component {
+ public:
+  enum class Kind { text, list, touched };
+  explicit Written(Kind kind) : kind_(kind) {}
+
+  aio::Task<Result<>> deploy(Context& context) override {
+    std::string path = CO_TRY(file_path(context, "filename"));
+    CO_TRY(co_await make_parents(context, path));
+    std::string text;
+    if (kind_ == Kind::text) text = CO_TRY(context.string("text"));
+    if (kind_ == Kind::list) text = CO_TRY(lines_of(context, "list"));
+    auto there = co_await context.world().disk.read_file(path, file_max);
+    if (kind_ == Kind::touched && there) text = *there;
+    if (!there || *there != text || kind_ == Kind::touched)
+      CO_TRY(co_await context.world().disk.write_file(path, text, usual_mode));
+    publish_path(context, path);
+    co_return Result<>{};
+  }
+  aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
+    if (CO_TRY(context.boolean_or("deleteOnExit", false)))
+      CO_TRY(co_await remove_if_there(context, CO_TRY(file_path(context, "filename"))));
+    co_return Result<>{};
+  }
+
+ private:
+  Kind kind_;
+};
+
+class TempFile : public engine::Component {
+ public:
+  aio::Task<Result<>> deploy(Context& context) override {
+    std::string path;
+    if (auto made = context.record().memory.find("path"); made != context.record().memory.end()) {
+      path = made->second;
+    } else {
+      std::string name = fmt::format("{}{}{}", CO_TRY(context.string_or("prefix", "temp")),
+                                     context.world().random.hex_id(12),
+                                     CO_TRY(context.string_or("suffix", ".tmp")));
+      path = CO_TRY(confined(context, name, context.where("prefix")));
+      context.remember("path", path);
+      CO_TRY(co_await make_parents(context, path));
+      CO_TRY(co_await context.world().disk.write_file(path, CO_TRY(context.string_or("text", "")),
+                                                      usual_mode));
+    }
+    publish_path(context, path);
+    co_return Result<>{};
+  }
+  aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
+    auto made = context.record().memory.find("path");
+    if (made == context.record().memory.end()) co_return Result<>{};
+    if (CO_TRY(context.boolean_or("deleteOnExit", false)))
+      CO_TRY(co_await remove_if_there(context, made->second));
+    co_return Result<>{};
+  }
+};
+
+class AppendLines : public OneStep {
+ public:
+  AppendLines() : OneStep(true) {}
+  aio::Task<Result<>> start(Context& context) override {
+    std::string path = CO_TRY(file_path(context, "filename"));
+    bool only_missing = CO_TRY(context.boolean_or("addOnlyMissingLines", true));
+    auto there = co_await context.world().disk.read_file(path, file_max);
+    if (!there && there.error().code != Code::not_found) co_return fail(std::move(there).error());
+    std::string text = there ? *there : "";
+    if (!text.empty() && !text.ends_with('\n')) text += '\n';
+    auto known = split(text, '\n');
+    std::string added = CO_TRY(lines_of(context, "lines"));
+    for (const std::string& line : split(std::string_view(added), '\n')) {
+      if (line.empty() || (only_missing && std::ranges::find(known, line) != known.end())) continue;
+      text += line + "\n";
+    }
+    if (there && text == *there) co_return Result<>{};
+    CO_TRY(co_await make_parents(context, path));
+    co_return co_await context.world().disk.write_file(path, text, usual_mode);
+  }
+};
+
+model::AttributeSchema encoding() {
+  auto out = attribute("encoding", Type::string, "files are UTF-8");
+  out.choices = {"UTF-8", "utf-8", "ASCII", "US-ASCII"};
+  return out;
+}
+
+std::vector<model::AttributeSchema> written(model::AttributeSchema content) {
+  return with_path({required("filename", Type::any, "its name"), std::move(content), encoding(),
+                    with_default("createParentDirs", Type::boolean, false, "make its folder, too"),
+                    with_default("deleteOnExit", Type::boolean, false, "remove it at the end")});
+}
+
+}  // namespace
+
+engine::ComponentType text_file_type() {
+  return file_type_of("TextFile", "A file with `text` in it.", false,
+                      written(required("text", Type::string, "what is in it")),
+                      [] { return std::make_unique<Written>(Written::Kind::text); });
+}
+engine::ComponentType text_list_file_type() {
+  return file_type_of("TextListFile", "A file whose lines are the elements of `list`.", false,
+                      written(required("list", Type::vector, "its lines")),
+                      [] { return std::make_unique<Written>(Written::Kind::list); });
+}
+engine::ComponentType touch_file_type() {
+  return file_type_of(
+      "TouchFile", "A file that is made where there is none, and counts as changed now.", false,
+      written(attribute("timestamp", Type::integer, "kept for old descriptions: it is now")),
+      [] { return std::make_unique<Written>(Written::Kind::touched); });
+}
+engine::ComponentType temp_file_type() {
+  return file_type_of(
+      "TempFile", "A new file with a name of its own.", false,
+      with_path({with_default("prefix", Type::string, "temp", "how its name begins"),
+                 with_default("suffix", Type::string, ".tmp", "how its name ends"),
+                 attribute("text", Type::string, "what is in it"), encoding(),
+                 with_default("deleteOnExit", Type::boolean, false, "remove it at the end"),
+                 attribute("createOnDeploy", Type::boolean, "kept for old descriptions")}),
+      [] { return std::make_unique<TempFile>(); });
+}
+engine::ComponentType append_lines_type() {
+  return file_type_of(
+      "AppendLines", "Adds lines to a file.", true,
+      {required("filename", Type::any, "its name"), required("lines", Type::vector, "the lines"),
+       with_default("addOnlyMissingLines", Type::boolean, true, "only those it has not yet"),
+       with_default("sfShouldTerminate", Type::boolean, true, "end once they are there")},
+      [] { return std::make_unique<AppendLines>(); });
+}
+
+}  // namespace croft::components

@@ -1,0 +1,44 @@
+// Files of components: below the application's work folder, and in what the operator has opened
+// with `--allow-files`. Loop thread only.
+#pragma once
+#include <string>
+
+#include "components/registry.h"
+#include "engine/component.h"
+
+namespace croft::components {
+
+/// The path that an attribute names: a relative one is below the work folder.
+/// Code::permission_denied for one that leads anywhere else, with the way to allow it.
+Result<std::string> file_path(const engine::Context& context, std::string_view attribute);
+/// The same for a text that stands elsewhere.
+Result<std::string> confined(const engine::Context& context, std::string_view text,
+                             const Where& where);
+/// "/a/b" of "/a/./c/../b"; ".." above the root stays at the root.
+std::string normal_path(std::string_view path);
+
+/// Tells where it is: absolutePath and uri.
+void publish_path(engine::Context& context, const std::string& path);
+/// The two, for schemas.
+std::vector<model::AttributeSchema> with_path(std::vector<model::AttributeSchema> attributes);
+
+/// A schema of this family; `works`: its work() ends it as sfShouldTerminate says.
+engine::ComponentType file_type_of(std::string name, std::string doc, bool works,
+                                   std::vector<model::AttributeSchema> attributes,
+                                   std::function<std::unique_ptr<engine::Component>()> make);
+
+/// A component whose whole work is done in start(); ends after it where it is told to.
+class OneStep : public engine::Component {
+ public:
+  explicit OneStep(bool ends_by_default) : ends_by_default_(ends_by_default) {}
+  aio::Task<Result<>> work(engine::Context& context) override {
+    co_return context.done(model::TerminationRecord::normal(context.path()), ends_by_default_);
+  }
+
+ private:
+  bool ends_by_default_;
+};
+
+constexpr Bytes file_max = Bytes::mib(64);
+
+}  // namespace croft::components

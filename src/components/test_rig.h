@@ -1,0 +1,171 @@
+// For tests of component types: one application from its text, in a simulated process with all real
+// types. Header-only; included by *_test.cpp alone.
+#pragma once
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "aio/sim/sim_world.h"
+#include "base/log.h"
+#include "components/registry.h"
+#include "engine/application.h"
+#include "lang/lang.h"
+
+namespace croft::components::test {
+
+class OpenSealer : public protocol::SecretSealer {
+ public:
+  Result<std::string> seal(const Secret& plain) const override { return plain.reveal(); }
+  Result<Secret> open(std::string_view sealed) const override {
+    return Secret(std::string(sealed));
+  }
+};
+
+/// What one process has: it goes with the process.
+struct Process {
+  explicit Process(aio::World& a_world)
+      : world(a_world), registry(make_registry()), http(world), retrier(world, {}) {}
+  engine::Services services() {
+    return {world, *store, registry, sealer, http, retrier, {}, {}, "/files"};
+  }
+  aio::World& world;
+  std::unique_ptr<store::Store> store;
+  engine::Registry registry;
+  OpenSealer sealer;
+  net::HttpClient http;
+  net::Retrier retrier;
+  std::unique_ptr<engine::Application> application;
+};
+
+using Script = std::function<aio::Task<Result<>>(Process&)>;
+
+/// What was seen of a run, kept outside the process.
+struct Seen {
+  std::vector<std::string> events;  ///< "app:a TERMINATED normal"; the three of the reference
+  std::vector<std::string> told;    ///< "app:a MESSAGE text", failures too
+  std::optional<engine::ApplicationRecord> application;
+  std::map<std::string, engine::ComponentRecord> components;
+
+  std::vector<std::string> of(const std::string& event) const {
+    std::vector<std::string> out;
+    for (const auto& line : events)
+      if (line.find(" " + event) != std::string::npos)
+        out.push_back(line.substr(0, line.find(' ')));
+    return out;
+  }
+  std::string outcome() const {
+    return application && application->record ? application->record->type : "";
+  }
+  std::string why() const {
+    if (!application || !application->record) return "";
+    return application->record->description + ": " + application->record->cause;
+  }
+};
+
+inline aio::Task<Result<>> look(Process& process, Seen& seen) {
+  seen = {};
+  CO_TRY(co_await process.application->ledger().flush());
+  for (uint64_t from = 1;;) {
+    auto events = CO_TRY(co_await process.application->ledger().events(from));
+    if (events.empty()) break;
+    for (const auto& event : events) {
+      if (event.event == "DEPLOYING" || event.event == "STARTING" || event.event == "TERMINATED")
+        seen.events.push_back(event.component + " " + event.event +
+                              (event.record ? " " + event.record->type : ""));
+      seen.told.push_back(event.component + " " + event.event + " " + event.why);
+    }
+    from = events.back().seq + 1;
+  }
+  seen.application = process.application->record();
+  for (const auto& [path, node] : process.application->all_nodes())
+    seen.components.emplace(path, node->record);
+  co_return Result<>{};
+}
+
+inline aio::Task<Result<>> until_settled(Process& process) {
+  while (!process.application->settled()) CO_TRY(co_await process.application->changed().wait());
+  co_return Result<>{};
+}
+
+/// Until it has ended by itself.
+inline aio::Task<Result<>> until_down(Process& process) {
+  while (process.application->record().state != protocol::ApplicationState::down ||
+         !process.application->settled())
+    CO_TRY(co_await process.application->changed().wait());
+  co_return Result<>{};
+}
+
+inline aio::Task<Result<>> take_down(Process& process) {
+  CO_TRY(co_await until_settled(process));
+  CO_TRY(co_await process.application->down(false));
+  co_return co_await until_settled(process);
+}
+
+inline Result<engine::Wanted> wanted_of(const std::string& text) {
+  auto description = TRY(lang::resolve("test.sf", text, {}));
+  TRY(lang::check(description, schemas()).result());
+  engine::Wanted wanted;
+  wanted.description = std::move(description);
+  return wanted;
+}
+
+/// One process's life, as another one may have left it.
+inline aio::Task<Result<>> live(aio::World& world, engine::Wanted wanted, Script script,
+                                Seen& seen) {
+  Process process(world);
+  process.store = CO_TRY(co_await store::open_sqlite(world, "/state.db"));
+  process.application = std::make_unique<engine::Application>(process.services(), "app");
+  Result<> done = co_await process.application->load();
+  if (!done && done.error().code == Code::not_found)
+    done = co_await process.application->create(std::move(wanted));
+  if (done) {
+    aio::Scope scope(co_await aio::here());
+    scope.spawn(process.application->run());
+    done = co_await script(process);
+    auto looked = co_await look(process, seen);
+    process.application->shutdown();
+    auto joined = co_await scope.join();
+    if (done) done = looked ? joined : looked;
+  }
+  auto closed = co_await process.store->close();
+  co_return done ? closed : done;
+}
+
+/// A whole run of one description; `crash_at` > 0: the process dies at that point, and another one
+/// goes on.
+struct Played {
+  Seen seen;
+  bool crashed = false;
+  Duration took;
+};
+
+inline const char* library =
+    "#include \"/org/smartfrog/components.sf\"\n"
+    "#include \"/org/smartfrog/sfcore/workflow/components.sf\"\n"
+    "#include \"/org/smartfrog/sfcore/workflow/conditional/components.sf\"\n"
+    "#include \"/org/smartfrog/sfcore/workflow/eventbus/components.sf\"\n"
+    "#include \"/org/smartfrog/services/assertions/components.sf\"\n"
+    "#include \"/org/smartfrog/services/utils/components.sf\"\n";
+
+inline Result<Played> play(const std::string& text, Script script = until_down,
+                           uint64_t crash_at = 0, uint64_t seed = 1) {
+  log::set_level(log::Level::off);
+  auto wanted = TRY(wanted_of(library + text));
+  aio::SimWorld sim(seed);
+  Played out;
+  Moment began = sim.now();
+  if (crash_at > 0) sim.main().crash_at(crash_at);
+  auto done = sim.run(live(sim.world(), wanted, script, out.seen));
+  if (!done && crash_at > 0) {
+    out.crashed = true;
+    sim.main().crash_at(0);
+    sim.restart(crash_at % 2 == 0);
+    done = sim.run(live(sim.world(), TRY(wanted_of(library + text)), script, out.seen));
+  }
+  TRY(done);
+  out.took = sim.now() - began;
+  return out;
+}
+
+}  // namespace croft::components::test

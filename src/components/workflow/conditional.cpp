@@ -1,0 +1,163 @@
+// If, WaitFor, FailingWaitFor, PostCondition, EvaluateCondition: actions that depend on a
+// condition.
+#include <fmt/format.h>
+
+#include "components/workflow/workflow.h"
+
+namespace croft::components {
+
+using engine::Context;
+using model::TerminationRecord;
+using model::Type;
+
+namespace {
+
+/// Runs `then` or `else`, as was found, and ends as that ends.
+aio::Task<Result<>> run_branch(Context& context, std::string name, TerminationRecord otherwise) {
+  context.remember("branch", name);
+  if (!context.has_action(name)) {
+    context.end(std::move(otherwise));
+    co_return Result<>{};
+  }
+  auto record = CO_TRY(co_await context.perform(name, name));
+  context.end(std::move(record));
+  co_return Result<>{};
+}
+
+std::string chosen(const Context& context) {
+  auto found = context.record().memory.find("branch");
+  return found == context.record().memory.end() ? "" : found->second;
+}
+
+class If : public engine::Component {
+ public:
+  aio::Task<Result<>> work(Context& context) override {
+    std::string branch = chosen(context);
+    if (branch.empty())
+      branch = CO_TRY(co_await condition_holds(context, "condition")) ? "then" : "else";
+    co_return co_await run_branch(
+        context, branch, TerminationRecord::normal(context.path(), "there is no " + branch));
+  }
+};
+
+class WaitFor : public engine::Component {
+ public:
+  explicit WaitFor(bool fails) : fails_(fails) {}
+  aio::Task<Result<>> work(Context& context) override {
+    std::string branch = chosen(context);
+    if (branch.empty()) branch = CO_TRY(co_await wait(context)) ? "then" : "else";
+    if (branch == "else" && fails_) {
+      std::string message = CO_TRY(context.string_or("message", ""));
+      context.end(TerminationRecord::abnormal(context.path(), message, last_));
+      co_return Result<>{};
+    }
+    co_return co_await run_branch(
+        context, branch,
+        TerminationRecord::normal(context.path(), branch == "then"
+                                                      ? "the condition holds"
+                                                      : "the condition did not hold in time"));
+  }
+
+ private:
+  aio::Task<Result<bool>> wait(Context& context) {
+    Duration interval = CO_TRY(context.duration_or("interval", "ms", Duration::seconds(1)));
+    Duration timeout = CO_TRY(context.duration_or("timeout", "ms", Duration::seconds(60)));
+    bool ever = timeout >= Duration::forever();
+    for (;;) {
+      auto holds = co_await condition_holds(context, "condition");
+      if (!holds && holds.error().code == Code::cancelled) co_return holds;
+      if (holds && *holds) co_return true;
+      last_ = holds ? "" : holds.error().line();
+      Duration left = ever ? interval : time_left(context, "began", timeout);
+      if (left <= Duration{}) co_return false;
+      context.waits(fmt::format("the condition does not hold yet{}{}{}", last_.empty() ? "" : ": ",
+                                last_, ever ? "" : fmt::format("; gives up in {}", left.text())));
+      CO_TRY(co_await context.world().clock.sleep(
+          std::min(left, std::max(interval, Duration::milliseconds(1)))));
+    }
+  }
+  bool fails_;
+  std::string last_;
+};
+
+class PostCondition : public engine::Component {
+ public:
+  aio::Task<Result<>> work(Context& context) override {
+    auto record = CO_TRY(co_await context.perform("action", "action"));
+    if (record.is_normal() && !CO_TRY(co_await condition_holds(context, "condition")))
+      record =
+          TerminationRecord::abnormal(context.path(), CO_TRY(context.string_or("message", "")));
+    context.end(std::move(record));
+    co_return Result<>{};
+  }
+};
+
+class EvaluateCondition : public engine::Component {
+ public:
+  aio::Task<Result<>> work(Context& context) override {
+    bool holds = CO_TRY(co_await condition_holds(context, "condition"));
+    context.publish("result", model::Value(holds));
+    bool bad = !holds && CO_TRY(context.boolean_or("failOnFalse", true));
+    if (!bad) co_return context.done(TerminationRecord::normal(context.path()));
+    context.end(
+        TerminationRecord::abnormal(context.path(), CO_TRY(context.string_or("message", ""))));
+    co_return Result<>{};
+  }
+};
+
+model::AttributeSchema condition_attribute() {
+  return required("condition", Type::any, "a condition, a link to one, or true or false");
+}
+
+}  // namespace
+
+engine::ComponentType if_type() {
+  return action_type(
+      "If", "Runs `then` when `condition` holds, else `else`, if there is one.",
+      {condition_attribute(), attribute("then", Type::component, "what runs when it holds"),
+       attribute("else", Type::component, "what runs when it does not")},
+      [] { return std::make_unique<If>(); });
+}
+
+engine::ComponentType wait_for_type() {
+  return action_type(
+      "WaitFor",
+      "Asks `condition` every `interval` until it holds or `timeout` is over; then runs `then` or "
+      "`else`.",
+      {condition_attribute(), attribute("then", Type::component, "what runs when it holds"),
+       attribute("else", Type::component, "what runs when the time is over"),
+       time_attribute("interval", 1000, "between two questions"),
+       time_attribute("timeout", 60000, "how long it waits; negative: for ever")},
+      [] { return std::make_unique<WaitFor>(false); });
+}
+
+engine::ComponentType failing_wait_for_type() {
+  return action_type(
+      "FailingWaitFor", "A WaitFor that ends abnormally with `message` when the time is over.",
+      {with_default("message", Type::string, "the condition did not come to hold in time",
+                    "what it says then")},
+      [] { return std::make_unique<WaitFor>(true); }, "croft.WaitFor");
+}
+
+engine::ComponentType post_condition_type() {
+  return action_type(
+      "PostCondition", "Runs `action`, then asks `condition`: it must hold.",
+      {required("action", Type::component, "what runs"), condition_attribute(),
+       with_default("message", Type::string, "the condition does not hold after the action",
+                    "what it says when it does not")},
+      [] { return std::make_unique<PostCondition>(); });
+}
+
+engine::ComponentType evaluate_condition_type() {
+  auto result = attribute("result", Type::boolean, "the answer");
+  result.published = true;
+  return action_type(
+      "EvaluateCondition", "Asks `condition` once and publishes `result`.",
+      {condition_attribute(), result,
+       with_default("failOnFalse", Type::boolean, true, "end abnormally when it does not hold"),
+       with_default("message", Type::string, "the condition does not hold", "what it says then"),
+       with_default("sfShouldTerminate", Type::boolean, true, "end once it has asked")},
+      [] { return std::make_unique<EvaluateCondition>(); });
+}
+
+}  // namespace croft::components

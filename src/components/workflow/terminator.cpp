@@ -1,0 +1,41 @@
+// Terminator: ends another component, then itself.
+#include <fmt/format.h>
+
+#include "components/workflow/workflow.h"
+
+namespace croft::components {
+
+using engine::Context;
+using model::Type;
+
+namespace {
+
+class Terminator : public engine::Component {
+ public:
+  aio::Task<Result<>> work(Context& context) override {
+    auto target = CO_TRY(context.component_or_null("kill"));
+    std::string path = CO_TRY(context.path_of(target));
+    std::string type = CO_TRY(context.string_or("type", "normal"));
+    if (CO_TRY(context.boolean_or("detachFirst", false))) context.detach(path);
+    auto ended = context.end_other(path, {type, "ended by " + context.path(), path, ""});
+    if (!ended && ended.error().code != Code::not_found) co_return ended;
+    std::string self = CO_TRY(context.string_or("selftype", "normal"));
+    co_return context.done({self, fmt::format("{} was ended", path), context.path(), ""});
+  }
+};
+
+}  // namespace
+
+engine::ComponentType terminator_type() {
+  auto type = work_type(
+      "Terminator", "Ends the component that `kill` links to, then itself.",
+      {required("kill", Type::any, "LAZY link to what is ended"),
+       with_default("type", Type::string, "normal", "type of its record"),
+       with_default("selftype", Type::string, "normal", "type of the own record"),
+       with_default("detachFirst", Type::boolean, false, "its parent does not end with it")},
+      [] { return std::make_unique<Terminator>(); });
+  type.aliases = {"org.smartfrog.sfcore.workflow.components.Terminator"};
+  return type;
+}
+
+}  // namespace croft::components

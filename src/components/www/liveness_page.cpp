@@ -1,0 +1,158 @@
+// LivenessPage, WaitForPage, IsPagePresent and HostExists: pages and hosts that must answer.
+#include <fmt/format.h>
+
+#include "components/conditions/condition.h"
+#include "components/remote_resource.h"
+#include "components/workflow/workflow.h"
+
+namespace croft::components {
+
+using engine::Context;
+using model::TerminationRecord;
+using model::Type;
+
+namespace {
+
+class LivenessPage : public RemoteResource {
+ public:
+  aio::Task<Result<>> deploy(Context& context) override {
+    CO_TRY(action(context));
+    co_return Result<>{};
+  }
+  aio::Task<Result<>> start(Context& context) override {
+    if (!CO_TRY(context.boolean_or("checkOnStartup", false))) co_return Result<>{};
+    co_return co_await look(context);
+  }
+  aio::Task<Result<>> ping(Context& context) override {
+    if (!CO_TRY(context.boolean_or("checkOnLiveness", true))) co_return Result<>{};
+    int64_t every = std::max<int64_t>(1, CO_TRY(context.integer_or("checkFrequency", 1)));
+    if (pings_++ % every != 0) co_return Result<>{};
+    co_return co_await look(context);
+  }
+  aio::Task<Result<>> terminate(Context&, const TerminationRecord&) override {
+    co_return Result<>{};
+  }
+  aio::Task<Result<bool>> evaluate(Context& context) override {
+    auto looked = co_await look(context);
+    if (!looked && looked.error().code == Code::cancelled) co_return fail(looked.error());
+    co_return looked.has_value();
+  }
+
+ protected:
+  /// One look at the page.
+  aio::Task<Result<>> look(Context& context) {
+    co_return co_await act(context, CO_TRY(action(context)));
+  }
+  Result<std::string> signature_way(Context& context) const override {
+    return TRY(context.string_or("username", "")).empty() ? "" : "HTTP_BASIC";
+  }
+
+ private:
+  static Result<HttpAction> action(Context& context) {
+    HttpAction out{"GET", 200, 299};
+    int64_t least = TRY(context.integer_or("minimumResponseCode", 200));
+    int64_t most = TRY(context.integer_or("maximumResponseCode", 299));
+    if (least < 100 || most > 599 || least > most)
+      return fail(Code::invalid_argument,
+                  fmt::format("{} to {} is no range of status codes", least, most),
+                  context.where("minimumResponseCode"));
+    out.least = static_cast<int>(least);
+    out.most = static_cast<int>(most);
+    return out;
+  }
+  int64_t pings_ = 0;
+};
+
+class WaitForPage : public LivenessPage {
+ public:
+  aio::Task<Result<>> work(Context& context) override {
+    Duration timeout = CO_TRY(context.duration_or("timeout", "ms", Duration::seconds(60)));
+    Duration pause =
+        std::max(Duration::milliseconds(10),
+                 CO_TRY(context.duration_or("checkFrequency", "ms", Duration::milliseconds(500))));
+    for (;;) {
+      auto looked = co_await look(context);
+      if (looked) {
+        context.waits("");
+        co_return context.done(TerminationRecord::normal(context.path(), "the page answers"));
+      }
+      if (looked.error().code == Code::cancelled) co_return looked;
+      Duration left = timeout >= Duration::forever() ? pause : time_left(context, "began", timeout);
+      if (left <= Duration{}) {
+        context.end(TerminationRecord::abnormal(context.path(), "the page did not answer in time",
+                                                looked.error().line()));
+        co_return Result<>{};
+      }
+      context.waits(fmt::format("{}; gives up in {}", looked.error().line(), left.text()));
+      CO_TRY(co_await context.world().clock.sleep(std::min(left, pause)));
+    }
+  }
+};
+
+class HostExists : public Condition {
+ public:
+  aio::Task<Result<bool>> evaluate(Context& context) override {
+    auto found = co_await context.world().net.resolve(CO_TRY(context.string("hostname")));
+    if (!found && found.error().code == Code::cancelled) co_return fail(found.error());
+    co_return found && !found->empty();
+  }
+};
+
+model::ComponentSchema page_schema(std::string name, std::string doc) {
+  auto schema = remote_resource_schema();
+  for (auto& attribute : schema.attributes) {
+    if (attribute.name == "minimumResponseCode")
+      attribute = with_default("minimumResponseCode", Type::integer, int32_t{200},
+                               "least status that is an answer");
+    if (attribute.name == "maximumResponseCode")
+      attribute = with_default("maximumResponseCode", Type::integer, int32_t{299},
+                               "greatest status that is one");
+    if (attribute.name == "port") {
+      attribute.fallback.reset();
+    }
+  }
+  schema.sf_class = "croft." + name;
+  schema.type = std::move(name);
+  schema.doc = std::move(doc);
+  auto frequency =
+      attribute("checkFrequency", Type::any, "looks at the page at every n-th liveness check");
+  schema.attributes.push_back(frequency);
+  schema.attributes.push_back(
+      with_default("checkOnStartup", Type::boolean, false, "the page must answer at start"));
+  schema.attributes.push_back(attribute("checkOnLiveness", Type::boolean,
+                                        "the page must answer at liveness checks; default: true"));
+  schema.attributes.push_back(attribute("enabled", Type::boolean, "kept for old descriptions"));
+  return schema;
+}
+
+}  // namespace
+
+engine::ComponentType liveness_page_type() {
+  engine::ComponentType type;
+  type.aliases = {"org.smartfrog.services.www.LivenessPageComponent",
+                  "croft.LivenessPageCondition"};
+  type.schema = page_schema("LivenessPage", "A page that must answer, asked at liveness checks.");
+  type.make = [] { return std::make_unique<LivenessPage>(); };
+  return type;
+}
+
+engine::ComponentType wait_for_page_type() {
+  engine::ComponentType type;
+  type.works = true;
+  type.aliases = {"org.smartfrog.services.www.WaitForPageImpl"};
+  type.schema = page_schema("WaitForPage", "Waits until a page answers.");
+  type.schema.attributes.push_back(
+      time_attribute("timeout", 60000, "how long it waits; negative: for ever"));
+  type.schema.attributes.push_back(
+      with_default("sfShouldTerminate", Type::boolean, true, "end once the page answers"));
+  type.make = [] { return std::make_unique<WaitForPage>(); };
+  return type;
+}
+
+engine::ComponentType host_exists_type() {
+  return condition_type_of("HostExists", "Holds when the name of a host has an address.",
+                           {required("hostname", Type::string, "its name")},
+                           [] { return std::make_unique<HostExists>(); });
+}
+
+}  // namespace croft::components

@@ -1,0 +1,20 @@
+// An action of a workflow component while it runs: a part of the tree that was made at run time.
+// Owned by the node of its topmost component. Loop thread only.
+#pragma once
+#include <optional>
+
+#include "aio/sync.h"
+#include "model/record.h"
+#include "plan/plan.h"
+
+namespace croft::engine {
+
+struct Branch {
+  plan::Plan plan;
+  size_t deploys = 0;                           ///< steps of the plan that deploy
+  bool failed = false;                          ///< a step failed: it never ran as a whole
+  std::optional<model::TerminationRecord> end;  ///< something in it ended, and so all of it
+  aio::Signal changed;
+};
+
+}  // namespace croft::engine

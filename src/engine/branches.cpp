@@ -1,0 +1,292 @@
+// Actions: parts of the tree that workflow components deploy, start and end while they run. Each is
+// planned and recorded like the rest, so that another process goes on where this one stopped.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "engine/application.h"
+#include "engine/branch.h"
+#include "plan/plan.h"
+#include "protocol/events.h"
+
+namespace croft::engine {
+
+namespace {
+
+constexpr size_t returned_kept = 1000;  // what forgotten actions had rented, for the proof
+constexpr const char* made_tag = "croftMade";
+
+bool finished(const Node& node) {
+  return node.record.state == model::State::terminated && !node.record.holds();
+}
+
+}  // namespace
+
+model::ComponentPtr Application::describe_action(Node& parent, const std::string& name,
+                                                 const std::string& from) {
+  if (!parent.description) return nullptr;
+  if (name == from) return parent.description->component(name);
+  auto pattern = parent.description->component(from);
+  if (!pattern) return nullptr;
+  auto copy = model::copy_of(*pattern);
+  copy->eager = true;
+  model::Attribute& attribute = parent.description->set(name, copy, pattern->where);
+  attribute.tags = {made_tag};
+  return copy;
+}
+
+/// Descriptions of what was made at run time, found again in a description that was read anew.
+void Application::describe_branches() {
+  for (auto& [path, node] : nodes_) {
+    Node* parent = find(plan::parent_path(path));
+    if (!parent || !parent->description) continue;
+    std::string name = path.substr(path.rfind(':') + 1);
+    model::ComponentPtr found;
+    if (!node->record.made_from.empty())
+      found = describe_action(*parent, name, node->record.made_from);
+    else if (in_branch(path))
+      found = parent->description->component(name);
+    if (found) node->describe(found);
+  }
+}
+
+bool Application::in_branch(std::string_view path) const {
+  for (auto at = path; !at.empty(); at = plan::parent_path(at))
+    if (Node* node = find(at); node && !node->record.made_from.empty()) return true;
+  return false;
+}
+
+std::vector<std::shared_ptr<Node>> Application::nodes_inside(std::string_view top) const {
+  std::vector<std::shared_ptr<Node>> out;
+  for (auto at = nodes_.lower_bound(top);
+       at != nodes_.end() && std::string_view(at->first).starts_with(top); ++at)
+    if (plan::inside(at->first, top)) out.push_back(at->second);
+  return out;
+}
+
+std::vector<std::shared_ptr<Node>> Application::attached_inside(std::string_view top) const {
+  auto out = nodes_inside(top);
+  std::vector<std::string> left;
+  for (const auto& node : out)
+    if (node->record.detached && node->record.path != top) left.push_back(node->record.path);
+  if (!left.empty())
+    std::erase_if(out, [&](const auto& node) {
+      return std::ranges::any_of(
+          left, [&](const auto& path) { return plan::inside(node->record.path, path); });
+    });
+  return out;
+}
+
+void Application::detach(const std::string& path) {
+  Node* node = find(path);
+  if (!node || node->record.detached || path == name()) return;
+  node->record.detached = true;
+  node->context.event(protocol::event::detached, "");
+  ledger_.put(node->record);
+}
+
+void Application::end_quietly(const std::string& path, model::TerminationRecord record) {
+  Node* node = find(path);
+  if (!node || !background_) return;
+  if (!node->record.record) node->record.record = record;
+  ledger_.put(node->record);
+  background_->spawn(remove_alone(path, std::move(record)));
+}
+
+aio::Task<Result<>> Application::remove_alone(std::string path, model::TerminationRecord record) {
+  auto done = co_await remove_branch(path, record);
+  if (!done && done.error().code != Code::cancelled)
+    log::warn("engine", "{}: {}", path, done.error().line());
+  Node* root = find(name());
+  if (done && root && root->ended() && !anything_detached()) {
+    // It was the last that lived.
+    ended_.push_back({name(), std::move(record)});
+    wake_.notify();
+  }
+  co_return Result<>{};
+}
+
+bool Application::anything_detached() const {
+  return std::ranges::any_of(nodes_, [](const auto& item) {
+    const Node& node = *item.second;
+    return node.record.detached && !node.ended();
+  });
+}
+
+/// Actions whose makers are over and that live on by themselves, taken over from another process.
+aio::Task<Result<>> Application::resume_detached() {
+  std::vector<std::string> paths;
+  for (const auto& [path, node] : nodes_)
+    if (node->record.detached && !node->record.made_from.empty() && !node->ended() && !node->branch)
+      paths.push_back(path);
+  for (const std::string& path : paths) {
+    Node* node = find(path);
+    Node* parent = find(plan::parent_path(path));
+    if (!node || !parent) continue;
+    std::string from = node->record.made_from;
+    CO_TRY(co_await deploy_branch(*parent, path.substr(path.rfind(':') + 1), from));
+    CO_TRY(co_await start_branch(path));
+  }
+  co_return Result<>{};
+}
+
+/// Works that start others stop first: nothing new may come into what is being ended.
+aio::Task<void> Application::quiesce(std::string top) {
+  for (auto& node : attached_inside(top))
+    if (node->type && node->type->actions) co_await node->stop_work();
+}
+
+void Application::forget_inside(std::string_view top, bool itself) {
+  for (auto& node : nodes_inside(top)) {
+    const std::string& path = node->record.path;
+    if ((path == top && !itself) || !node->ended()) continue;
+    if (Node* above = find(plan::parent_path(top)); above && itself)
+      for (const Rented& thing : node->record.rented)
+        if (above->record.rented.size() < returned_kept) above->record.rented.push_back(thing);
+    ledger_.erase_component(path);
+    nodes_.erase(path);
+  }
+}
+
+aio::Task<Result<>> Application::deploy_branch(Node& parent, std::string name, std::string from) {
+  std::string path = parent.record.path + ":" + name;
+  std::shared_ptr<Node> known;
+  if (auto found = nodes_.find(path); found != nodes_.end()) known = found->second;
+  if (known && known->record.record && known->record.state != model::State::described) {
+    // An earlier process saw its end; what is left to do is its removal.
+    if (!known->branch) known->branch = std::make_shared<Branch>();
+    known->branch->end = known->record.record;
+    co_return Result<>{};
+  }
+  if (known && known->branch && known->live && !known->branch->failed) co_return Result<>{};
+  auto description = known && known->description && known->record.made_from == from
+                         ? known->description
+                         : describe_action(parent, name, from);
+  if (!description)
+    co_return fail(Error(Code::unresolved,
+                         fmt::format("{} has no '{}' to run", parent.record.path, from),
+                         parent.description ? Where(parent.description->where) : Where{}));
+  plan::Input input;
+  input.application = path;
+  input.config = description;
+  for (auto& node : nodes_inside(path)) input.recorded.push_back(recorded(*node));
+  auto limit = plan::instance_limit(*description_.config, record_.options.max_instances);
+  if (limit) input.limits.application_instances = *limit;
+  input.catalog = services_.registry.catalog();
+  input.identities = &identities_;
+  auto branch = std::make_shared<Branch>();
+  branch->plan = CO_TRY(plan::make(input));
+  for (const plan::Item& item : branch->plan.items) {
+    if (item.change == plan::Change::remove) continue;
+    if (item.change == plan::Change::create || item.change == plan::Change::replace)
+      forget_inside(item.path, false);
+    seat(item);
+    if (item.change != plan::Change::keep) ++branch->deploys;
+  }
+  std::shared_ptr<Node> node = nodes_[path];
+  node->record.made_from = from;
+  node->branch = branch;
+  ledger_.put(node->record);
+  for (size_t i = 0; i < branch->deploys && !branch->end; ++i) {
+    auto step = branch->plan.steps.take();
+    CHECK(step, "deploy steps follow each other");
+    auto done = co_await run_step(branch->plan.steps.step(*step));
+    branch->plan.steps.finished(*step, done.has_value());
+    if (!done) {
+      branch->failed = true;
+      co_return done;
+    }
+  }
+  co_return Result<>{};
+}
+
+namespace {
+aio::Task<Result<>> until_end(std::shared_ptr<Branch> branch) {
+  while (!branch->end) CO_TRY(co_await branch->changed.wait());
+  co_return Result<>{};
+}
+}  // namespace
+
+aio::Task<Result<>> Application::start_branch(std::string path) {
+  Node* node = find(path);
+  if (!node || !node->branch) co_return fail(Code::conflict, path + " was not deployed");
+  std::shared_ptr<Branch> branch = node->branch;
+  if (branch->end) co_return Result<>{};
+  StepWork work = [this](plan::Step step) { return run_step(std::move(step)); };
+  StepAtOnce at_once = [this](const plan::Step& step) {
+    Node* at = find(step.path);
+    return at && at->at_once(step.verb);
+  };
+  auto winner = co_await aio::race(execute(branch->plan.steps, work, at_once), until_end(branch));
+  auto done = winner.index() == 0 ? std::get<0>(std::move(winner)) : std::get<1>(std::move(winner));
+  if (!done && done.error().code != Code::cancelled) branch->failed = true;
+  co_return done;
+}
+
+aio::Task<Result<model::TerminationRecord>> Application::end_of_branch(std::string path) {
+  auto found = nodes_.find(path);
+  if (found == nodes_.end() || !found->second->branch)
+    co_return fail(Code::not_found, path + " does not run");
+  std::shared_ptr<Node> node = found->second;
+  CO_TRY(co_await until_end(node->branch));
+  model::TerminationRecord record = *node->branch->end;
+  CO_TRY(co_await remove_branch(path, record));
+  co_return record;
+}
+
+aio::Task<Result<>> Application::remove_branch(std::string path, model::TerminationRecord record) {
+  auto found = nodes_.find(path);
+  if (found == nodes_.end() || finished(*found->second)) co_return Result<>{};
+  std::shared_ptr<Node> top = found->second;
+  if (top->branch && !top->branch->end) {
+    top->branch->end = record;
+    top->branch->changed.notify();
+  }
+  co_await quiesce(path);
+  for (auto& node : attached_inside(path))
+    if (!node->record.record && !node->ended()) node->record.record = record;
+  ledger_.put(top->record);
+  // Who ended by itself is over first, then the rest in order.
+  if (record.culprit != path && plan::inside(record.culprit, path))
+    if (Node* culprit = find(record.culprit);
+        culprit && !culprit->ended() && !culprit->at_once(plan::Verb::terminate))
+      CO_TRY(co_await run_step({record.culprit, plan::Verb::terminate}));
+  CO_TRY(co_await remove_parts({path}));
+  co_return co_await ledger_.flush();
+}
+
+void Application::forget_branch(const std::string& path) {
+  for (auto& node : nodes_inside(path))
+    if (!node->ended()) return;  // something detached lives on below it
+  forget_inside(path, true);
+  if (Node* parent = find(plan::parent_path(path))) {
+    if (parent->description) {
+      std::string name = path.substr(path.rfind(':') + 1);
+      const auto* attribute = parent->description->find(name);
+      if (attribute && std::ranges::find(attribute->tags, made_tag) != attribute->tags.end())
+        parent->description->remove(name);
+    }
+    ledger_.put(parent->record);
+  }
+}
+
+Node* Application::node_of(const model::Component& component) const {
+  std::vector<std::string> names;
+  const model::Component* at = &component;
+  while (at && at != description_.config.get()) {
+    names.push_back(at->name());
+    at = at->parent();
+  }
+  if (!at) {
+    // Not below sfConfig as the file has it now: an older description, or one made elsewhere.
+    for (const auto& [path, node] : nodes_)
+      if (node->description.get() == &component) return node.get();
+    return nullptr;
+  }
+  std::string path = record_.name;
+  for (auto name = names.rbegin(); name != names.rend(); ++name) path += ":" + *name;
+  return find(path);
+}
+
+}  // namespace croft::engine

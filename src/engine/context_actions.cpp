@@ -1,0 +1,211 @@
+// What a component sees of its actions and of other components.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/text.h"
+#include "engine/application.h"
+#include "engine/branch.h"
+#include "engine/context.h"
+#include "engine/node.h"
+#include "protocol/events.h"
+
+namespace croft::engine {
+
+namespace {
+constexpr const char* made_tag = "croftMade";
+}
+
+Result<> Context::done(model::TerminationRecord record, bool by_default) {
+  bool quiet = TRY(boolean_or("sfShouldTerminateQuietly", false));
+  bool detach = TRY(boolean_or("sfShouldDetach", false));
+  bool end_it = TRY(boolean_or("sfShouldTerminate", by_default));
+  if (detach) node_.application.detach(path());
+  if (quiet)
+    node_.application.end_quietly(path(), std::move(record));
+  else if (end_it)
+    end(std::move(record));
+  return {};
+}
+
+void Context::end_quietly(model::TerminationRecord record) {
+  node_.application.end_quietly(path(), std::move(record));
+}
+
+void Context::detach(const std::string& other) {
+  node_.application.detach(other);
+}
+
+std::vector<std::string> Context::actions() const {
+  std::vector<std::string> out;
+  if (!node_.description) return out;
+  for (const auto& attribute : node_.description->attributes()) {
+    auto child = attribute.value.as_component();
+    bool made = std::ranges::find(attribute.tags, made_tag) != attribute.tags.end();
+    if (child && child->eager && !made) out.push_back(attribute.name);
+  }
+  return out;
+}
+
+bool Context::has_action(std::string_view name) const {
+  auto child = node_.description ? node_.description->component(name) : nullptr;
+  return child != nullptr && child->find("sfClass");
+}
+
+bool Context::knows_action(std::string_view name) const {
+  return node_.application.find(fmt::format("{}:{}", path(), name)) != nullptr;
+}
+
+aio::Task<Result<>> Context::deploy_action(std::string name, std::string from) {
+  return node_.application.deploy_branch(node_, std::move(name), std::move(from));
+}
+
+aio::Task<Result<>> Context::start_action(std::string name) {
+  return node_.application.start_branch(path() + ":" + name);
+}
+
+aio::Task<Result<model::TerminationRecord>> Context::end_of(std::string name) {
+  return node_.application.end_of_branch(path() + ":" + name);
+}
+
+aio::Task<Result<>> Context::end_action(std::string name, model::TerminationRecord record) {
+  return node_.application.remove_branch(path() + ":" + name, std::move(record));
+}
+
+void Context::forget_action(const std::string& name) {
+  node_.application.forget_branch(path() + ":" + name);
+}
+
+aio::Task<Result<model::TerminationRecord>> Context::perform(std::string name, std::string from) {
+  Result<> up = co_await deploy_action(name, from);
+  if (up) up = co_await start_action(name);
+  if (up) co_return co_await end_of(name);
+  if (up.error().code == Code::cancelled) co_return fail(std::move(up).error());
+  std::string culprit(up.error().fact("component"));
+  auto record = model::TerminationRecord::abnormal(culprit.empty() ? path() + ":" + name : culprit,
+                                                   "it could not be brought up", up.error().line());
+  CO_TRY(co_await end_action(name, record));
+  co_return record;
+}
+
+aio::Task<Result<bool>> Context::ask(std::string name) {
+  std::string child = path() + ":" + name;
+  auto& nodes = node_.application.all_nodes();
+  auto found = nodes.find(child);
+  if (found == nodes.end() || !found->second->object)
+    co_return fail(Code::not_found, fmt::format("{} is not deployed", child));
+  std::shared_ptr<Node> node = found->second;
+  co_return co_await aio::deadline(world().clock, node->type->timeouts.ping,
+                                   node->object->evaluate(node->context), "asking " + child);
+}
+
+aio::Task<Result<bool>> Context::ask(model::ComponentPtr component) {
+  std::string other = CO_TRY(path_of(component));
+  auto found = node_.application.all_nodes().find(other);
+  std::shared_ptr<Node> node = found->second;
+  if (!node->object) co_return fail(Code::not_found, fmt::format("{} is not deployed", other));
+  co_return co_await aio::deadline(world().clock, node->type->timeouts.ping,
+                                   node->object->evaluate(node->context), "asking " + other);
+}
+
+std::vector<std::string> Context::children() const {
+  std::vector<std::string> out;
+  if (!node_.description) return out;
+  for (const auto& attribute : node_.description->attributes()) {
+    auto child = attribute.value.as_component();
+    if (child && child->eager && node_.application.find(path() + ":" + attribute.name))
+      out.push_back(attribute.name);
+  }
+  return out;
+}
+
+Result<std::string> Context::path_of(const model::ComponentPtr& component) const {
+  if (!component) return fail(Code::not_found, "the link leads to nothing");
+  Node* node = node_.application.node_of(*component);
+  if (!node)
+    return fail(Code::not_found,
+                fmt::format("'{}' is not deployed in this application", component->path()));
+  return node->record.path;
+}
+
+Result<Context::Other> Context::other(const model::ComponentPtr& component) const {
+  std::string path = TRY(path_of(component));
+  std::shared_ptr<Node> node = node_.application.all_nodes().find(path)->second;
+  if (!node->object || node->ended())
+    return fail(Code::not_found, fmt::format("{} does not run", path));
+  return Other{std::shared_ptr<Component>(node, node->object.get()), &node->context};
+}
+
+aio::Task<Result<>> Context::send(std::string other, std::string text) {
+  auto found = node_.application.all_nodes().find(other);
+  if (found == node_.application.all_nodes().end() || !found->second->object)
+    co_return fail(Code::not_found, fmt::format("{} is not deployed", other));
+  std::shared_ptr<Node> node = found->second;
+  co_return co_await node->object->receive(node->context, std::move(text));
+}
+
+Result<> Context::end_other(const std::string& other, model::TerminationRecord record) {
+  Node* node = node_.application.find(other);
+  if (!node || node->ended()) return fail(Code::not_found, fmt::format("{} does not run", other));
+  node_.application.node_ended(other, std::move(record));
+  return {};
+}
+
+Result<> Context::set_of_other(const std::string& other, std::string name,
+                               std::optional<model::Value> value) {
+  Node* node = node_.application.find(other);
+  if (!node || !node->description)
+    return fail(Code::not_found, fmt::format("{} is not deployed", other));
+  if (value) {
+    node->context.publish(std::move(name), *std::move(value));
+    return {};
+  }
+  node->record.published.erase(name);
+  node->description->remove(name);
+  node_.application.ledger().put(node->record);
+  node_.application.node_changed();
+  return {};
+}
+
+std::vector<std::string> Context::paths_where(
+    const std::function<bool(const model::Component&, const std::string&)>& wanted) const {
+  std::vector<std::string> out;
+  for (const auto& [other, node] : node_.application.all_nodes())
+    if (node->description && !node->ended() && wanted(*node->description, other))
+      out.push_back(other);
+  return out;
+}
+
+model::State Context::state_of(const std::string& other) const {
+  Node* node = node_.application.find(other);
+  return node ? node->record.state : model::State::described;
+}
+
+const model::ComponentPtr& Context::description() const {
+  return node_.description;
+}
+
+const Options& Context::options() const {
+  return node_.application.options();
+}
+
+std::string Context::work_folder() const {
+  const std::string& base = node_.application.services().work_folder;
+  return base.empty() ? base : base + "/" + application();
+}
+
+std::optional<std::string> Context::property(const std::string& name) const {
+  const auto& set = node_.application.record().properties;
+  if (auto found = set.find(name); found != set.end()) return found->second;
+  return node_.application.environment()(property_prefix + name);
+}
+
+void Context::set_property(const std::string& name, std::optional<std::string> value) {
+  node_.application.set_property(name, std::move(value));
+}
+
+std::optional<std::string> Context::variable(const std::string& name) const {
+  return node_.application.environment()(name);
+}
+
+}  // namespace croft::engine
