@@ -12,6 +12,35 @@ using model::Type;
 
 namespace {
 
+constexpr uint64_t in_one_piece = 16u << 20;  // larger files go up in parts
+
+/// A file of this machine as a body, read as it is sent.
+class FileBody : public net::BodySource {
+ public:
+  FileBody(std::unique_ptr<aio::File> file, uint64_t size) : file_(std::move(file)), size_(size) {}
+  uint64_t size() const override { return size_; }
+  aio::Task<Result<size_t>> read_at(uint64_t offset, std::span<char> into) override {
+    return file_->read_at(offset, into);
+  }
+
+ private:
+  std::unique_ptr<aio::File> file_;
+  uint64_t size_;
+};
+
+/// The file of the data source where it is too large for one request; else null.
+aio::Task<Result<std::shared_ptr<net::BodySource>>> large_file(Context& context) {
+  std::shared_ptr<net::BodySource> out;
+  auto source = CO_TRY(context.component_or_null("datasource"));
+  auto name = source ? source->string("filename") : std::nullopt;
+  if (!name || source->string("text")) co_return out;
+  auto file = co_await context.world().disk.open(*name, aio::OpenMode::read);
+  if (!file) co_return out;  // the usual way says what is wrong
+  uint64_t size = CO_TRY(co_await (*file)->size());
+  if (size > in_one_piece) out = std::make_shared<FileBody>(*std::move(file), size);
+  co_return out;
+}
+
 class S3File : public RemoteResource {
  protected:
   aio::Task<Result<>> start_action(Context& context, HttpAction action) override {
@@ -45,7 +74,30 @@ class S3File : public RemoteResource {
   aio::Task<Result<>> act_journaled_or_plain(Context& context, HttpAction action) {
     if (action.verb == "GET" || action.verb == "HEAD" || action.verb == "OPTIONS")
       co_return co_await act(context, std::move(action));
+    if (action.verb == "PUT")
+      if (auto body = CO_TRY(co_await large_file(context))) co_return co_await put(context, body);
     co_return co_await act_journaled(context, std::move(action));
+  }
+
+  /// In parts, each with its checksum in the signature; a failure leaves no parts behind.
+  aio::Task<Result<>> put(Context& context, std::shared_ptr<net::BodySource> body) {
+    if (!CO_TRY(context.vector_or_empty("headers")).empty())
+      co_return fail(
+          Error(Code::unsupported,
+                fmt::format("a file of {} bytes goes up in parts, without headers", body->size()),
+                context.where("headers"))
+              .hint("leave headers away, or keep the file below 16 MiB"));
+    auto [bucket, key] = CO_TRY(bucket_and_key(context));
+    std::string what = fmt::format("PUT {}/{}", bucket, key);
+    context.remember("acted", "yes");
+    CO_TRY(co_await context.intend(what, {{"bytes", fmt::format("{}", body->size())}}));
+    auto client = CO_TRY(co_await s3(context));
+    auto etag = co_await context.outside(what, client.upload(bucket, key, body));
+    if (!etag) {
+      if (!outcome_unknown(etag.error())) CO_TRY(co_await context.settle({}, {}, etag.error()));
+      co_return fail(std::move(etag).error().frame(what));
+    }
+    co_return co_await context.settle({});
   }
 };
 

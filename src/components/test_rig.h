@@ -122,7 +122,8 @@ inline aio::Task<Result<>> live(aio::World& world, engine::Wanted wanted, Script
   if (done) {
     aio::Scope scope(co_await aio::here());
     scope.spawn(process.application->run());
-    done = co_await script(process);
+    // Virtual time: what has not come to its end by then never will.
+    done = co_await aio::deadline(world.clock, Duration::hours(24), script(process), "the run");
     auto looked = co_await look(process, seen);
     process.application->shutdown();
     auto joined = co_await scope.join();

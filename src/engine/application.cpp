@@ -254,6 +254,7 @@ aio::Task<Result<>> Application::load() {
     auto component = component_at(*from, record.path);
     std::string path = record.path;
     const ComponentType* type = services_.registry.find(record.type);
+    note_identity(component);
     next_position_ = std::max(next_position_, record.position + 1);
     auto node = std::make_shared<Node>(*this, std::move(record), component, type);
     nodes_[path] = std::move(node);

@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "aio/sync.h"
@@ -166,6 +165,8 @@ class Application {
   model::ComponentPtr describe_action(Node& parent, const std::string& name,
                                       const std::string& from);
   void describe_branches();
+  /// Before anything is put into its text: what it was when it was written.
+  void note_identity(const model::ComponentPtr& component);
   bool in_branch(std::string_view path) const;
   std::vector<std::shared_ptr<Node>> nodes_inside(std::string_view top) const;
   /// The same without what was detached from it.
@@ -198,7 +199,7 @@ class Application {
   std::map<std::string, std::string> farm_variables_;  // credentials the farm gave: they win
   std::map<std::string, std::shared_ptr<Node>, std::less<>> nodes_;
   std::vector<model::Description> old_descriptions_;  // components not yet gone live in them
-  std::unordered_map<const model::Component*, std::string> identities_;
+  plan::Identities identities_;
   std::multimap<Moment, std::weak_ptr<Node>> due_;  // liveness checks
   aio::Signal due_changed_;
   aio::Scope* background_ = nullptr;  // of run()
@@ -214,13 +215,11 @@ class Application {
   aio::Signal wake_, changed_;
 };
 
-using Identities = std::unordered_map<const model::Component*, std::string>;
-
 /// What `up` would do, without doing it. `current` may be null: nothing runs under that name.
 Result<plan::Plan> plan_of(const Registry& registry, const std::string& name,
                            const model::Description& description, const Options& options,
                            const Application* current, int64_t instances_of_others,
-                           Identities* identities = nullptr);
+                           plan::Identities* identities = nullptr);
 /// Of a component: sfLivenessDelay and sfLivenessFactor, its own or the nearest above; 15 s and 2.
 std::pair<Duration, int64_t> liveness_of(const model::Component& component);
 

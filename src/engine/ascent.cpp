@@ -58,7 +58,7 @@ std::pair<Duration, int64_t> liveness_of(const model::Component& component) {
 Result<plan::Plan> plan_of(const Registry& registry, const std::string& name,
                            const model::Description& description, const Options& options,
                            const Application* current, int64_t instances_of_others,
-                           Identities* identities) {
+                           plan::Identities* identities) {
   plan::Input input;
   input.application = name;
   input.config = description.config;

@@ -36,6 +36,13 @@ model::ComponentPtr Application::describe_action(Node& parent, const std::string
   return copy;
 }
 
+void Application::note_identity(const model::ComponentPtr& component) {
+  if (!component) return;
+  auto facts = services_.registry.catalog()(*component);
+  if (facts && facts->actions)
+    identities_.try_emplace(component.get(), component, plan::identity_of(*component, *facts));
+}
+
 /// Descriptions of what was made at run time, found again in a description that was read anew.
 void Application::describe_branches() {
   for (auto& [path, node] : nodes_) {
@@ -47,6 +54,7 @@ void Application::describe_branches() {
       found = describe_action(*parent, name, node->record.made_from);
     else if (in_branch(path))
       found = parent->description->component(name);
+    note_identity(found);
     if (found) node->describe(found);
   }
 }
@@ -127,7 +135,12 @@ aio::Task<Result<>> Application::resume_detached() {
     std::string from = node->record.made_from;
     CO_TRY(co_await deploy_branch(*parent, path.substr(path.rfind(':') + 1), from));
     CO_TRY(co_await start_branch(path));
+    if (node = find(path); node && node->branch && node->branch->end)
+      end_quietly(path, *node->branch->end);
   }
+  Node* root = find(name());
+  if (root && root->ended() && root->record.record && !anything_detached())
+    ended_.push_back({name(), *root->record.record});
   co_return Result<>{};
 }
 
@@ -144,6 +157,7 @@ void Application::forget_inside(std::string_view top, bool itself) {
     if (Node* above = find(plan::parent_path(top)); above && itself)
       for (const Rented& thing : node->record.rented)
         if (above->record.rented.size() < returned_kept) above->record.rented.push_back(thing);
+    if (itself && node->description) identities_.erase(node->description.get());
     ledger_.erase_component(path);
     nodes_.erase(path);
   }

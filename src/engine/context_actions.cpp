@@ -160,7 +160,7 @@ Result<> Context::set_of_other(const std::string& other, std::string name,
     node->context.publish(std::move(name), *std::move(value));
     return {};
   }
-  node->record.published.erase(name);
+  node->record.published.insert_or_assign(name, model::Null{});
   node->description->remove(name);
   node_.application.ledger().put(node->record);
   node_.application.node_changed();

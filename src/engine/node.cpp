@@ -61,7 +61,11 @@ Node::Node(Application& owner, ComponentRecord known, model::ComponentPtr text,
 
 void Node::describe(model::ComponentPtr text) {
   description = std::move(text);
-  for (const auto& [name, value] : record.published) description->set(name, value);
+  for (const auto& [name, value] : record.published)
+    if (value.is(model::Value::Kind::null))
+      description->remove(name);  // it was taken away while it ran
+    else
+      description->set(name, value);
   if (type && !object) object = type->make();
 }
 
@@ -109,12 +113,13 @@ bool Node::at_once(plan::Verb verb) {
     case plan::Verb::deploy:
       return false;
     case plan::Verb::start:
-      if (!plain) return false;
-      enter(model::LifeEvent::start);
-      return true;
+      enter(model::LifeEvent::start);  // here, so that siblings are told in the description's order
+      return plain;
     case plan::Verb::live:
       enter(model::LifeEvent::start_done);
       live = true;
+      next_ping = application.services().world.clock.now() + delay;
+      application.watch(application.all_nodes().at(record.path));
       return true;
     case plan::Verb::terminate:
       if (ended()) return true;

@@ -14,6 +14,42 @@ namespace {
 
 constexpr int depth_limit = 200;
 
+void put(std::string& into, const model::Value& value, int depth) {
+  into += fmt::format("{}:", static_cast<int>(value.kind()));
+  if (auto* text = value.get<std::string>()) into += *text;
+  if (auto number = value.as_number()) into += fmt::format("{}", *number);
+  if (auto* flag = value.get<bool>()) into += *flag ? "t" : "f";
+  if (auto* bytes = value.get<model::ByteArray>()) into += hex(bytes->bytes);
+  if (auto* reference = value.get<std::shared_ptr<const model::Reference>>())
+    into += (*reference)->text();
+  if (auto* vector = value.get<model::Vector>())
+    for (const auto& item : *vector) put(into, item, depth + 1);
+  if (auto component = value.as_component(); component && depth < depth_limit)
+    for (const auto& attribute : component->attributes()) {
+      into += attribute.name + "=";
+      put(into, attribute.value, depth + 1);
+    }
+  into += ";";
+}
+}  // namespace
+
+std::string identity_of(const model::Component& component, const TypeFacts& facts) {
+  std::string text = facts.name + "|";
+  for (const std::string& name : facts.identity) {
+    text += name + "=";
+    if (const auto* attribute = component.find(name)) put(text, attribute->value, 0);
+  }
+  // A workflow is what its actions are.
+  for (const auto& attribute : component.attributes())
+    if (auto child = attribute.value.as_component(); facts.actions && child && child->eager) {
+      text += attribute.name + "=";
+      put(text, attribute.value, 0);
+    }
+  return sha256_hex(text).substr(0, 32);
+}
+
+namespace {
+
 /// The components to deploy, in the description's order, and who needs whom.
 class Walk {
  public:
@@ -107,42 +143,13 @@ class Walk {
     const auto* attribute = component.find(name);
     return attribute && attribute->where.known() ? attribute->where : component.where;
   }
-  static void put(std::string& into, const model::Value& value, int depth) {
-    into += fmt::format("{}:", static_cast<int>(value.kind()));
-    if (auto* text = value.get<std::string>()) into += *text;
-    if (auto number = value.as_number()) into += fmt::format("{}", *number);
-    if (auto* flag = value.get<bool>()) into += *flag ? "t" : "f";
-    if (auto* bytes = value.get<model::ByteArray>()) into += hex(bytes->bytes);
-    if (auto* reference = value.get<std::shared_ptr<const model::Reference>>())
-      into += (*reference)->text();
-    if (auto* vector = value.get<model::Vector>())
-      for (const auto& item : *vector) put(into, item, depth + 1);
-    if (auto component = value.as_component(); component && depth < depth_limit)
-      for (const auto& attribute : component->attributes()) {
-        into += attribute.name + "=";
-        put(into, attribute.value, depth + 1);
-      }
-    into += ";";
-  }
   std::string first_identity_of(const model::Component& component, const TypeFacts& facts) {
     if (!facts.actions || !input_.identities) return identity_of(component, facts);
     auto known = input_.identities->find(&component);
-    if (known != input_.identities->end()) return known->second;
-    return input_.identities->emplace(&component, identity_of(component, facts)).first->second;
-  }
-  static std::string identity_of(const model::Component& component, const TypeFacts& facts) {
-    std::string text = facts.name + "|";
-    for (const std::string& name : facts.identity) {
-      text += name + "=";
-      if (const auto* attribute = component.find(name)) put(text, attribute->value, 0);
-    }
-    // A workflow is what its actions are.
-    for (const auto& attribute : component.attributes())
-      if (auto child = attribute.value.as_component(); facts.actions && child && child->eager) {
-        text += attribute.name + "=";
-        put(text, attribute.value, 0);
-      }
-    return sha256_hex(text).substr(0, 32);
+    if (known != input_.identities->end()) return known->second.second;
+    std::string identity = identity_of(component, facts);
+    input_.identities->try_emplace(&component, component.shared_from_this(), identity);
+    return identity;
   }
 
   const Input& input_;

@@ -74,6 +74,11 @@ struct Limits {
   size_t components = 1'000'000;
 };
 
+/// Each with its component, so that its address stays its own.
+using Identities =
+    std::unordered_map<const model::Component*,
+                       std::pair<std::shared_ptr<const model::Component>, std::string>>;
+
 struct Input {
   std::string application;
   model::ComponentPtr config;
@@ -82,7 +87,7 @@ struct Input {
   Catalog catalog;
   /// Identities of components whose text changes while they run (their actions publish into it), as
   /// they were first seen; filled and read. Null: computed each time.
-  std::unordered_map<const model::Component*, std::string>* identities = nullptr;
+  Identities* identities = nullptr;
 };
 
 struct Plan {
@@ -99,6 +104,10 @@ struct Plan {
 
   std::map<std::string, size_t, std::less<>> index;
 };
+
+/// Digest of what a change of means replace: the identity attributes, and of a workflow its
+/// actions.
+std::string identity_of(const model::Component& component, const TypeFacts& facts);
 
 /// Where neither the description nor the operator says.
 inline constexpr int64_t default_instance_limit = 100;

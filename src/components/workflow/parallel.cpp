@@ -56,7 +56,7 @@ aio::Task<Result<>> Parallel::work(Context& context) {
   auto names = context.actions();
   if (names.empty()) {
     if (CO_TRY(context.boolean_or("terminateOnEmptyDeploy", false)))
-      co_return context.done(TerminationRecord::normal(context.path(), "there was nothing to do"));
+      context.end(TerminationRecord::normal(context.path(), "there was nothing to do"));
     co_return Result<>{};
   }
   left_ = names.size();
