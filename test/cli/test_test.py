@@ -3,7 +3,7 @@ import json
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
-from test.support.croft import BINARY, clean_environment
+from test.support.croft import BINARY, ROOT, clean_environment
 
 INCLUDES = '#include "/org/smartfrog/services/assertions/components.sf"\n'
 
@@ -138,3 +138,10 @@ def test_buckets_and_instances_on_a_farm_of_their_own(tmp_path):
     document = json.loads(result.stdout)
     assert [test["outcome"] for test in document["tests"]] == ["passed"] * 3
     assert all(test["farm"] for test in document["tests"])
+
+
+def test_the_examples_pass():
+    result = croft_test(ROOT / "examples/tests", "--json")
+    assert result.returncode == 0, result.stdout + result.stderr
+    document = json.loads(result.stdout)
+    assert document["passed"] >= 14 and document["skipped"] == 0

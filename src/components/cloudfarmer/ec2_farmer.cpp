@@ -288,6 +288,10 @@ engine::ComponentType ec2_cluster_farmer_type() {
   type.schema.attributes = ec2_attributes(std::move(more));
   std::erase_if(type.schema.attributes,
                 [](const auto& each) { return each.name == "sfShouldTerminate"; });
+  type.rents = [](const model::Component& component) -> Result<std::vector<plan::Rent>> {
+    int64_t most = component.integer("clusterLimit").value_or(10);
+    return std::vector<plan::Rent>{{"instance", 0, most < 0 ? plan::default_instance_limit : most}};
+  };
   type.make = [] { return std::make_unique<EC2ClusterFarmer>(); };
   return type;
 }

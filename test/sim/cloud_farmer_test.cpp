@@ -1,0 +1,177 @@
+// EC2 as a farm of roles, and the components that list and end instances, in a simulated world; the
+// controller dies at crash points and nothing is doubled or forgotten.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include "rig.h"
+
+namespace croft::simtest {
+namespace {
+
+constexpr const char* id = "AKIDSIM";
+constexpr const char* key = "secret-of-sim-0001";
+
+std::string with_farm(const std::string& config) {
+  return R"(
+#include "/org/smartfrog/services/cloudfarmer/components.sf"
+#include "/org/smartfrog/sfcore/workflow/components.sf"
+farm extends EmbeddedFarm {
+  accounts extends { sim extends Account { id "AKIDSIM"; key "secret-of-sim-0001"; instances 20; } }
+  images extends { any "ami-sim"; }
+}
+Keys extends { id "AKIDSIM"; key "secret-of-sim-0001"; }
+Farm extends EC2ClusterFarmer, Keys {
+  roles extends Compound {
+    master extends EC2ClusterRole { imageID "ami-sim"; max 1; }
+    worker extends EC2ClusterRole { imageID "ami-sim"; }
+  }
+}
+)" + config;
+}
+
+using Instances = std::map<std::string, int>;
+
+Result<json::Object> up(Rig& rig, std::string text) {
+  return rig.ask<json::Object>([text](Client& client) -> aio::Task<Result<json::Object>> {
+    auto description = resolved("farm.sf", text);
+    if (!description) co_return fail(std::move(description).error());
+    co_return co_await client.up("farm", *std::move(description));
+  });
+}
+Result<json::Object> down(Rig& rig) {
+  return rig.ask<json::Object>([](Client& client) { return client.down("farm"); });
+}
+int alive(Rig& rig) {
+  auto found = rig.ask<Instances>([](Client& client) { return client.instances(id, key); });
+  EXPECT_TRUE(found) << found.error().render();
+  int out = 0;
+  if (found)
+    for (const auto& [component, count] : *found) out += count;
+  return out;
+}
+std::string phase(const Result<json::Object>& document) {
+  return document ? json::string_or(*document, "phase", "").value_or("") : document.error().line();
+}
+
+const char* customers = R"(
+sfConfig extends Compound {
+  machines extends Farm { clusterLimit 5; }
+  masters extends FarmCustomer { farmer LAZY ROOT:sfConfig:machines; role "master"; max 3; }
+  workers extends FarmCustomer { farmer LAZY ROOT:sfConfig:machines; role "worker"; min 2; max 100; expected 4; }
+})";
+
+TEST(SimFarmer, roles_become_instances_up_to_the_limit) {
+  Rig rig(31);
+  auto running = up(rig, with_farm(customers));
+  ASSERT_TRUE(running) << running.error().render();
+  EXPECT_EQ(phase(running), "running") << json::pretty(*running);
+  EXPECT_EQ(alive(rig), 5);
+  auto proof = down(rig);
+  ASSERT_TRUE(proof) << proof.error().render();
+  EXPECT_TRUE(proof->at("left").as_array().empty()) << json::pretty(*proof);
+  EXPECT_EQ(alive(rig), 0);
+}
+
+TEST(SimFarmer, what_is_given_back_is_used_again) {
+  Rig rig(32);
+  auto text = with_farm(R"(
+sfConfig extends Compound {
+  machines extends Farm { clusterLimit 3; }
+  steps extends Sequence {
+    one extends During { time 1000; action extends FarmCustomer { farmer LAZY ROOT:sfConfig:machines; role "worker"; min 3; } }
+    two extends During { time 1000; action extends FarmCustomer { farmer LAZY ROOT:sfConfig:machines; role "worker"; min 3; } }
+    rest extends DoNothing {}
+  }
+})");
+  ASSERT_EQ(phase(up(rig, text)), "running");
+  auto document = rig.ask<json::Object>([](Client& client) -> aio::Task<Result<json::Object>> {
+    CO_TRY(co_await client.world().clock.sleep(Duration::seconds(60)));
+    co_return co_await client.settled("farm");
+  });
+  EXPECT_EQ(phase(document), "running");
+  auto proof = down(rig);
+  ASSERT_TRUE(proof) << proof.error().render();
+  EXPECT_EQ(proof->at("rented").as_array().size(), 3u) << json::pretty(*proof);
+  EXPECT_EQ(alive(rig), 0);
+}
+
+TEST(SimFarmer, instances_that_are_told_to_stay_stay) {
+  Rig rig(33);
+  auto text = with_farm(R"(
+sfConfig extends Compound {
+  machines extends Farm { deleteInstancesOnTermination false; }
+  workers extends FarmCustomer { farmer LAZY ROOT:sfConfig:machines; role "worker"; min 2; }
+})");
+  ASSERT_EQ(phase(up(rig, text)), "running");
+  auto proof = down(rig);
+  ASSERT_TRUE(proof) << proof.error().render();
+  EXPECT_EQ(proof->at("kept").as_array().size(), 2u);
+  EXPECT_EQ(alive(rig), 2);
+}
+
+TEST(SimFarmer, a_role_without_an_image_is_refused) {
+  Rig rig(34);
+  auto text = with_farm(R"(
+sfConfig extends Compound {
+  machines extends EC2ClusterFarmer, Keys { roles extends Compound { bad extends EC2ClusterRole { imageID ""; } } }
+})");
+  auto failed = up(rig, text);
+  EXPECT_EQ(phase(failed), "terminated");
+  EXPECT_NE(json::compact(*failed).find("no valid imageID for role bad"), std::string::npos);
+}
+
+TEST(SimFarmer, a_controller_that_dies_anywhere_doubles_nothing_and_forgets_nothing) {
+  for (uint64_t at = 1; at < 200 && !testing::Test::HasFailure(); at += 6) {
+    Rig rig(at);
+    rig.sim.main().crash_at(at);
+    auto first = up(rig, with_farm(customers));
+    bool died = !first;
+    rig.sim.main().crash_at(0);
+    if (died) rig.restart_controller(at % 2 == 0);
+    auto second = up(rig, with_farm(customers));
+    EXPECT_EQ(phase(second), "running") << "point " << at;
+    EXPECT_EQ(alive(rig), 5) << "point " << at;
+    auto proof = down(rig);
+    EXPECT_TRUE(proof) << "point " << at << ": " << proof.error().render();
+    EXPECT_EQ(alive(rig), 0) << "point " << at;
+    if (!died) return;
+  }
+}
+
+TEST(SimInstances, are_listed_and_ended_by_id) {
+  Rig rig(35);
+  auto text = with_farm(R"(
+sfConfig extends Sequence {
+  work extends Parallel {
+    machines extends ImageInstance, Keys { imageID "ami-sim"; minCount 2; }
+    steps extends Sequence {
+      pause extends Delay { time 5000; }
+      list extends ListInstances, Keys { imageID "ami-sim"; state "running"; minCount 2; maxCount 2; }
+      none extends ListInstances, Keys { imageID "ami-other"; maxCount 0; }
+      kill extends KillInstances, Keys { imageID "ami-sim"; minCount 2; }
+    }
+  }
+})");
+  auto running = up(rig, text);
+  EXPECT_TRUE(running) << running.error().render();
+  auto document = rig.ask<json::Object>([](Client& client) -> aio::Task<Result<json::Object>> {
+    CO_TRY(co_await client.world().clock.sleep(Duration::minutes(3)));
+    co_return co_await client.settled("farm");
+  });
+  // The machines are gone: the component that rented them sees it and ends the application.
+  EXPECT_EQ(phase(document), "terminated");
+  EXPECT_NE(json::compact(*document).find("instances are left"), std::string::npos)
+      << json::compact(*document);
+  EXPECT_EQ(alive(rig), 0);
+}
+
+TEST(SimInstances, nobody_ends_all_of_an_account) {
+  Rig rig(36);
+  auto failed =
+      up(rig, with_farm("sfConfig extends Compound { k extends KillInstances, Keys {} }"));
+  EXPECT_EQ(phase(failed), "terminated");
+  EXPECT_NE(json::compact(*failed).find("which instances are meant"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace croft::simtest
