@@ -16,10 +16,10 @@ PLAIN = INCLUDES + "sfConfig extends TestCompound { action extends Prim {} }\n"
 INSTANCE = INCLUDES + """
 farm extends EmbeddedFarm {
   accounts extends { bench extends Account { id "AKIDBENCH"; key "a secret of the bench"; } }
-  images extends { any "ami-bench"; }
+  images extends { any "ami-26b6534f"; }
 }
 sfConfig extends TestCompound {
-  action extends ImageInstance { id "AKIDBENCH"; key "a secret of the bench"; imageID "ami-bench"; }
+  action extends ImageInstance { id "AKIDBENCH"; key "a secret of the bench"; imageID "ami-26b6534f"; }
 }
 """
 

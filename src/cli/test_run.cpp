@@ -57,23 +57,21 @@ std::string text_of(const engine::Node& node, const std::string& name) {
   return text ? *text : "";
 }
 
-/// Until its tests are over: it has ended by itself, or all TestCompounds in it have finished.
+/// It may still begin something: a workflow that has not ended, and is no test that is over.
+bool may_go_on(const engine::Node& node) {
+  if (!node.type || !node.type->actions || node.ended() || node.record.type == "croft.Container")
+    return false;
+  return !is_test(node) || !flag_of(node, "finished");
+}
+
+/// Until its tests are over: it has ended by itself, or all that is left to see is that it runs.
 aio::Task<Result<>> until_over(engine::Application& application) {
   using protocol::ApplicationState;
   for (;;) {
     if (application.settled()) {
-      if (application.record().state != ApplicationState::up) co_return Result<>{};
-      bool any = false, open = false;
-      for (const auto& [path, node] : application.all_nodes())
-        if (is_test(*node)) {
-          any = true;
-          open |= !flag_of(*node, "finished");
-        }
-      if (any && !open) co_return Result<>{};
-      bool works = std::ranges::any_of(application.all_nodes(), [](const auto& item) {
-        return item.second->type && item.second->type->actions && !item.second->ended();
-      });
-      if (!any && !works) co_return Result<>{};  // it runs, and that is all there is to see
+      bool works = std::ranges::any_of(application.all_nodes(),
+                                       [](const auto& item) { return may_go_on(*item.second); });
+      if (!works || application.record().state != ApplicationState::up) co_return Result<>{};
     }
     CO_TRY(co_await application.changed().wait());
   }

@@ -67,6 +67,13 @@ aio::Task<Result<std::map<std::string, cloud::Instance>>> look(cloud::Ec2 ec2,
   co_return out;
 }
 
+/// A call for replacements is another call than the one before it.
+std::string token_of(const Context& context) {
+  auto round = context.record().memory.find("round");
+  return round == context.record().memory.end() ? context.client_token()
+                                                : context.client_token() + "-" + round->second;
+}
+
 class ImageInstance : public engine::Component {
  public:
   aio::Task<Result<>> deploy(Context& context) override;
@@ -80,7 +87,8 @@ class ImageInstance : public engine::Component {
   aio::Task<Result<cloud::Ec2>> client(Context& context);
   Result<cloud::RunInstances> request(Context& context);
   aio::Task<Result<>> check_image(Context& context, cloud::Ec2 ec2, std::string image);
-  aio::Task<Result<>> rent(Context& context, cloud::Ec2 ec2);
+  aio::Task<Result<>> rent(Context& context, cloud::Ec2 ec2, int missing = 0);
+  aio::Task<Result<>> replace_lost(Context& context, cloud::Ec2 ec2);
   aio::Task<Result<>> wait_until_running(Context& context, cloud::Ec2 ec2);
   Result<> judge(Context& context, const std::map<std::string, cloud::Instance>& seen,
                  std::vector<std::string>& gone);
@@ -117,7 +125,7 @@ Result<cloud::RunInstances> ImageInstance::request(Context& context) {
         context.where(least < 1 ? "minCount" : "maxCount"));
   out.min_count = static_cast<int>(least);
   out.max_count = static_cast<int>(most);
-  out.client_token = context.client_token();
+  out.client_token = token_of(context);
   out.instance_type = TRY(context.string_or("instanceType", ""));
   out.user_data = TRY(context.string_or("userData", ""));
   if (out.user_data.size() > user_data_max)
@@ -132,6 +140,19 @@ Result<cloud::RunInstances> ImageInstance::request(Context& context) {
     if (auto* name = group.get<std::string>())
       (name->starts_with("sg-") ? out.security_group_ids : out.security_groups).push_back(*name);
   out.tags = context.tags();
+  for (const auto& item : TRY(context.vector_or_empty("tags"))) {
+    const auto* pair = item.get<model::Vector>();
+    const auto* name = pair && pair->size() == 2 ? (*pair)[0].get<std::string>() : nullptr;
+    const auto* value = name ? (*pair)[1].get<std::string>() : nullptr;
+    if (!value)
+      return fail(Error(Code::type_mismatch, "tags are pairs of strings", context.where("tags"))
+                      .hint("tags [[\"team\", \"blue\"]];"));
+    if (name->starts_with("croft:") || name->starts_with("aws:"))
+      return fail(Code::invalid_argument,
+                  fmt::format("the tag {} is not for descriptions to set", *name),
+                  context.where("tags"));
+    out.tags.push_back({*name, *value});
+  }
   return out;
 }
 
@@ -171,8 +192,24 @@ aio::Task<Result<>> ImageInstance::check_image(Context& context, cloud::Ec2 ec2,
   co_return fail(std::move(error));
 }
 
-aio::Task<Result<>> ImageInstance::rent(Context& context, cloud::Ec2 ec2) {
+/// Lost machines come back as others, as many as minCount lacks.
+aio::Task<Result<>> ImageInstance::replace_lost(Context& context, cloud::Ec2 ec2) {
+  int64_t least = CO_TRY(context.integer_or("minCount", 1));
+  auto missing = least - static_cast<int64_t>(open_ids(context).size());
+  if (!context.record().intent) {
+    if (missing <= 0) co_return Result<>{};
+    auto round = context.record().memory.find("round");
+    auto number = round == context.record().memory.end() ? 0 : parse_u64(round->second).value_or(0);
+    context.remember("round", fmt::format("{}", number + 1));
+    context.event("REPLACING", fmt::format("{} instances are rented instead", missing));
+  }
+  CO_TRY(co_await rent(context, ec2, static_cast<int>(std::max<int64_t>(1, missing))));
+  co_return co_await wait_until_running(context, ec2);
+}
+
+aio::Task<Result<>> ImageInstance::rent(Context& context, cloud::Ec2 ec2, int missing) {
   cloud::RunInstances wanted = CO_TRY(request(context));
+  if (missing > 0) wanted.min_count = wanted.max_count = missing;
   if (context.record().intent) {
     // Asked for before, and the answer was lost: the same question with the same token.
     const auto& facts = context.record().intent->facts;
@@ -298,6 +335,9 @@ aio::Task<Result<>> ImageInstance::ping(Context& context) {
     CO_TRY(co_await context.settle({}, gone));
     publish(context, seen);
   }
+  bool again = context.record().intent && context.record().intent->action == run_intent;
+  if ((!enough || again) && CO_TRY(context.string_or("onLoss", "END")) == "REPLACE")
+    co_return co_await replace_lost(context, ec2);
   co_return enough;
 }
 
@@ -309,7 +349,7 @@ aio::Task<Result<>> ImageInstance::find_lost(Context& context, cloud::Ec2 ec2) {
     if (i > 0) CO_TRY(co_await context.world().clock.sleep(lost_pause));
     context.waits("looking for instances of a call whose answer was lost");
     cloud::DescribeInstances query;
-    query.filters = {{"client-token", {context.client_token()}}};
+    query.filters = {{"client-token", {token_of(context)}}};
     for (const auto& instance : CO_TRY(co_await ec2.describe_instances(std::move(query))))
       if (!is_gone(instance.state)) made.push_back(context.rented("instance", instance.id));
   }
@@ -375,6 +415,16 @@ Result<std::vector<plan::Rent>> rents_of(const model::Component& component) {
 
 }  // namespace
 
+namespace {
+model::AttributeSchema on_loss() {
+  auto out = with_default("onLoss", Type::string, "END",
+                          "fewer than minCount are left: END it, or REPLACE what is gone");
+  out.choices = {"END", "REPLACE"};
+  out.change = model::Change::update;
+  return out;
+}
+}  // namespace
+
 engine::ComponentType image_instance_type() {
   engine::ComponentType type;
   type.calls_farm = true;
@@ -415,6 +465,8 @@ engine::ComponentType image_instance_type() {
       updated(with_default("shutdown", Type::boolean, true, "give them back at the end")),
       attribute("keyName", Type::string, "key pair for logins"),
       attribute("securityGroups", Type::strings, "names or ids of security groups"),
+      attribute("tags", Type::vector, "[name, value] pairs, beside croft's own"),
+      on_loss(),
       attribute("zone", Type::string, "availability zone; empty: any"),
       attribute("instanceProfile", Type::string, "role whose temporary keys they get"),
       updated(attribute("awsServer", Type::string,

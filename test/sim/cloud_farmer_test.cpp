@@ -17,13 +17,13 @@ std::string with_farm(const std::string& config) {
 #include "/org/smartfrog/sfcore/workflow/components.sf"
 farm extends EmbeddedFarm {
   accounts extends { sim extends Account { id "AKIDSIM"; key "secret-of-sim-0001"; instances 20; } }
-  images extends { any "ami-sim"; }
+  images extends { any "ami-26b6534f"; }
 }
 Keys extends { id "AKIDSIM"; key "secret-of-sim-0001"; }
 Farm extends EC2ClusterFarmer, Keys {
   roles extends Compound {
-    master extends EC2ClusterRole { imageID "ami-sim"; max 1; }
-    worker extends EC2ClusterRole { imageID "ami-sim"; }
+    master extends EC2ClusterRole { imageID "ami-26b6534f"; max 1; }
+    worker extends EC2ClusterRole { imageID "ami-26b6534f"; }
   }
 }
 )" + config;
@@ -57,7 +57,8 @@ const char* customers = R"(
 sfConfig extends Compound {
   machines extends Farm { clusterLimit 5; }
   masters extends FarmCustomer { farmer LAZY ROOT:sfConfig:machines; role "master"; max 3; }
-  workers extends FarmCustomer { farmer LAZY ROOT:sfConfig:machines; role "worker"; min 2; max 100; expected 4; }
+  workers extends FarmCustomer { farmer LAZY ROOT:sfConfig:machines; role "worker"; min 2; max 100; expected 4;
+    dependsOn [LAZY ROOT:sfConfig:masters]; }
 })";
 
 TEST(SimFarmer, roles_become_instances_up_to_the_limit) {
@@ -143,12 +144,12 @@ TEST(SimInstances, are_listed_and_ended_by_id) {
   auto text = with_farm(R"(
 sfConfig extends Sequence {
   work extends Parallel {
-    machines extends ImageInstance, Keys { imageID "ami-sim"; minCount 2; }
+    machines extends ImageInstance, Keys { imageID "ami-26b6534f"; minCount 2; }
     steps extends Sequence {
       pause extends Delay { time 5000; }
-      list extends ListInstances, Keys { imageID "ami-sim"; state "running"; minCount 2; maxCount 2; }
-      none extends ListInstances, Keys { imageID "ami-other"; maxCount 0; }
-      kill extends KillInstances, Keys { imageID "ami-sim"; minCount 2; }
+      list extends ListInstances, Keys { imageID "ami-26b6534f"; state "running"; minCount 2; maxCount 2; }
+      none extends ListInstances, Keys { imageID "ami-12345678"; maxCount 0; }
+      kill extends KillInstances, Keys { imageID "ami-26b6534f"; minCount 2; }
     }
   }
 })");
@@ -162,6 +163,32 @@ sfConfig extends Sequence {
   EXPECT_EQ(phase(document), "terminated");
   EXPECT_NE(json::compact(*document).find("instances are left"), std::string::npos)
       << json::compact(*document);
+  EXPECT_EQ(alive(rig), 0);
+}
+
+TEST(SimInstances, are_replaced_where_it_is_told_so) {
+  Rig rig(37);
+  auto text = with_farm(R"(
+sfConfig extends Compound {
+  sfLivenessDelay 5;
+  machines extends ImageInstance, Keys { imageID "ami-26b6534f"; minCount 2; onLoss "REPLACE";
+    tags [["team", "blue"]]; }
+  steps extends Sequence {
+    pause extends Delay { time 5000; }
+    kill extends KillInstances, Keys { imageID "ami-26b6534f"; minCount 2; }
+    rest extends DoNothing {}
+  }
+})");
+  ASSERT_EQ(phase(up(rig, text)), "running");
+  auto document = rig.ask<json::Object>([](Client& client) -> aio::Task<Result<json::Object>> {
+    CO_TRY(co_await client.world().clock.sleep(Duration::minutes(2)));
+    co_return co_await client.settled("farm");
+  });
+  EXPECT_EQ(phase(document), "running") << json::compact(*document);
+  EXPECT_EQ(alive(rig), 2);
+  auto proof = down(rig);
+  ASSERT_TRUE(proof) << proof.error().render();
+  EXPECT_EQ(proof->at("rented").as_array().size(), 4u);
   EXPECT_EQ(alive(rig), 0);
 }
 

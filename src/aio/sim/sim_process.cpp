@@ -11,11 +11,14 @@ std::unexpected<Error> killed() {
   return fail(Code::cancelled, "this process was killed");
 }
 
+constexpr Moment first_second{1'000'000'000};  // SimProcessOptions::started is its wall time
+
 class SimClock final : public Clock {
  public:
-  SimClock(SimLoop& loop, WallTime started) : loop_(loop), begin_(loop.now()), started_(started) {}
+  SimClock(SimLoop& loop, WallTime started) : loop_(loop), started_(started) {}
   Moment now() override { return loop_.now(); }
-  WallTime wall() override { return started_ + (loop_.now() - begin_); }
+  /// The same for all processes, also for one that starts again.
+  WallTime wall() override { return started_ + (loop_.now() - first_second); }
   TimerId call_at(Moment at, std::move_only_function<void()> function) override {
     // A dead process has no time left to wait.
     if (dead_) at = loop_.now();
@@ -38,7 +41,6 @@ class SimClock final : public Clock {
 
  private:
   SimLoop& loop_;
-  Moment begin_;
   WallTime started_;
   bool dead_ = false;
   std::set<TimerId> own_;

@@ -3,7 +3,7 @@ import json
 import subprocess
 import xml.etree.ElementTree as ElementTree
 
-from test.support.croft import BINARY, ROOT, clean_environment
+from support.croft import BINARY, ROOT, clean_environment
 
 INCLUDES = '#include "/org/smartfrog/services/assertions/components.sf"\n'
 
@@ -93,7 +93,7 @@ BUCKET = """
 
 farm extends EmbeddedFarm {
   accounts extends { test extends Account { id "AKIDTEST"; key "a secret of the test"; instances 5; } }
-  images extends { any "ami-test"; }
+  images extends { any "ami-26b6534f"; }
 }
 sfConfig extends Sequence {
   buckets extends TestCompound {
@@ -115,10 +115,10 @@ sfConfig extends Sequence {
     }
   }
   instances extends TestCompound {
-    action extends ImageInstance { id PROPERTY test.awsid; key PROPERTY test.awskey; imageID "ami-test"; }
+    action extends ImageInstance { id PROPERTY test.awsid; key PROPERTY test.awskey; imageID "ami-26b6534f"; }
     tests extends Sequence {
       one extends ListInstances {
-        id PROPERTY test.awsid; key PROPERTY test.awskey; imageID "ami-test"; state "running"; minCount 1; maxCount 1;
+        id PROPERTY test.awsid; key PROPERTY test.awskey; imageID "ami-26b6534f"; state "running"; minCount 1; maxCount 1;
       }
     }
   }
