@@ -128,6 +128,20 @@ const model::SchemaSet& schemas() {
   return registry.schemas();
 }
 
+engine::ComponentType type_of(std::string name, std::string doc,
+                              std::vector<model::AttributeSchema> attributes,
+                              std::function<std::unique_ptr<engine::Component>()> make,
+                              std::string base) {
+  engine::ComponentType type;
+  type.schema.sf_class = "croft." + name;
+  type.schema.type = std::move(name);
+  type.schema.base = std::move(base);
+  type.schema.doc = std::move(doc);
+  type.schema.attributes = std::move(attributes);
+  type.make = std::move(make);
+  return type;
+}
+
 model::AttributeSchema attribute(std::string name, model::Type type, std::string doc) {
   model::AttributeSchema out;
   out.name = std::move(name);

@@ -142,6 +142,12 @@ engine::ComponentType mock_cluster_farmer_type();
 engine::ComponentType manual_cluster_farmer_type();
 engine::ComponentType manual_host_type();
 
+/// A type of that name; its sfClass is "croft." and the name.
+engine::ComponentType type_of(std::string name, std::string doc,
+                              std::vector<model::AttributeSchema> attributes,
+                              std::function<std::unique_ptr<engine::Component>()> make,
+                              std::string base = "croft.Prim");
+
 // For schemas.
 model::AttributeSchema attribute(std::string name, model::Type type, std::string doc);
 model::AttributeSchema required(std::string name, model::Type type, std::string doc);

@@ -174,13 +174,8 @@ engine::ComponentType cluster_role_type() {
 
 namespace {
 engine::ComponentType deployment(std::string name, std::string doc) {
-  engine::ComponentType type;
-  type.schema.sf_class = "croft." + name;
-  type.schema.type = std::move(name);
-  type.schema.base = "croft.Prim";
-  type.schema.doc = std::move(doc);
-  type.make = [] { return std::make_unique<engine::Component>(); };
-  return type;
+  return type_of(std::move(name), std::move(doc), {},
+                 [] { return std::make_unique<engine::Component>(); });
 }
 }  // namespace
 

@@ -104,16 +104,12 @@ class ManualClusterFarmer : public ClusterFarmer {
 engine::ComponentType farmer_type(std::string name, std::string doc, int32_t limit,
                                   std::vector<model::AttributeSchema> more,
                                   std::function<std::unique_ptr<engine::Component>()> make) {
-  engine::ComponentType type;
+  auto attributes = farmer_attributes(limit);
+  for (auto& each : more) attributes.push_back(std::move(each));
+  auto type = type_of(std::move(name), std::move(doc), std::move(attributes), std::move(make),
+                      "croft.Compound");
   type.compound = type.coded = true;
-  type.schema.sf_class = "croft." + name;
-  type.schema.type = std::move(name);
-  type.schema.base = "croft.Compound";
   type.schema.container = true;
-  type.schema.doc = std::move(doc);
-  type.schema.attributes = farmer_attributes(limit);
-  for (auto& each : more) type.schema.attributes.push_back(std::move(each));
-  type.make = std::move(make);
   return type;
 }
 

@@ -25,14 +25,8 @@ aio::Task<Result<>> Condition::ping(Context& context) {
 engine::ComponentType condition_type_of(std::string name, std::string doc,
                                         std::vector<model::AttributeSchema> attributes,
                                         std::function<std::unique_ptr<engine::Component>()> make) {
-  engine::ComponentType type;
-  type.schema.sf_class = "croft." + name;
-  type.schema.type = std::move(name);
-  type.schema.base = "croft.Condition";
-  type.schema.doc = std::move(doc);
-  type.schema.attributes = std::move(attributes);
-  type.make = std::move(make);
-  return type;
+  return type_of(std::move(name), std::move(doc), std::move(attributes), std::move(make),
+                 "croft.Condition");
 }
 
 engine::ComponentType condition_type() {

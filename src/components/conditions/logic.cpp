@@ -45,14 +45,11 @@ class Logic : public engine::Component {
 };
 
 engine::ComponentType logic_type(std::string name, std::string doc, Logic::Kind kind) {
-  engine::ComponentType type;
+  auto type = type_of(
+      std::move(name), std::move(doc), {}, [kind] { return std::make_unique<Logic>(kind); },
+      "croft.Compound");
   type.compound = true;
-  type.schema.sf_class = "croft." + name;
-  type.schema.type = std::move(name);
-  type.schema.base = "croft.Compound";
   type.schema.container = true;
-  type.schema.doc = std::move(doc);
-  type.make = [kind] { return std::make_unique<Logic>(kind); };
   return type;
 }
 

@@ -13,12 +13,6 @@ using model::Type;
 
 namespace {
 
-aio::Task<Result<>> remove_if_there(Context& context, std::string path) {
-  auto gone = co_await context.world().disk.remove(path);
-  if (!gone && gone.error().code != Code::not_found) co_return gone;
-  co_return Result<>{};
-}
-
 class CopyFile : public OneStep {
  public:
   explicit CopyFile(bool ends) : OneStep(ends) {}
@@ -55,7 +49,8 @@ class DeleteFile : public OneStep {
  public:
   DeleteFile() : OneStep(true) {}
   aio::Task<Result<>> start(Context& context) override {
-    co_return co_await remove_if_there(context, CO_TRY(file_path(context, "filename")));
+    co_return co_await remove_if_there(context, Removal::file,
+                                       CO_TRY(file_path(context, "filename")));
   }
 };
 
@@ -66,7 +61,8 @@ class SelfDeletingFile : public engine::Component {
     co_return Result<>{};
   }
   aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
-    co_return co_await remove_if_there(context, CO_TRY(file_path(context, "filename")));
+    co_return co_await remove_if_there(context, Removal::file,
+                                       CO_TRY(file_path(context, "filename")));
   }
 };
 
@@ -107,7 +103,7 @@ class DeleteFiles : public OneStep {
   DeleteFiles() : OneStep(true) {}
   aio::Task<Result<>> start(Context& context) override {
     for (const std::string& path : CO_TRY(co_await matching(context)))
-      CO_TRY(co_await remove_if_there(context, path));
+      CO_TRY(co_await remove_if_there(context, Removal::file, path));
     co_return Result<>{};
   }
 };

@@ -11,18 +11,12 @@ using model::Type;
 
 namespace {
 
-aio::Task<Result<>> remove_if_there(Context& context, std::string path) {
-  auto gone = co_await context.world().disk.remove_tree(path);
-  if (!gone && gone.error().code != Code::not_found) co_return gone;
-  co_return Result<>{};
-}
-
 class Mkdir : public engine::Component {
  public:
   aio::Task<Result<>> deploy(Context& context) override {
     std::string path = CO_TRY(where(context));
     if (CO_TRY(context.boolean_or("cleanOnStartup", false)) && !context.ran_before())
-      CO_TRY(co_await remove_if_there(context, path));
+      CO_TRY(co_await remove_if_there(context, Removal::tree, path));
     auto there = co_await context.world().disk.info(path);
     if (there && !there->is_directory)
       co_return fail(Code::conflict, fmt::format("{} is a file", path), context.where("dir"));
@@ -32,7 +26,7 @@ class Mkdir : public engine::Component {
   }
   aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
     if (CO_TRY(context.boolean_or("deleteOnExit", false)))
-      CO_TRY(co_await remove_if_there(context, CO_TRY(where(context))));
+      CO_TRY(co_await remove_if_there(context, Removal::tree, CO_TRY(where(context))));
     co_return Result<>{};
   }
 
@@ -49,7 +43,7 @@ class Rmdir : public OneStep {
  public:
   Rmdir() : OneStep(false) {}
   aio::Task<Result<>> start(Context& context) override {
-    co_return co_await remove_if_there(context, CO_TRY(file_path(context, "dir")));
+    co_return co_await remove_if_there(context, Removal::tree, CO_TRY(file_path(context, "dir")));
   }
 };
 
@@ -74,7 +68,7 @@ class TempDir : public engine::Component {
     auto made = context.record().memory.find("path");
     if (made == context.record().memory.end()) co_return Result<>{};
     if (CO_TRY(context.boolean_or("deleteOnExit", false)))
-      CO_TRY(co_await remove_if_there(context, made->second));
+      CO_TRY(co_await remove_if_there(context, Removal::tree, made->second));
     co_return Result<>{};
   }
 };

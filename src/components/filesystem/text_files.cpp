@@ -14,12 +14,6 @@ namespace {
 
 constexpr uint32_t usual_mode = 0644;
 
-aio::Task<Result<>> remove_if_there(Context& context, std::string path) {
-  auto gone = co_await context.world().disk.remove(path);
-  if (!gone && gone.error().code != Code::not_found) co_return gone;
-  co_return Result<>{};
-}
-
 aio::Task<Result<>> make_parents(Context& context, std::string path) {
   std::string parent = path.substr(0, path.rfind('/'));
   // The work folder itself is always there for whoever writes into it.
@@ -63,7 +57,8 @@ class Written : public engine::Component {
   }
   aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
     if (CO_TRY(context.boolean_or("deleteOnExit", false)))
-      CO_TRY(co_await remove_if_there(context, CO_TRY(file_path(context, "filename"))));
+      CO_TRY(
+          co_await remove_if_there(context, Removal::file, CO_TRY(file_path(context, "filename"))));
     co_return Result<>{};
   }
 
@@ -94,7 +89,7 @@ class TempFile : public engine::Component {
     auto made = context.record().memory.find("path");
     if (made == context.record().memory.end()) co_return Result<>{};
     if (CO_TRY(context.boolean_or("deleteOnExit", false)))
-      CO_TRY(co_await remove_if_there(context, made->second));
+      CO_TRY(co_await remove_if_there(context, Removal::file, made->second));
     co_return Result<>{};
   }
 };

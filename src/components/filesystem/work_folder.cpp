@@ -56,6 +56,13 @@ Result<std::string> file_path(const Context& context, std::string_view attribute
   return confined(context, TRY(context.string(attribute)), context.where(attribute));
 }
 
+aio::Task<Result<>> remove_if_there(Context& context, Removal what, std::string path) {
+  auto& disk = context.world().disk;
+  auto gone = co_await (what == Removal::tree ? disk.remove_tree(path) : disk.remove(path));
+  if (!gone && gone.error().code != Code::not_found) co_return gone;
+  co_return Result<>{};
+}
+
 void publish_path(Context& context, const std::string& path) {
   context.publish("absolutePath", model::Value(path));
   context.publish("uri", model::Value("file://" + path));
@@ -73,14 +80,8 @@ std::vector<model::AttributeSchema> with_path(std::vector<model::AttributeSchema
 engine::ComponentType file_type_of(std::string name, std::string doc, bool works,
                                    std::vector<model::AttributeSchema> attributes,
                                    std::function<std::unique_ptr<engine::Component>()> make) {
-  engine::ComponentType type;
+  auto type = type_of(std::move(name), std::move(doc), std::move(attributes), std::move(make));
   type.works = works;
-  type.schema.sf_class = "croft." + name;
-  type.schema.type = std::move(name);
-  type.schema.base = "croft.Prim";
-  type.schema.doc = std::move(doc);
-  type.schema.attributes = std::move(attributes);
-  type.make = std::move(make);
   return type;
 }
 

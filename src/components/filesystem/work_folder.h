@@ -17,6 +17,10 @@ Result<std::string> confined(const engine::Context& context, std::string_view te
 /// "/a/b" of "/a/./c/../b"; ".." above the root stays at the root.
 std::string normal_path(std::string_view path);
 
+enum class Removal { file, tree };
+/// What is not there need not be removed.
+aio::Task<Result<>> remove_if_there(engine::Context& context, Removal what, std::string path);
+
 /// Tells where it is: absolutePath and uri.
 void publish_path(engine::Context& context, const std::string& path);
 /// The two, for schemas.

@@ -69,26 +69,13 @@ class PingTarget : public engine::Component {
   }
 };
 
-engine::ComponentType plain(std::string name, std::string doc,
-                            std::vector<model::AttributeSchema> attributes,
-                            std::function<std::unique_ptr<engine::Component>()> make) {
-  engine::ComponentType type;
-  type.schema.sf_class = "croft." + name;
-  type.schema.type = std::move(name);
-  type.schema.base = "croft.Prim";
-  type.schema.doc = std::move(doc);
-  type.schema.attributes = std::move(attributes);
-  type.make = std::move(make);
-  return type;
-}
-
 }  // namespace
 
 engine::ComponentType history_type() {
   auto messages = attribute("messages", Type::vector, "what was written, in order");
   messages.published = true;
-  return plain("History", "A list of messages, in the order in which they came.", {messages},
-               [] { return std::make_unique<engine::Component>(); });
+  return type_of("History", "A list of messages, in the order in which they came.", {messages},
+                 [] { return std::make_unique<engine::Component>(); });
 }
 engine::ComponentType history_event_type() {
   return work_type("HistoryEvent", "Writes `message` into a history, then ends.",
@@ -103,9 +90,9 @@ engine::ComponentType history_assert_type() {
                    [] { return std::make_unique<HistoryAssert>(); });
 }
 engine::ComponentType ping_target_type() {
-  return plain("PingTarget", "Alive as long as its `target` is.",
-               {required("target", Type::any, "LAZY link to what must live")},
-               [] { return std::make_unique<PingTarget>(); });
+  return type_of("PingTarget", "Alive as long as its `target` is.",
+                 {required("target", Type::any, "LAZY link to what must live")},
+                 [] { return std::make_unique<PingTarget>(); });
 }
 
 }  // namespace croft::components

@@ -72,30 +72,17 @@ class SystemProperties : public engine::Component {
   std::vector<std::pair<std::string, std::string>> pairs_;
 };
 
-engine::ComponentType helper(std::string name, std::string doc,
-                             std::vector<model::AttributeSchema> attributes,
-                             std::function<std::unique_ptr<engine::Component>()> make) {
-  engine::ComponentType type;
-  type.schema.sf_class = "croft." + name;
-  type.schema.type = std::move(name);
-  type.schema.base = "croft.Prim";
-  type.schema.doc = std::move(doc);
-  type.schema.attributes = std::move(attributes);
-  type.make = std::move(make);
-  return type;
-}
-
 }  // namespace
 
 engine::ComponentType echo_type() {
-  auto type = helper("Echo", "Tells `message` as an event of the application.",
-                     {required("message", Type::any, "what it tells")},
-                     [] { return std::make_unique<Echo>(); });
+  auto type = type_of("Echo", "Tells `message` as an event of the application.",
+                      {required("message", Type::any, "what it tells")},
+                      [] { return std::make_unique<Echo>(); });
   type.works = true;
   return type;
 }
 engine::ComponentType set_property_type() {
-  auto type = helper(
+  auto type = type_of(
       "SetProperty", "Sets a property for the whole application.",
       {required("name", Type::string, "its name"), required("value", Type::string, "its value")},
       [] { return std::make_unique<SetProperty>(); });
@@ -103,12 +90,12 @@ engine::ComponentType set_property_type() {
   return type;
 }
 engine::ComponentType system_properties_type() {
-  return helper("SystemProperties", "Sets properties for the whole application.",
-                {with_default("properties", Type::vector, model::Vector{}, "[name, value] pairs"),
-                 with_default("setOnDeploy", Type::boolean, true, "set them when it is deployed"),
-                 with_default("setOnStart", Type::boolean, false, "set them when it starts"),
-                 with_default("unsetOnTerminate", Type::boolean, true, "unset them when it ends")},
-                [] { return std::make_unique<SystemProperties>(); });
+  return type_of("SystemProperties", "Sets properties for the whole application.",
+                 {with_default("properties", Type::vector, model::Vector{}, "[name, value] pairs"),
+                  with_default("setOnDeploy", Type::boolean, true, "set them when it is deployed"),
+                  with_default("setOnStart", Type::boolean, false, "set them when it starts"),
+                  with_default("unsetOnTerminate", Type::boolean, true, "unset them when it ends")},
+                 [] { return std::make_unique<SystemProperties>(); });
 }
 
 }  // namespace croft::components

@@ -13,29 +13,19 @@ engine::ComponentType action_type(std::string name, std::string doc,
                                   std::vector<model::AttributeSchema> attributes,
                                   std::function<std::unique_ptr<engine::Component>()> make,
                                   std::string base) {
-  engine::ComponentType type;
+  auto type = type_of(std::move(name), std::move(doc), std::move(attributes), std::move(make),
+                      std::move(base));
   type.compound = type.works = type.actions = true;
-  type.schema.sf_class = "croft." + name;
-  type.schema.type = std::move(name);
-  type.schema.base = std::move(base);
   type.schema.container = true;
-  type.schema.doc = std::move(doc);
-  type.schema.attributes = std::move(attributes);
-  type.make = std::move(make);
   return type;
 }
 
 engine::ComponentType work_type(std::string name, std::string doc,
                                 std::vector<model::AttributeSchema> attributes,
                                 std::function<std::unique_ptr<engine::Component>()> make) {
-  engine::ComponentType type;
+  auto type = type_of(std::move(name), std::move(doc), std::move(attributes), std::move(make),
+                      "croft.WorkflowPrim");
   type.works = true;
-  type.schema.sf_class = "croft." + name;
-  type.schema.type = std::move(name);
-  type.schema.base = "croft.WorkflowPrim";
-  type.schema.doc = std::move(doc);
-  type.schema.attributes = std::move(attributes);
-  type.make = std::move(make);
   return type;
 }
 
