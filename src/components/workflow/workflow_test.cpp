@@ -161,6 +161,20 @@ const Case cases[] = {
      "200; } "
      "} } stop extends DoNothing { time 100; message \"stop\"; } }",
      "normal", ""},
+    {"QuietEndsTellNobody",
+     "extends Compound { a extends EventSend { event \"e\"; sfShouldTerminateQuietly true; } stop "
+     "extends Fail { delay 100; message \"stop\"; } }",
+     "abnormal", "stop"},
+    {"DetachedEndsTellNobody",
+     "extends Compound { a extends EventSend { event \"e\"; sfShouldDetach true; } stop extends "
+     "Fail "
+     "{ delay 100; message \"stop\"; } }",
+     "abnormal", "stop"},
+    {"DetachedChildrenLiveOn",
+     "extends Compound { d extends DetachingCompound { x extends DoNothing { time 200; message "
+     "\"the "
+     "last\"; } } stop extends DoNothing { time 100; message \"stop\"; } }",
+     "normal", "the last"},
     {"EventsReachTheirHandler",
      "extends Parallel { on extends OnEvent { go extends DoNothing { time 5; message \"went\"; } } "
      "send extends EventSend { event \"go\"; sendTo extends LAZY { a LAZY ROOT:sfConfig:on; } } }",
