@@ -124,7 +124,7 @@ Command test_command() {
               "rents anything. Its TestCompounds are the cases; a description without any is one "
               "case, which passes when it comes up, or ends normally by itself. A condition that "
               "does not hold skips its test. Of a folder all descriptions that have an sfConfig "
-              "are run.\n\nExit code 0: none failed; 1: some failed.",
+              "are run. Exit code 0: none failed; 1: some failed.",
           .example = "croft test -D test.awsid=AKIDEXAMPLE --junit results.xml examples/tests",
           .positionals = {{"FILE", "description, or folder of descriptions", true, true}},
           .options = std::move(options),

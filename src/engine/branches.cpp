@@ -109,7 +109,7 @@ aio::Task<Result<>> Application::remove_alone(std::string path, model::Terminati
   Node* root = find(name());
   if (done && root && root->ended() && !anything_detached()) {
     // It was the last that lived.
-    ended_.push_back({name(), std::move(record)});
+    ended_.push_back({name(), root->record.record.value_or(std::move(record))});
     wake_.notify();
   }
   co_return Result<>{};

@@ -174,7 +174,7 @@ const Case cases[] = {
      "extends Compound { d extends DetachingCompound { x extends DoNothing { time 200; message "
      "\"the "
      "last\"; } } stop extends DoNothing { time 100; message \"stop\"; } }",
-     "normal", "the last"},
+     "normal", "stop"},
     {"EventsReachTheirHandler",
      "extends Parallel { on extends OnEvent { go extends DoNothing { time 5; message \"went\"; } } "
      "send extends EventSend { event \"go\"; sendTo extends LAZY { a LAZY ROOT:sfConfig:on; } } }",
