@@ -154,7 +154,7 @@ Values fact_of(const S3Request& request, const ObjectRecord* there, WallTime now
 
 Verdict Service::policy_verdict(const S3Request& request, const Bucket& bucket,
                                 std::string_view action, std::string_view key,
-                                const ObjectRecord* there) const {
+                                const ObjectRecord* there, std::string_view prefix) const {
   if (!bucket.rules->policy) return Verdict::none;
   const AccountRef& account = request.caller.account;
   WallTime now = context_.world.clock.wall();
@@ -163,7 +163,9 @@ Verdict Service::policy_verdict(const S3Request& request, const Bucket& bucket,
                           .action = std::string(action),
                           .resource = fmt::format("arn:aws:s3:::{}{}{}", bucket.record.name,
                                                   key.empty() ? "" : "/", key),
-                          .facts = [&request, there, now](std::string_view name) {
+                          .facts = [&request, there, now, prefix](std::string_view name) {
+                            if (name == "s3:prefix" && !prefix.empty())
+                              return Values(std::vector<std::string>{std::string(prefix)});
                             return fact_of(request, there, now, name);
                           }};
   Verdict verdict = bucket.rules->policy->ask(question);
@@ -203,7 +205,8 @@ aio::Task<Result<>> Service::allow(S3Request& request, BucketRef bucket, std::st
                                    std::string key, std::string version) {
   const AccountRef& account = request.caller.account;
   bool owner = account && account->account_id == bucket->record.owner;
-  if (owner && !bucket->rules->policy) co_return Result<>{};  // nearly always
+  // Nearly always: nobody else can have put anything there.
+  if (owner && !bucket->rules->policy && !bucket->record.acl) co_return Result<>{};
   Need need = need_of(operation);
   std::string action =
       need.action.empty() ? fmt::format("s3:{}", operation) : std::string(need.action);
@@ -229,12 +232,19 @@ aio::Task<Result<>> Service::allow(S3Request& request, BucketRef bucket, std::st
       owner || verdict == Verdict::allow ||
       bucket_acl_allows(request, *bucket, need.bucket_permission) ||
       (there && object_acl_allows(request, *bucket, there->record, need.object_permission));
+  // What another account put there and keeps is not the bucket's owner's to read.
+  bool foreign = there && !there->record.owner.empty() &&
+                 bucket->rules->ownership != Ownership::bucket_owner_enforced &&
+                 !need.object_permission.empty();
+  if (owner && foreign && verdict != Verdict::allow &&
+      !object_acl_allows(request, *bucket, there->record, need.object_permission))
+    co_return fail(access_denied());
   if (owner || (allowed && (there || need.object_permission.empty()))) co_return Result<>{};
   // Whether a key exists is told only to those who may list.
   if (!need.object_permission.empty() && !there) {
     bool may_list =
         bucket_acl_allows(request, *bucket, "READ") ||
-        policy_verdict(request, *bucket, "s3:ListBucket", "", nullptr) == Verdict::allow;
+        policy_verdict(request, *bucket, "s3:ListBucket", "", nullptr, key) == Verdict::allow;
     if (may_list) co_return Result<>{};
   }
   co_return fail(access_denied());
@@ -257,7 +267,7 @@ Result<> Service::set_owner_and_acl(const S3Request& request, const Bucket& buck
                                  context_.accounts, told));
   if (!told) return {};
   if (enforced) {
-    if (canned == "bucket-owner-full-control" || canned == "private") return {};
+    if (canned == "bucket-owner-full-control") return {};
     return fail(aws_error("AccessControlListNotSupported", 400, "The bucket does not allow ACLs"));
   }
   if (bucket.rules->public_access.block_acls && is_public(acl)) return fail(access_denied());

@@ -112,7 +112,6 @@ Result<Acl> canned_acl(std::string_view name, const AclOwners& owners) {
                     .fact("xml:ArgumentName", "x-amz-acl")
                     .fact("xml:ArgumentValue", printable(name)));
   }
-  // Groups stand first: clients that sort by name find none there.
   bool named = !grants.empty() && grants.front().grantee == owners.bucket_owner;
   grants.insert(named ? grants.begin() : grants.end(), Grant{owners.owner, "FULL_CONTROL"});
   return Acl(std::move(grants));
@@ -169,6 +168,8 @@ std::string acl_document(const Acl& acl, std::string_view owner, const Accounts&
   writer.open("AccessControlList");
   std::vector<Grant> grants{{std::string(owner), "FULL_CONTROL"}};
   if (acl) grants = *acl;
+  // Groups stand first: clients that sort by name find none there.
+  std::ranges::stable_partition(grants, [](const Grant& grant) { return is_group(grant.grantee); });
   for (const Grant& grant : grants) {
     bool group = is_group(grant.grantee);
     writer.open("Grant").open("Grantee",

@@ -222,7 +222,7 @@ aio::Task<Result<>> Service::copy_object(S3Request& request) {
   writer.element("ETag", quoted(put->record.etag));
   if (const auto& kept = put->record.checksum) writer.element(element_of(kept->kind), kept->value);
   wire::Headers headers{{"Content-Type", "application/xml"}};
-  add_version(headers, *bucket, put->record);
+  add_new_version(headers, put->record);
   if (source.versioned) headers.add("x-amz-copy-source-version-id", shown_version(from));
   add_encryption(headers, put->record);
   co_return co_await request.answer.respond(200, std::move(headers), writer.take());

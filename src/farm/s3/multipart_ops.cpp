@@ -228,13 +228,13 @@ aio::Task<Result<std::string>> read_completion(S3Request& request) {
 }  // namespace
 
 aio::Task<Result<>> Service::complete_upload(S3Request& request) {
-  BucketRef bucket = CO_TRY(own_bucket(request));
+  CO_TRY(own_bucket(request));
   std::string id(request.query.value("uploadId"));
   auto found = co_await index_.upload(request.bucket, request.key, id);
   if (!found) {
     // Asked again for what is done already: the same answer.
     ObjectRef done = CO_TRY(co_await index_.find(request.bucket, request.key));
-    if (done && done->record.id == id) co_return co_await completed(request, *bucket, done->record);
+    if (done && done->record.id == id) co_return co_await completed(request, done->record);
     co_return fail(std::move(found).error());
   }
   UploadRecord upload = std::move(*found);
@@ -279,11 +279,10 @@ aio::Task<Result<>> Service::complete_upload(S3Request& request) {
   record.modified = context_.world.clock.wall();
   ObjectRef made = CO_TRY(co_await index_.complete_upload(std::move(upload), std::move(record),
                                                           write_conditions(request)));
-  co_return co_await completed(request, *bucket, made->record);
+  co_return co_await completed(request, made->record);
 }
 
-aio::Task<Result<>> Service::completed(S3Request& request, const Bucket& bucket,
-                                       ObjectRecord record) {
+aio::Task<Result<>> Service::completed(S3Request& request, ObjectRecord record) {
   wire::xml::Writer writer;
   writer.open("CompleteMultipartUploadResult", {{"xmlns", s3_namespace}});
   writer.element("Location", fmt::format("{}/{}/{}", context_.url, request.bucket,
@@ -296,7 +295,7 @@ aio::Task<Result<>> Service::completed(S3Request& request, const Bucket& bucket,
     writer.element("ChecksumType", record.checksum->composite() ? "COMPOSITE" : "FULL_OBJECT");
   }
   wire::Headers headers{{"Content-Type", "application/xml"}};
-  add_version(headers, bucket, record);
+  add_new_version(headers, record);
   add_encryption(headers, record);
   co_return co_await request.answer.respond(200, std::move(headers), writer.take());
 }

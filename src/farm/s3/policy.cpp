@@ -282,6 +282,8 @@ class PolicyReader {
       return fail(malformed("Invalid effect: Allow or Deny was expected"));
     out.allow = effect->get_string() == "Allow";
     out.principals = TRY(names(*object, "Principal"));
+    if (out.allow && out.principals.negated)
+      return fail(malformed("Allow with NotPrincipal is not allowed"));
     out.actions = TRY(names(*object, "Action"));
     out.resources = TRY(names(*object, "Resource"));
     for (const std::string& action : out.actions.values)

@@ -186,7 +186,7 @@ Result<> PostPolicy::read_conditions(std::string_view text) {
     const json::Array* parts = item.if_array();
     if (!parts || parts->size() != 3 || !(*parts)[0].is_string())
       return fail(bad_policy("Invalid condition"));
-    std::string op(parts->front().get_string());
+    std::string op = to_lower(std::string_view(parts->front().get_string()));
     if (op == "content-length-range") {
       least_ = TRY(size_from((*parts)[1]));
       most_ = TRY(size_from((*parts)[2]));

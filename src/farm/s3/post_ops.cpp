@@ -15,10 +15,6 @@ namespace {
 
 namespace sigv4 = wire::sigv4;
 
-Error access_denied(std::string text) {
-  return aws_error("AccessDenied", 403, std::move(text));
-}
-
 std::string field(const Pairs& fields, std::string_view name) {
   for (const auto& [key, value] : fields)
     if (equals_ignore_case(key, name)) return value;
@@ -150,6 +146,9 @@ aio::Task<Result<>> Service::post_object(S3Request& request) {
   request.key = replace_all(field(fields, "key"), "${filename}", body.form().file_name());
   if (request.key.empty()) co_return fail(missing("key"));
   CO_TRY(check_key(request.key));
+  // The policy is held against the key as it will be.
+  for (auto& [name, value] : fields)
+    if (equals_ignore_case(name, "key")) value = request.key;
   std::optional<PostPolicy> policy;
   CO_TRY(check_form(request, fields, policy));
   request.stand_in = CO_TRY(head_of(fields, request.exchange.request(), body.form().file_type()));
@@ -166,15 +165,15 @@ aio::Task<Result<>> Service::post_object(S3Request& request) {
     }
   }
   ObjectRef made = CO_TRY(co_await keep(request, std::move(record), std::move(intake), {}));
-  co_return co_await answer_form(request, fields, *bucket, made->record);
+  co_return co_await answer_form(request, fields, made->record);
 }
 
 aio::Task<Result<>> Service::answer_form(S3Request& request, const Pairs& fields,
-                                         const Bucket& bucket, const ObjectRecord& record) {
+                                         const ObjectRecord& record) {
   std::string url =
       fmt::format("{}/{}/{}", context_.url, request.bucket, wire::percent_encode_path(request.key));
   wire::Headers headers{{"ETag", quoted(record.etag)}};
-  add_version(headers, bucket, record);
+  add_new_version(headers, record);
   add_encryption(headers, record);
   std::string redirect = field(fields, "success_action_redirect");
   if (redirect.empty()) redirect = field(fields, "redirect");

@@ -142,7 +142,7 @@ aio::Task<Result<>> Service::put_object(S3Request& request) {
   const ObjectRecord& made = put->record;
   wire::Headers headers{{"ETag", quoted(made.etag)}};
   add_encryption(headers, made);
-  add_version(headers, *bucket, made);
+  add_new_version(headers, made);
   add_expiration(headers, *bucket, request.key, made);
   if (made.checksum) {
     headers.add(std::string(header_of(made.checksum->kind)), made.checksum->value);

@@ -114,6 +114,10 @@ void add_version(wire::Headers& headers, const Bucket& bucket, const ObjectRecor
   headers.add("x-amz-version-id", shown_version(record));
 }
 
+void add_new_version(wire::Headers& headers, const ObjectRecord& record) {
+  if (!record.version.empty()) headers.add("x-amz-version-id", record.version);
+}
+
 Error malformed_xml() {
   return aws_error(
       "MalformedXML", 400,

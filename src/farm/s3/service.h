@@ -70,7 +70,7 @@ class Service final : public S3Service {
   // post_ops.cpp
   aio::Task<Result<>> post_object(S3Request& request);
   Result<> check_form(S3Request& request, const Pairs& fields, std::optional<PostPolicy>& policy);
-  aio::Task<Result<>> answer_form(S3Request& request, const Pairs& fields, const Bucket& bucket,
+  aio::Task<Result<>> answer_form(S3Request& request, const Pairs& fields,
                                   const ObjectRecord& record);
   // copy_ops.cpp
   aio::Task<Result<>> copy_object(S3Request& request);
@@ -79,7 +79,7 @@ class Service final : public S3Service {
   aio::Task<Result<>> create_upload(S3Request& request);
   aio::Task<Result<>> upload_part(S3Request& request);
   aio::Task<Result<>> complete_upload(S3Request& request);
-  aio::Task<Result<>> completed(S3Request& request, const Bucket& bucket, ObjectRecord record);
+  aio::Task<Result<>> completed(S3Request& request, ObjectRecord record);
   aio::Task<Result<>> abort_upload(S3Request& request);
   aio::Task<Result<>> list_parts(S3Request& request);
   aio::Task<Result<>> list_uploads(S3Request& request);
@@ -115,8 +115,10 @@ class Service final : public S3Service {
   /// The same for another bucket or key than the request's own.
   aio::Task<Result<>> allow(S3Request& request, BucketRef bucket, std::string_view operation,
                             std::string key, std::string version);
+  /// `prefix`: what would be listed, where the request itself lists nothing.
   Verdict policy_verdict(const S3Request& request, const Bucket& bucket, std::string_view action,
-                         std::string_view key, const ObjectRecord* there) const;
+                         std::string_view key, const ObjectRecord* there,
+                         std::string_view prefix = {}) const;
   bool bucket_acl_allows(const S3Request& request, const Bucket& bucket,
                          std::string_view permission) const;
   bool object_acl_allows(const S3Request& request, const Bucket& bucket, const ObjectRecord& object,
@@ -221,6 +223,8 @@ Result<> check_read_conditions(const S3Request& request, const ObjectRecord& rec
 Precondition write_conditions(const S3Request& request);
 /// x-amz-version-id of an answer, where the bucket keeps versions or did.
 void add_version(wire::Headers& headers, const Bucket& bucket, const ObjectRecord& record);
+/// The same of an answer to a write: the null version is not told.
+void add_new_version(wire::Headers& headers, const ObjectRecord& record);
 std::string shown_version(const ObjectRecord& record);  ///< "null" for the one without an id
 Error malformed_xml();
 /// A number in the query within [low, high]; absent: fallback. InvalidArgument.

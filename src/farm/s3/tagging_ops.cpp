@@ -29,7 +29,8 @@ Result<Pairs> read_tagging(std::string_view body, size_t limit) {
   return out;
 }
 
-std::string tagging_body(const Pairs& tags) {
+std::string tagging_body(Pairs tags) {
+  std::ranges::sort(tags);
   wire::xml::Writer writer;
   writer.open("Tagging", {{"xmlns", s3_namespace}}).open("TagSet");
   for (const auto& [key, value] : tags)
