@@ -90,8 +90,7 @@ Result<> read_quotas(const Invocation& invocation, std::optional<farm::Quotas>& 
     if (!given) continue;
     auto number = parse_i64(*given);
     if (!number || *number < 0)
-      return fail(Code::invalid_argument,
-                  fmt::format("{} takes a number, not '{}'", flag, *given));
+      return fail(wrong_argument(fmt::format("{} takes a number, not '{}'", flag, *given)));
     *field = *number;
     told = true;
   }
