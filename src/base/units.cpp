@@ -110,41 +110,47 @@ std::string Duration::text() const {
   return fmt::format("{} h {} min", whole / 3600, whole / 60 % 60);
 }
 
+// By hand: every answer of a server carries some of these, every key of a listing one.
+namespace {
+struct Digits {
+  std::string out;
+  explicit Digits(size_t size) { out.reserve(size); }
+  Digits& two(int n) {
+    out += static_cast<char>('0' + n / 10);
+    out += static_cast<char>('0' + n % 10);
+    return *this;
+  }
+  Digits& four(int n) { return two(n / 100).two(n % 100); }
+  Digits& text(std::string_view more) {
+    out += more;
+    return *this;
+  }
+};
+}  // namespace
+
 std::string WallTime::iso8601() const {
   std::tm t = utc(unix_seconds());
-  int64_t ms = (ns - unix_seconds() * 1'000'000'000) / 1'000'000;
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", t.tm_year + 1900, t.tm_mon + 1,
-                     t.tm_mday, t.tm_hour, t.tm_min, t.tm_sec, ms);
+  int ms = static_cast<int>((ns - unix_seconds() * 1'000'000'000) / 1'000'000);
+  Digits to(24);
+  to.four(t.tm_year + 1900).text("-").two(t.tm_mon + 1).text("-").two(t.tm_mday).text("T");
+  to.two(t.tm_hour).text(":").two(t.tm_min).text(":").two(t.tm_sec).text(".");
+  to.out += static_cast<char>('0' + ms / 100);
+  return to.two(ms % 100).text("Z").out;
 }
 
 std::string WallTime::iso8601_basic() const {
   std::tm t = utc(unix_seconds());
-  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
-                     t.tm_hour, t.tm_min, t.tm_sec);
+  Digits to(16);
+  to.four(t.tm_year + 1900).two(t.tm_mon + 1).two(t.tm_mday).text("T");
+  return to.two(t.tm_hour).two(t.tm_min).two(t.tm_sec).text("Z").out;
 }
 
 std::string WallTime::http_date() const {
-  // By hand: every answer of a server carries one or two of these.
   std::tm t = utc(unix_seconds());
-  std::string out;
-  out.reserve(29);
-  auto two = [&out](int n) {
-    out += static_cast<char>('0' + n / 10);
-    out += static_cast<char>('0' + n % 10);
-  };
-  out.append(day_names[t.tm_wday]).append(", ");
-  two(t.tm_mday);
-  out.append(" ").append(month_names[t.tm_mon]).append(" ");
-  int year = t.tm_year + 1900;
-  two(year / 100);
-  two(year % 100);
-  out += ' ';
-  two(t.tm_hour);
-  out += ':';
-  two(t.tm_min);
-  out += ':';
-  two(t.tm_sec);
-  return out.append(" GMT");
+  Digits to(29);
+  to.text(day_names[t.tm_wday]).text(", ").two(t.tm_mday).text(" ").text(month_names[t.tm_mon]);
+  to.text(" ").four(t.tm_year + 1900).text(" ").two(t.tm_hour).text(":").two(t.tm_min);
+  return to.text(":").two(t.tm_sec).text(" GMT").out;
 }
 
 Result<WallTime> WallTime::parse_iso8601(std::string_view text) {

@@ -3,15 +3,23 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/text.h"
 
 namespace croft::wire {
 namespace {
 
+constexpr std::array<bool, 256> unreserved_bytes = [] {
+  std::array<bool, 256> out{};
+  for (char c = '0'; c <= '9'; ++c) out[static_cast<unsigned char>(c)] = true;
+  for (char c = 'A'; c <= 'Z'; ++c) out[static_cast<unsigned char>(c)] = true;
+  for (char c = 'a'; c <= 'z'; ++c) out[static_cast<unsigned char>(c)] = true;
+  for (char c : std::string_view("-._~")) out[static_cast<unsigned char>(c)] = true;
+  return out;
+}();
 bool unreserved(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '.' || c == '_' || c == '~';
+  return unreserved_bytes[static_cast<unsigned char>(c)];
 }
 
 void encode_into(std::string& out, std::string_view text, bool keep_slash) {
@@ -69,6 +77,10 @@ std::string percent_encode(std::string_view text) {
   out.reserve(text.size() + text.size() / 4);
   encode_into(out, text, false);
   return out;
+}
+
+void percent_encode_to(std::string& out, std::string_view text) {
+  encode_into(out, text, false);
 }
 
 std::string percent_encode_path(std::string_view path) {

@@ -13,6 +13,8 @@ namespace croft::wire {
 
 /// Everything but RFC 3986 unreserved characters (A-Z a-z 0-9 - . _ ~) becomes %XX, as AWS says.
 std::string percent_encode(std::string_view text);
+/// The same, appended.
+void percent_encode_to(std::string& out, std::string_view text);
 /// The same, '/' kept: for paths.
 std::string percent_encode_path(std::string_view path);
 /// Code::syntax on a '%' without two hex digits. '+' stays '+'.

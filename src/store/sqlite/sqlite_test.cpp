@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "aio/real/real_world.h"
+#include "store/sqlite/migration.h"
 #include "store/store.h"
 
 namespace croft::store {
@@ -104,6 +105,33 @@ TEST_F(SqliteFile, RefusesTheFormatOfALaterCroft) {
   Result<> done = run(open_only(world_->world(), file_));
   ASSERT_FALSE(done);
   EXPECT_EQ(done.error().code, Code::unsupported) << done.error().render();
+}
+
+Task<Result<>> use_old_file(aio::World& world, std::string file) {
+  auto store = CO_TRY(co_await open_sqlite(world, file));
+  auto kept = CO_TRY(co_await store->get("k"));
+  EXPECT_TRUE(kept && kept->value == "v");
+  std::vector<Change> changes{{.key = "c", .value = "cold", .cold = true}};
+  CO_TRY(co_await store->commit({}, std::move(changes)));
+  EXPECT_EQ(CO_TRY(co_await store->get_cold("c")), "cold");
+  co_return co_await store->close();
+}
+
+TEST_F(SqliteFile, TurnsAFileOfTheFirstFormatIntoTheCurrentOne) {
+  open_world();
+  std::string sql = fmt::format(
+      "{} PRAGMA application_id = {}; INSERT INTO entry VALUES(CAST('k' AS BLOB), CAST('v' AS "
+      "BLOB), 1, 1, 0); UPDATE meta SET value = 1 WHERE name = 'revision';",
+      migrations[0], application_id);
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(file_.c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
+      << sqlite3_errmsg(db);
+  sqlite3_close(db);
+  for (int twice = 0; twice < 2; ++twice) {
+    Result<> done = run(use_old_file(world_->world(), file_));
+    ASSERT_TRUE(done) << done.error().render();
+  }
 }
 
 TEST_F(SqliteFile, SaysWhichFolderIsMissing) {
