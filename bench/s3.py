@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The farm's S3 against nginx on plain files: PUT and GET of 4 KiB and 8 MiB, on 1 and 16 connections, by wrk.
 
-wrk sends presigned requests (the farm checks every signature); nginx serves the same bytes from files, and takes PUTs by
+wrk sends presigned requests (the farm checks every signature; a URL that comes again within a minute is recognised, unless
+--forgetful makes it compute each anew); nginx serves the same bytes from files, and takes PUTs by
 dav, one worker, no access log. Each round gives every server its turn in every cell before the next round; medians.
 Columns: nginx; croft without fsync, as nginx; croft with every acknowledged write on the disk. Bars: DESIGN.md 6.
 
@@ -153,6 +154,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--farm", default=str(ROOT / "build/release/croft-farm-dev"))
     parser.add_argument("--s3rver", default=shutil.which("s3rver"), help="its program: npm install s3rver")
+    parser.add_argument("--forgetful", action="store_true", help="every signature is computed")
     parser.add_argument("--only", default="", help="such as 'GET 4 KiB'")
     parser.add_argument("--folder", default=None)
     options = parser.parse_args()
@@ -165,8 +167,9 @@ def main():
     try:
         (folder / "nginx").mkdir()
         servers["nginx"] = Nginx(folder / "nginx")
-        servers["no fsync"] = Farm(folder / "loose", options.farm, "--no-sync")
-        servers["durable"] = Farm(folder / "durable", options.farm)
+        more = ["--forgetful"] if options.forgetful else []
+        servers["no fsync"] = Farm(folder / "loose", options.farm, "--no-sync", *more)
+        servers["durable"] = Farm(folder / "durable", options.farm, *more)
         if options.s3rver:
             servers["s3rver"] = S3rver(folder / "s3rver", options.s3rver)
         cells = [(method, name, connections) for method in ("GET", "PUT") for name in SIZES for connections in (1, 16)

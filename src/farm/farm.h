@@ -21,7 +21,7 @@ struct FarmOptions {
   bool sync = true;                     ///< false: nothing is forced to the disk (benches)
   Bytes inline_limit = Bytes::kib(32);  ///< objects up to this lie in the store
   bool defend = true;  ///< false: overload is met by waiting without bound (a bench's control)
-  bool remember_keys = true;  ///< false: the key store is asked for every call
+  bool remember_keys = true;  ///< false: every key is looked up, every signature computed
   Duration lifecycle_day = Duration::hours(24);  ///< how long a day of a lifecycle rule is
   Duration stale_reads;  ///< a read is out of date for so long after a write; 0: never
   Duration late_lists;   ///< and a list

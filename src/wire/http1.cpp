@@ -53,9 +53,15 @@ struct HeadScan {
   size_t line = 0;   // start of the current line
   size_t lines = 0;  // whole lines so far
 
+  static bool plain(char c) { return c >= 0x20 && c < 0x7f; }
+
   /// The size of the head with its empty line; 0 when it is not whole.
   Result<size_t> run(std::string_view input, const Http1Limits& limits) {
+    size_t end = std::min(input.size(), limits.header_bytes);
     for (; at < input.size(); ++at) {
+      // Most bytes are plain text in the middle of a line.
+      if (at > line && at < end && input[at - 1] != '\r')
+        while (at + 1 < end && plain(input[at])) ++at;
       if (at >= limits.header_bytes)
         return fail(lines == 0 ? bad(414, "the start line is too long")
                                : bad(431, "the headers are too long"));

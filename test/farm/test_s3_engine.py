@@ -88,6 +88,16 @@ def test_sigv2_is_a_switch_of_the_account(own):
     assert croft("farm", "account", "add", "old", "--sigv2", "perhaps", "--data", own.data).returncode != 0
 
 
+def test_an_unsigned_request_cannot_claim_signed_chunks(own):
+    connection = http.client.HTTPConnection("127.0.0.1", own.port, timeout=20)
+    for kind in ("STREAMING-AWS4-HMAC-SHA256-PAYLOAD", "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"):
+        connection.request("PUT", "/bucket/key", body=b"x", headers={"x-amz-content-sha256": kind})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status in (403, 404), answer.status
+    assert own.healthy()
+
+
 def test_known_callers_go_on_while_the_key_store_is_down(own):
     known, new = own.account("known"), own.account("new")
     s3 = client("s3", own.url, known["accessKey"], known["secretKey"])

@@ -316,10 +316,24 @@ Result<Verified> Authenticator::check(Claim claim, const wire::RequestHead& head
   return Verified{std::move(caller), std::move(auth)};
 }
 
+const Verified* Authenticator::known(const wire::RequestHead& head) {
+  const Verified* found = urls_.find(head, accounts_.generation(), world_.clock.wall());
+  // Past its end it is told so by the full check.
+  return found && check_time(found->authorization, Protocol::s3) ? found : nullptr;
+}
+
+void Authenticator::remember(const wire::RequestHead& head, const Verified& verified) {
+  const sigv4::Authorization& auth = verified.authorization;
+  bool host_alone = auth.signed_headers.size() == 1 && auth.signed_headers.front() == "host";
+  if (!auth.presigned || !host_alone || auth.payload_hash != sigv4::unsigned_payload) return;
+  urls_.put(head, accounts_.generation(), world_.clock.wall(), verified);
+}
+
 std::optional<sigv4::ChunkSigner> Authenticator::chunk_signer(const Verified& verified) {
   const sigv4::Authorization& auth = verified.authorization;
   if (auth.payload_hash != sigv4::streaming && auth.payload_hash != sigv4::streaming_trailer)
     return {};
+  if (!verified.caller.account) return {};  // an anonymous caller has nothing to sign with
   // The account as it was when the signature was checked.
   for (const AccessKey& key : verified.caller.account->keys)
     if (key.id == auth.access_key)

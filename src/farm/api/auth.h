@@ -9,6 +9,7 @@
 
 #include "aio/world.h"
 #include "farm/api/accounts.h"
+#include "farm/api/known_urls.h"
 #include "farm/api/seen_signatures.h"
 #include "wire/http.h"
 #include "wire/sigv2.h"
@@ -54,6 +55,11 @@ class Authenticator {
   Result<Verified> check(Claim claim, const wire::RequestHead& head, Protocol protocol,
                          std::string_view payload_hash, const Accounts::Found& found);
 
+  /// A presigned read that was found right within the last minute; null: check it.
+  const Verified* known(const wire::RequestHead& head);
+  /// After check(): what known() may answer next time.
+  void remember(const wire::RequestHead& head, const Verified& verified);
+
   /// Changing calls that came with a signature used before; see SeenSignatures.
   uint64_t replays() const { return seen_.replays(); }
 
@@ -73,6 +79,7 @@ class Authenticator {
   const Accounts& accounts_;
   std::string region_;
   wire::sigv4::KeyCache keys_;
+  KnownUrls<Verified> urls_;
   // A signature is good for the skew in both directions.
   SeenSignatures seen_{Duration::minutes(30)};
   Secret nobody_{"0000000000000000000000000000000000000000"};

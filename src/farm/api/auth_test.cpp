@@ -350,6 +350,74 @@ TEST_P(SignatureTable, gives_the_services_code) {
 INSTANTIATE_TEST_SUITE_P(All, SignatureTable, testing::ValuesIn(rows),
                          [](const auto& info) { return std::string(info.param.name); });
 
+class KnownUrlsOfAnAccount : public testing::Test {
+ protected:
+  void SetUp() override {
+    auto opened = sim_.run(Accounts::open(sim_.world(), *store_, sealer_));
+    ASSERT_TRUE(opened);
+    accounts_ = std::move(*opened);
+    ASSERT_TRUE(sim_.run(add_accounts(*accounts_)));
+    authenticator_.emplace(sim_.world(), *accounts_, "us-east-1");
+    query(draft_);
+    sign(draft_, sim_.world().clock.wall());
+    auto verified = authenticator_->verify(draft_.head, Protocol::s3, {});
+    ASSERT_TRUE(verified);
+    authenticator_->remember(draft_.head, *verified);
+  }
+  void sleep(Duration time) { ASSERT_TRUE(sim_.run(sim_.world().clock.sleep(time))); }
+
+  aio::SimWorld sim_{7};
+  std::unique_ptr<store::Store> store_ = store::open_memory(sim_.world());
+  PlainSealer sealer_;
+  std::unique_ptr<Accounts> accounts_;
+  std::optional<Authenticator> authenticator_;
+  Draft draft_;
+};
+
+TEST_F(KnownUrlsOfAnAccount, are_recognised_for_a_minute) {
+  const Verified* known = authenticator_->known(draft_.head);
+  ASSERT_TRUE(known);
+  EXPECT_EQ(known->caller.account->name, "one");
+  EXPECT_EQ(known->authorization.query.value("prefix"), "a");
+  sleep(Duration::seconds(61));
+  EXPECT_FALSE(authenticator_->known(draft_.head));
+}
+
+TEST_F(KnownUrlsOfAnAccount, differ_in_every_byte_that_is_signed) {
+  auto changed = [this](auto change) {
+    wire::RequestHead head = draft_.head;
+    change(head);
+    return authenticator_->known(head);
+  };
+  EXPECT_FALSE(changed([](wire::RequestHead& h) { h.method = "HEAD"; }));
+  EXPECT_FALSE(changed([](wire::RequestHead& h) { h.method = "DELETE"; }));
+  EXPECT_FALSE(changed([](wire::RequestHead& h) { h.target[8] = 'K'; }));
+  EXPECT_FALSE(changed([](wire::RequestHead& h) { h.target += "&acl"; }));
+  EXPECT_FALSE(changed([](wire::RequestHead& h) { h.headers.set("Host", "127.0.0.1:7481"); }));
+  EXPECT_FALSE(changed([](wire::RequestHead& h) { h.headers.add("x-amz-acl", "private"); }));
+  EXPECT_FALSE(changed([](wire::RequestHead& h) { h.headers.add("Authorization", "AWS a:b"); }));
+  EXPECT_TRUE(changed([](wire::RequestHead& h) { h.headers.add("User-Agent", "x"); }));
+}
+
+TEST_F(KnownUrlsOfAnAccount, are_forgotten_when_any_account_changes) {
+  ASSERT_TRUE(sim_.run(accounts_->remove(accounts_->find_by_name("two")->account_id)));
+  EXPECT_FALSE(authenticator_->known(draft_.head));
+}
+
+TEST_F(KnownUrlsOfAnAccount, end_with_their_own_time) {
+  Draft brief;
+  query(brief);
+  brief.expires = Duration::seconds(10);
+  sign(brief, sim_.world().clock.wall());
+  auto verified = authenticator_->verify(brief.head, Protocol::s3, {});
+  ASSERT_TRUE(verified);
+  authenticator_->remember(brief.head, *verified);
+  EXPECT_TRUE(authenticator_->known(brief.head));
+  sleep(Duration::seconds(11));
+  EXPECT_FALSE(authenticator_->known(brief.head));
+  EXPECT_FALSE(authenticator_->verify(brief.head, Protocol::s3, {}));
+}
+
 TEST(SeenSignatures, counts_what_comes_again_within_the_window) {
   SeenSignatures seen(Duration::minutes(30));
   WallTime now = WallTime::from_unix_seconds(1'207'562'400);

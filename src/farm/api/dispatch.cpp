@@ -109,7 +109,8 @@ FrontDoor::FrontDoor(Context& context, S3Service& s3, Ec2Service* ec2,
       ec2_(ec2),
       domains_(std::move(domains)),
       authenticator_(context.world, context.accounts, context.region),
-      keys_(context.world, context.accounts, key_limits) {}
+      keys_(context.world, context.accounts, key_limits),
+      remember_urls_(key_limits.fresh > Duration()) {}
 
 RequestIds FrontDoor::s3_ids() {
   std::array<uint8_t, 32> bytes;
@@ -137,16 +138,19 @@ aio::Task<Result<>> FrontDoor::handle(net::Exchange& exchange, std::string insta
   co_return co_await refuse_service(exchange, std::move(service));
 }
 
-/// The account behind a claim. x-croft-deadline-ms (since 1970) says until when the caller waits.
-aio::Task<Result<Accounts::Found>> FrontDoor::who(const Claim& claim,
-                                                  const wire::RequestHead& head) {
-  Moment deadline{INT64_MAX};
-  if (auto text = head.headers.get("x-croft-deadline-ms"))
-    if (auto ms = parse_u64(*text); ms && *ms < INT64_MAX / 2'000'000) {
-      int64_t left = static_cast<int64_t>(*ms) * 1'000'000 - context_.world.clock.wall().ns;
-      deadline = context_.world.clock.now() + Duration::nanoseconds(left);
-      if (left <= 0) co_return fail(Error(Code::throttled, "the caller's time is over"));
-    }
+/// x-croft-deadline-ms, since 1970: until when the caller waits. SlowDown when that is over: an
+/// answer would find nobody.
+Result<Moment> FrontDoor::deadline_of(const wire::RequestHead& head) const {
+  auto text = head.headers.get("x-croft-deadline-ms");
+  auto ms = text ? parse_u64(*text) : std::nullopt;
+  if (!ms || *ms > INT64_MAX / 2'000'000) return Moment{INT64_MAX};
+  int64_t left = static_cast<int64_t>(*ms) * 1'000'000 - context_.world.clock.wall().ns;
+  if (left <= 0) return fail(Error(Code::throttled, "the caller's time is over"));
+  return context_.world.clock.now() + Duration::nanoseconds(left);
+}
+
+/// The account behind a claim.
+aio::Task<Result<Accounts::Found>> FrontDoor::who(const Claim& claim, Moment deadline) {
   auto found = co_await keys_.find(claim.access_key(), deadline);
   if (found || found.error().fact("overload").empty()) co_return found;
   co_return fail(Error(Code::throttled, found.error().what));
@@ -193,15 +197,20 @@ aio::Task<Result<>> FrontDoor::serve_s3(net::Exchange& exchange, std::string ins
 }
 
 /// A request without any signature is nobody's: buckets may let everybody in. A web site knows no
-/// signatures, and a browser's preflight carries the query of what it asks about, whose signature is
-/// not its own.
+/// signatures, and a browser's preflight carries the query of what it asks about, whose signature
+/// is not its own.
 aio::Task<Result<Verified>> FrontDoor::verify_s3(const wire::RequestHead& head,
                                                  const S3Address& address) {
   if (!address.website && head.method != "OPTIONS" && !is_anonymous(head)) {
+    Moment deadline = CO_TRY(deadline_of(head));
+    if (remember_urls_)
+      if (const Verified* known = authenticator_.known(head)) co_return *known;
     std::string_view host_bucket = address.by_host ? std::string_view(address.bucket) : "";
     Claim claim = CO_TRY(authenticator_.read(head, Protocol::s3, {}, host_bucket));
-    Accounts::Found found = CO_TRY(co_await who(claim, head));
-    co_return authenticator_.check(std::move(claim), head, Protocol::s3, {}, found);
+    Accounts::Found found = CO_TRY(co_await who(claim, deadline));
+    auto verified = authenticator_.check(std::move(claim), head, Protocol::s3, {}, found);
+    if (verified && remember_urls_) authenticator_.remember(head, *verified);
+    co_return verified;
   }
   Verified nobody;
   nobody.authorization.payload_hash = std::string(wire::sigv4::unsigned_payload);
@@ -281,7 +290,8 @@ aio::Task<Result<std::string>> FrontDoor::call_ec2(net::Exchange& exchange, Ec2R
   }
   usage.bytes_in = body->size();
   Claim claim = CO_TRY(authenticator_.read(head, Protocol::ec2, *body));
-  Accounts::Found found = CO_TRY(co_await who(claim, head));
+  Moment deadline = CO_TRY(deadline_of(head));
+  Accounts::Found found = CO_TRY(co_await who(claim, deadline));
   Verified verified =
       CO_TRY(authenticator_.check(std::move(claim), head, Protocol::ec2, sha256_hex(*body), found));
   std::string instance = std::move(request.caller.instance);

@@ -82,7 +82,8 @@ class FrontDoor {
 
  private:
   aio::Task<Result<>> health(net::Exchange& exchange);
-  aio::Task<Result<Accounts::Found>> who(const Claim& claim, const wire::RequestHead& head);
+  aio::Task<Result<Accounts::Found>> who(const Claim& claim, Moment deadline);
+  Result<Moment> deadline_of(const wire::RequestHead& head) const;
   aio::Task<Result<>> serve_s3(net::Exchange& exchange, std::string instance);
   aio::Task<Result<Verified>> verify_s3(const wire::RequestHead& head, const S3Address& address);
   aio::Task<Result<>> call_s3(net::Exchange& exchange, Answer& answer, std::string instance,
@@ -100,6 +101,7 @@ class FrontDoor {
   std::vector<std::string> domains_;
   Authenticator authenticator_;
   KeyRing keys_;
+  bool remember_urls_;
   uint64_t served_ = 0;
 };
 
