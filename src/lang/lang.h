@@ -29,9 +29,10 @@ struct Limits {
   size_t includes = 10'000;  ///< files read in one run, each time counted
   size_t include_depth = 100;
   size_t components = 4'000'000;  ///< made in all, copies of templates counted
-  size_t attributes = 40'000'000;
+  size_t attributes = 24'000'000;  ///< and elements of vectors
   size_t chain = 100'000;        ///< references and templates that lead to each other
-  size_t text_bytes = 1u << 30;  ///< made by ++ and formatString
+  size_t text_bytes = 256u << 20;  ///< made by ++ and formatString; in the result, copies counted
+  size_t steps = 4'000'000'000;  ///< of looking names up, placing and comparing
   size_t errors = 100;           ///< reported in one run
 };
 

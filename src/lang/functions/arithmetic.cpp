@@ -133,6 +133,16 @@ Result<Val> call_sum(Calling& calling) {
 Result<Val> call_product(Calling& calling) {
   return fold(calling, Op::multiply, "product");
 }
+Result<Val> call_sum_or_product(Calling& calling) {
+  const Attr* qualifier = calling.run.find(calling.node, word::sf_function_qual);
+  if (!qualifier || !qualifier->value.is(Kind::string))
+    return fail(Code::invalid_argument, "'sfFunctionQual' is missing: \"sum\" or \"product\"");
+  std::string_view word = *qualifier->value.text;
+  if (word == "sum") return call_sum(calling);
+  if (word == "product") return call_product(calling);
+  return fail(Code::invalid_argument,
+              fmt::format("'sfFunctionQual' is \"{}\"; it is \"sum\" or \"product\"", word));
+}
 Result<Val> call_minus(Calling& calling) {
   return two(calling, Op::subtract);
 }
@@ -158,15 +168,17 @@ Result<Val> call_at_least(Calling& calling) {
 
 Result<Val> call_equal(Calling& calling) {
   Pair pair = TRY(pair_of(calling));
-  return calling.run.boolean(same_value(pair.left, pair.right));
+  return calling.run.boolean(same_value(calling.run, pair.left, pair.right));
 }
 
 Result<Val> call_not_equal(Calling& calling) {
   Pair pair = TRY(pair_of(calling));
-  return calling.run.boolean(!same_value(pair.left, pair.right));
+  return calling.run.boolean(!same_value(calling.run, pair.left, pair.right));
 }
 
-bool same_value(const Val& a, const Val& b) {
+bool same_value(Run& run, const Val& a, const Val& b) {
+  run.work(1);
+  if (run.stopped) return false;
   if (a.kind != b.kind) return false;
   switch (a.kind) {
     case Kind::null:
@@ -184,9 +196,10 @@ bool same_value(const Val& a, const Val& b) {
     case Kind::bytes:
       return *a.text == *b.text;
     case Kind::vector: {
-      if (a.vec->count != b.vec->count) return false;
+      if (a.vec == b.vec) return true;
+      if (a.vec->count != b.vec->count || a.vec->weight != b.vec->weight) return false;
       for (uint32_t i = 0; i < a.vec->count; ++i)
-        if (!same_value(a.vec->items[i], b.vec->items[i])) return false;
+        if (!same_value(run, a.vec->items[i], b.vec->items[i])) return false;
       return true;
     }
     case Kind::reference: {
@@ -208,8 +221,8 @@ bool same_value(const Val& a, const Val& b) {
 
 Result<Val> call_all_different(Calling& calling) {
   for (size_t i = 0; i < calling.operands.size(); ++i)
-    for (size_t j = 0; j < i; ++j)
-      if (same_value(calling.operands[i].value, calling.operands[j].value))
+    for (size_t j = 0; j < i && !calling.run.stopped; ++j)
+      if (same_value(calling.run, calling.operands[i].value, calling.operands[j].value))
         return calling.run.boolean(false);
   return calling.run.boolean(true);
 }

@@ -35,6 +35,8 @@ struct Text {
 constexpr Text texts[] = {
     {"java.io.File.separator", "/"},
     {"java.io.File.pathSeparator", ":"},
+    {"org.smartfrog.services.restlet.client.RemoteRestletResourceImpl.UNKNOWN_VERB",
+     "Unknown verb: "},
 };
 
 struct Real {
@@ -68,6 +70,21 @@ std::vector<std::string> all_names() {
 
 }  // namespace
 
+namespace {
+
+/// A text constant of the reference's own classes: such constants are parts of its messages, which
+/// croft words differently. The name of the field stands for them.
+std::optional<std::string_view> message_constant(std::string_view name) {
+  if (!name.starts_with("org.smartfrog.services.")) return std::nullopt;
+  std::string_view field = name.substr(name.rfind('.') + 1);
+  constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+  if (field.empty() || field.find_first_not_of(letters) != std::string_view::npos)
+    return std::nullopt;
+  return field;
+}
+
+}  // namespace
+
 Result<Val> constant_value(Run& run, std::string_view name) {
   Val out;
   for (const auto& entry : wholes) {
@@ -85,6 +102,7 @@ Result<Val> constant_value(Run& run, std::string_view name) {
   for (const auto& entry : texts)
     if (entry.name == name) return run.text(entry.value);
   if (name == booleans[0] || name == booleans[1]) return run.boolean(name == booleans[0]);
+  if (auto message = message_constant(name)) return run.text(*message);
   if (name.find('.') == std::string_view::npos)
     return fail(Code::invalid_argument,
                 fmt::format("'{}' is not of the form package.Class.FIELD", name));

@@ -50,6 +50,7 @@ std::string_view operator_function(TokenKind op);
 // The families, one file each.
 Result<Val> call_sum(Calling&);
 Result<Val> call_product(Calling&);
+Result<Val> call_sum_or_product(Calling&);  ///< as sfFunctionQual says
 Result<Val> call_minus(Calling&);
 Result<Val> call_divide(Calling&);
 Result<Val> call_modulo(Calling&);
@@ -82,8 +83,8 @@ Result<Val> call_array(Calling&);
 Result<Val> call_check_element(Calling&);
 Result<Val> call_check_assertions(Calling&);
 
-/// Equal in type and value.
-bool same_value(const Val& a, const Val& b);
+/// Equal in type and value. Counts its work in `run`.
+bool same_value(Run& run, const Val& a, const Val& b);
 /// How ++ writes a value.
 void write_plain(const Run& run, const Val& value, std::string& out);
 

@@ -56,8 +56,9 @@ Result<Val> call_switch(Calling& calling) {
     if (!name.starts_with("IF")) continue;
     if (!TRY(truth(calling.run, operand.value))) continue;
     auto branch = calling.run.symbols.known("THEN" + name.substr(2));
-    const Val* value = branch ? calling.find(*branch) : nullptr;
-    if (value) return *value;
+    // Operands have been evaluated in place: the node knows them by name, however many there are.
+    const Attr* chosen = branch ? calling.run.find(calling.node, *branch) : nullptr;
+    if (chosen) return chosen->value;
   }
   return Val{};
 }

@@ -161,8 +161,9 @@ Result<Val> call_check_assertions(Calling& calling) {
   Run& run = calling.run;
   std::vector<std::string> failed;
   for (const auto& operand : calling.operands) {
-    if (operand.name == word::description || operand.name == word::name) continue;
     if (operand.value.is(Kind::boolean) && operand.value.flag) continue;
+    bool about = operand.name == word::description || operand.name == word::name;
+    if (about && operand.value.is(Kind::string)) continue;
     failed.push_back(
         fmt::format("'{}' is {}", run.symbols.text(operand.name), run.show(operand.value)));
   }

@@ -43,10 +43,12 @@ Blamed visible_place(const Node* holder, Symbol attribute) {
 model::Place Run::place(Pos pos) const {
   if (!pos.known()) return {};
   const SourcePtr& source = files[pos.file].source;
-  uint32_t length = pos.length;
-  size_t line_end = source->text().find('\n', pos.offset);
-  if (line_end != std::string::npos)
-    length = std::min(length, static_cast<uint32_t>(line_end) - pos.offset);
+  // A mark ends with its line, and is never longer than anybody would look at.
+  constexpr uint32_t longest = 1000;
+  std::string_view text = source->text();
+  uint32_t length = std::min(pos.length, longest);
+  size_t line_end = text.substr(std::min<size_t>(pos.offset, text.size()), length).find('\n');
+  if (line_end != std::string_view::npos) length = static_cast<uint32_t>(line_end);
   return {source, pos.offset, length};
 }
 
@@ -92,10 +94,11 @@ size_t Run::blame(Code code, std::string what, Pos pos, const Node* holder, Symb
 }
 
 void Run::also_blame(size_t index, const Node* holder, Symbol attribute) {
-  constexpr size_t most_dependants = 20;
+  constexpr size_t most_dependants = 20, most_places = 1000;
+  Error& error = errors[index];
+  if (error.facts.size() > most_places) return;
   Blamed seen = visible_place(holder, attribute);
   std::string at = at_text(*this, seen);
-  Error& error = errors[index];
   size_t known = 0;
   for (const auto& [key, value] : error.facts) {
     if (key != "at") continue;

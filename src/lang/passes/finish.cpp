@@ -22,6 +22,7 @@ class Finisher {
     out->where = run_.place(node->pos);
     for (const Origin* origin = node->origin; origin; origin = origin->next)
       out->supertypes.push_back(run_.symbols.text(origin->name));
+    if (!count_attributes(node->count)) return out;
     out->attributes().reserve(node->count);
     bool named = node->function && node->hidden;
     if (named)
@@ -47,11 +48,12 @@ class Finisher {
       case Kind::real:
         return from.bare ? model::Value::decimal(from.real) : model::Value(from.real);
       case Kind::string:
-        return std::string(*from.text);
+        return count_text(*from.text) ? std::string(*from.text) : std::string();
       case Kind::bytes:
-        return model::ByteArray{std::string(*from.text)};
+        return model::ByteArray{count_text(*from.text) ? std::string(*from.text) : ""};
       case Kind::vector: {
         model::Vector items;
+        if (!count_attributes(from.vec->weight)) return items;
         items.reserve(from.vec->count);
         for (uint32_t i = 0; i < from.vec->count && !failed_; ++i)
           items.push_back(value(from.vec->items[i]));
@@ -98,6 +100,22 @@ class Finisher {
     return false;
   }
 
+  // What is shared while resolving is written out once for each place here, so it is counted anew.
+  bool count_attributes(uint64_t count) {
+    attributes_ += count;
+    if (attributes_ <= run_.options.limits.attributes) return true;
+    return refuse(fmt::format("the description grows beyond {} attributes",
+                              run_.options.limits.attributes),
+                  run_.root);
+  }
+  bool count_text(std::string_view text) {
+    text_bytes_ += text.size();
+    if (text_bytes_ <= run_.options.limits.text_bytes) return true;
+    return refuse(fmt::format("the texts of this description grow beyond {} bytes",
+                              run_.options.limits.text_bytes),
+                  run_.root);
+  }
+
   void attribute(model::Component& holder, const Attr& attr) {
     if (attr.dropped ||
         (attr.tags != 0 && run_.phase == Phase::link && run_.has_tag(attr.tags, word::sf_temp)))
@@ -126,6 +144,8 @@ class Finisher {
   Run& run_;
   size_t made_ = 0;
   size_t depth_ = 0;
+  uint64_t attributes_ = 0;
+  size_t text_bytes_ = 0;
   bool failed_ = false;
 };
 

@@ -75,11 +75,13 @@ class FunctionMaker {
   }
 
   void check_entry(Node* node, const Attr& entry, bool schema) {
-    if (is_hook(entry.name) || entry.name == word::description ||
-        entry.name == word::sf_function_class || entry.name == word::sf_assertion_phase ||
-        entry.name == word::name)
-      return;
+    if (is_hook(entry.name)) return;
     if (!entry.value.is(Kind::call)) {
+      // Words about the schema itself, unless they are the names of what it checks.
+      if (entry.name == word::description || entry.name == word::name ||
+          entry.name == word::sf_function_class || entry.name == word::sf_assertion_phase ||
+          entry.name == word::sf_schema_description)
+        return;
       bool allowed = !schema && (entry.value.is(Kind::reference) || entry.value.is(Kind::boolean));
       if (allowed) return;
       size_t error = run_.blame(

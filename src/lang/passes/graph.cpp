@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cstring>
 
@@ -14,8 +15,9 @@ namespace {
 constexpr uint32_t linear_search_up_to = 12;
 constexpr uint32_t empty_slot = 0;
 
+/// The top bits of the product: consecutive names are spread evenly.
 uint32_t slot_of(Symbol symbol, uint32_t mask) {
-  return (symbol * 2654435761u >> 7) & mask;
+  return (symbol * 2654435769u) >> std::countl_zero(mask);
 }
 
 void insert_index(Node* node, uint32_t position) {
@@ -41,6 +43,10 @@ constexpr std::string_view known_words[] = {"",
                                             "sfFunctionLazy",
                                             "sfIsComponent",
                                             "sfAssertionPhase",
+                                            "sfFunctionQual",
+                                            "sfFunctionClassEvalEarly",
+                                            "sfFunctionClassReturnEarly",
+                                            "sfSchemaDescription",
                                             "name",
                                             "optional",
                                             "binding",
@@ -321,6 +327,20 @@ Val Run::vector(const std::vector<Val>& items) {
   made->count = static_cast<uint32_t>(items.size());
   made->items = arena.make<Val>(items.size());
   std::copy(items.begin(), items.end(), made->items);
+  made->weight = items.size();
+  for (const Val& item : items) {
+    if (!item.is(Kind::vector)) continue;
+    made->depth = std::max(made->depth, item.vec->depth + 1);
+    made->weight += item.vec->weight;
+  }
+  attributes += items.size();
+  Pos pos = evaluating.empty() ? Pos{} : evaluating.back().second->pos;
+  const Node* holder = evaluating.empty() ? nullptr : evaluating.back().first;
+  if (made->depth > options.limits.nesting)
+    stop(fmt::format("vectors are nested deeper than {} levels", options.limits.nesting), pos,
+         holder);
+  if (made->weight > options.limits.attributes || attributes > options.limits.attributes)
+    stop(fmt::format("vectors grow beyond {} elements", options.limits.attributes), pos, holder);
   Val out;
   out.kind = Kind::vector;
   out.vec = made;
@@ -335,6 +355,12 @@ Val reference_value(const Ref* ref) {
   return out;
 }
 
+void Run::too_much_work() {
+  stop(fmt::format("this description needs more than {} steps", options.limits.steps),
+       evaluating.empty() ? Pos{} : evaluating.back().second->pos,
+       evaluating.empty() ? nullptr : evaluating.back().first);
+}
+
 bool Run::make_text(size_t bytes) {
   text_bytes += bytes;
   return text_bytes <= options.limits.text_bytes;
@@ -346,10 +372,9 @@ Tags Run::tags_of(std::vector<Symbol> names) {
     if (std::find(unique_names.begin(), unique_names.end(), tag) == unique_names.end())
       unique_names.push_back(tag);
   if (unique_names.empty()) return 0;
-  for (Tags i = 0; i < tag_sets.size(); ++i)
-    if (tag_sets[i] == unique_names) return i;
-  tag_sets.push_back(std::move(unique_names));
-  return static_cast<Tags>(tag_sets.size() - 1);
+  auto [known, added] = tag_numbers.emplace(unique_names, static_cast<Tags>(tag_sets.size()));
+  if (added) tag_sets.push_back(std::move(unique_names));
+  return known->second;
 }
 
 bool Run::has_tag(Tags tags, Symbol tag) const {
@@ -368,6 +393,7 @@ Tags Run::join(Tags a, Tags b) {
 
 Hit search_up(Run& run, Node* from, Symbol name) {
   for (Node* at = from; at; at = at->parent) {
+    run.work(1);
     if (at->hidden) continue;
     if (Attr* found = run.find(at, name)) return {at, found};
   }

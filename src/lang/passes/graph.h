@@ -5,6 +5,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -73,6 +74,10 @@ enum : Symbol {
   sf_function_lazy,
   sf_is_component,
   sf_assertion_phase,
+  sf_function_qual,
+  sf_function_class_eval_early,
+  sf_function_class_return_early,
+  sf_schema_description,
   name,
   optional,
   binding,
@@ -165,6 +170,8 @@ struct Val {
 
 struct Vec {
   uint32_t count = 0;
+  uint32_t depth = 1;   ///< of vectors in vectors
+  uint64_t weight = 0;  ///< elements in all, those of inner vectors counted each time
   Val* items = nullptr;
 };
 
@@ -271,6 +278,7 @@ struct Run {
   Symbols symbols;
   std::vector<File> files;
   std::vector<std::vector<Symbol>> tag_sets{{}};
+  std::map<std::vector<Symbol>, Tags> tag_numbers{{{}, 0}};
   std::vector<Error> errors;
   Phase phase = Phase::parse;
   Node* root = nullptr;
@@ -281,6 +289,7 @@ struct Run {
   size_t components = 0;
   size_t attributes = 0;
   size_t text_bytes = 0;
+  uint64_t steps = 0;  ///< see Limits::steps
   size_t chain = 0;  ///< depth of templates or references that lead to each other
   std::vector<std::pair<Node*, Attr*>> evaluating;  ///< attributes whose value is being made
   int64_t next_number = -1;                         ///< the last value of `next`
@@ -319,6 +328,12 @@ struct Run {
   std::string show(const Val& value) const;  ///< short, for messages
   std::string show(const Ref& ref) const;
   bool make_text(size_t bytes);  ///< counts; false after the limit
+  /// Counts work that could grow without bound; ends the run at the limit.
+  void work(uint64_t steps_done) {
+    steps += steps_done;
+    if (steps > options.limits.steps) too_much_work();
+  }
+  void too_much_work();
 
   // Tags.
   Tags tags_of(std::vector<Symbol> names);

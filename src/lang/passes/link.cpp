@@ -274,8 +274,7 @@ const Function* function_of(Run& run, Node* call, Attr& attr, Node* holder, size
 }
 
 bool is_operand(Symbol name) {
-  return name != word::sf_function_class && name != word::sf_function_lazy &&
-         name != word::sf_is_component && name != word::sf_assertion_phase;
+  return name < word::sf_function_class || name > word::sf_schema_description;
 }
 
 bool flag(Run& run, Node* node, Symbol name) {

@@ -236,10 +236,10 @@ class Parser {
     return close(id);
   }
 
-  NodeId one_key(std::string_view wanted) {
+  NodeId one_key(std::string_view wanted, bool may_be_empty = false) {
     NodeId id = open(Syntax::key);
     if (is_string(kind())) {
-      if (string_text(tree_.text(at_)).empty())
+      if (!may_be_empty && string_text(tree_.text(at_)).empty())
         complain("the name of an attribute cannot be empty");
       take();
     } else if (!accept(TokenKind::word)) {
@@ -427,7 +427,7 @@ class Parser {
     } else if (is_named_part(kind())) {
       std::string_view what = describe(kind());
       take();
-      append(id, one_key(fmt::format("a name behind {}", what)));
+      append(id, one_key(fmt::format("a name behind {}", what), true));
     } else {
       bool optional = is(TokenKind::kw_lazy) || is(TokenKind::kw_optional);
       Error& error = expected("a reference: a name, PARENT, ROOT, THIS, ...");
