@@ -10,6 +10,7 @@ pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)
 pkg_check_modules(CAP REQUIRED IMPORTED_TARGET libcap)
 pkg_check_modules(MNL REQUIRED IMPORTED_TARGET libmnl)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8)
+pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 
 # Static archives where Debian offers them: 28 shared libraries cost 9 ms at every start.
 function(croft_prefer_static var name fallback)
@@ -28,6 +29,7 @@ croft_prefer_static(CROFT_CRYPTO crypto OpenSSL::Crypto)
 croft_prefer_static(CROFT_SECCOMP seccomp PkgConfig::SECCOMP)
 croft_prefer_static(CROFT_CAP cap PkgConfig::CAP)
 croft_prefer_static(CROFT_MNL mnl PkgConfig::MNL)
+croft_prefer_static(CROFT_YAML yaml PkgConfig::YAML)
 croft_prefer_static(CROFT_JSON boost_json Boost::json)
 croft_prefer_static(CROFT_CONTAINER boost_container "")
 croft_prefer_static(CROFT_PUGIXML pugixml pugixml::pugixml)
@@ -41,6 +43,7 @@ set(croft_links_wire ${CROFT_JSON} ${CROFT_CONTAINER} ${CROFT_PUGIXML} ${CROFT_C
 set(croft_links_net ${CROFT_SSL} ${CROFT_CRYPTO})
 set(croft_links_trust ${CROFT_SSL} ${CROFT_CRYPTO})
 set(croft_links_store ${CROFT_SQLITE})
+set(croft_links_cli ${CROFT_YAML})
 croft_prefer_static(CROFT_Z z z)
 set(croft_links_sandbox ${CROFT_SECCOMP} ${CROFT_CAP} ${CROFT_Z})
 

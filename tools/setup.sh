@@ -7,19 +7,19 @@ build_packages=(
   clang-19 lld-19 cmake ninja-build ccache pkg-config git
   libstdc++-12-dev libuv1-dev libboost1.81-dev libboost-json1.81-dev libpugixml-dev libsqlite3-dev
   libssl-dev libseccomp-dev libcap-dev libmnl-dev libcli11-dev libfmt-dev libspdlog-dev
-  libarchive-dev libzstd-dev zlib1g-dev libpcre2-dev
+  libarchive-dev libzstd-dev zlib1g-dev libpcre2-dev libyaml-dev
 )
 run_packages=(nftables iproute2 e2fsprogs curl ca-certificates)
 test_packages=(
   libgtest-dev libgmock-dev librapidcheck-dev libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19
-  awscli openssh-client python3 python3-boto3 python3-pytest python3-pytest-xdist rclone s3cmd procps
+  awscli openssh-client python3 python3-boto3 python3-pytest python3-pytest-xdist python3-yaml rclone s3cmd procps
   zsh fish mandoc librsvg2-bin fonts-dejavu-core
   s3fs fuse3 chromium
 )
 # Only where they are missing: a newer node may have come from elsewhere, with npm inside.
 command -v node >/dev/null || test_packages+=(nodejs)
 command -v npm >/dev/null || test_packages+=(npm)
-bench_packages=(libbenchmark-dev nginx-light wrk hyperfine)
+bench_packages=(libbenchmark-dev jsonnet nginx-light wrk hyperfine)
 
 case "${1:-build}" in
   build) wanted=("${build_packages[@]}" "${run_packages[@]}") ;;

@@ -5,29 +5,17 @@
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 
 #include "base/text.h"
 #include "base/units.h"
+#include "cli/source.h"
+#include "cli/values.h"
 #include "components/registry.h"
 #include "engine/redact.h"
 
 namespace croft::cli {
 namespace {
-
-Result<std::string> read_file(const std::string& path) {
-  std::error_code problem;
-  auto status = std::filesystem::status(path, problem);
-  if (!std::filesystem::exists(status)) return fail(Code::not_found, "no such file: " + path);
-  if (std::filesystem::is_directory(status))
-    return fail(Code::invalid_argument, path + " is a folder, not a file");
-  std::ifstream in(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  if (!in.good() && !in.eof())
-    return fail(Code::io, "cannot read " + path + ": " + std::strerror(errno));
-  return text;
-}
 
 std::optional<std::string> environment(std::string_view name) {
   const char* value = std::getenv(std::string(name).c_str());
@@ -70,12 +58,16 @@ std::vector<Option> description_options() {
   return {
       {"-I,--include", "DIR", "look for included files here too; may be repeated", true},
       {"-D,--property", "NAME=VALUE", "what PROPERTY NAME gives; may be repeated", true},
+      {"--set", "PATH=VALUE", "a value at the end of the file, such as sfConfig:web:port=80", true},
+      {"--values", "FILE", "JSON or YAML whose names and values are set, before --set", true},
+      {"--environment", "NAME",
+       "which of the description's environments to set first (default: CROFT_ENVIRONMENT)"},
   };
 }
 
-lang::Options language_options(const Invocation& invocation) {
+Result<lang::Options> language_options(const Invocation& invocation) {
   lang::Options options;
-  options.reader = read_file;
+  options.reader = file_reader(invocation);
   options.environment = environment;
   options.ask = ask;
   options.now = now();
@@ -94,13 +86,22 @@ lang::Options language_options(const Invocation& invocation) {
     if (found == properties.end()) return usual_property(name);
     return found->second;
   };
+  options.environment_name =
+      invocation.value("--environment").value_or(environment("CROFT_ENVIRONMENT").value_or(""));
+  for (const auto& file : invocation.values("--values")) {
+    auto settings = TRY(settings_from_text(file, TRY(options.reader(file))));
+    options.settings.insert(options.settings.end(), settings.begin(), settings.end());
+  }
+  for (const auto& argument : invocation.values("--set"))
+    options.settings.push_back(TRY(setting_from_argument(argument)));
   return options;
 }
 
 Result<model::Description> load_description(Invocation& invocation, const std::string& file,
                                             bool strict) {
   const auto& schemas = components::schemas();
-  auto resolved = lang::resolve_file(file, language_options(invocation));
+  auto options = TRY(language_options(invocation));
+  auto resolved = lang::resolve_file(TRY(main_file(file)), options);
   if (!resolved) {
     engine::redact_sources(resolved.error(), schemas);
     return fail(std::move(resolved).error());

@@ -7,8 +7,8 @@
 
 namespace croft::cli {
 
-/// --include, --property and CROFT_PATH as the language's options.
-lang::Options language_options(const Invocation& invocation);
+/// --include, --property, --set, --values, --environment and CROFT_PATH as the language's options.
+Result<lang::Options> language_options(const Invocation& invocation);
 
 /// Resolves and checks; warnings go to the terminal. `strict`: unknown attributes are errors.
 Result<model::Description> load_description(Invocation& invocation, const std::string& file,

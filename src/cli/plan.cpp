@@ -33,7 +33,7 @@ Command plan_command() {
           .summary = "show what `up` would make, keep and remove",
           .details = "Exit code 0: no change; 2: there are changes.",
           .example = "croft plan examples/talk/talk.sf",
-          .positionals = {{"FILE", "the description"}},
+          .positionals = {{"FILE", "the description: a file, a folder, or s3://BUCKET/KEY"}},
           .options = up_options(),
           .run = run_plan};
 }

@@ -144,7 +144,7 @@ Command up_command() {
           "runs. Returns when everything runs; when starting fails, what was rented is given back "
           "unless --keep-on-failure is given. Ctrl-C detaches, a second one cancels.",
       .example = "croft up examples/talk/talk.sf",
-      .positionals = {{"FILE", "the description"}},
+      .positionals = {{"FILE", "the description: a file, a folder, or s3://BUCKET/KEY"}},
       .options = up_options(),
       .run = run_up};
 }

@@ -108,6 +108,13 @@ Result<wire::json::Object> options_object(const Invocation& invocation) {
   return out;
 }
 
+/// What an application is named after: "talk" of "talk.sf", "examples/talk/" and "s3://b/talk.sf".
+std::string base_of(const std::string& file) {
+  std::error_code problem;
+  if (!std::filesystem::is_directory(file, problem)) return file;
+  return std::filesystem::weakly_canonical(file, problem).string();
+}
+
 }  // namespace
 
 std::vector<Option> up_options() {
@@ -151,7 +158,7 @@ aio::Task<Result<UpRequest>> prepare_up(aio::World& world, Invocation& invocatio
   UpRequest out;
   if (auto given = invocation.value("--name"); given && given->empty())
     co_return fail(wrong_argument("--name takes the name of an application, not ''"));
-  out.name = invocation.value("--name").value_or(application_name(file));
+  out.name = invocation.value("--name").value_or(application_name(base_of(file)));
   EmbeddedFarm embedded;
   out.started_something =
       CO_TRY(co_await ensure_controller(world, invocation.terminal, invocation.home));

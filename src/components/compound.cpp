@@ -35,7 +35,8 @@ engine::ComponentType compound_type() {
       lifetime,
       unchanged(attribute("owner", Type::string,
                           "of sfConfig: value of the tag croft:owner on all that is rented")),
-      unchanged(attribute("budget", Type::any, "of sfConfig: what it may cost")),
+      unchanged(attribute("budget", Type::money,
+                          "of sfConfig: what it may cost, such as \"$200/month\"")),
   };
   type.make = [] { return std::make_unique<engine::Component>(); };
   return type;

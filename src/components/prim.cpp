@@ -45,6 +45,9 @@ engine::ComponentType prim_type() {
       unchanged(attribute("protect", Type::boolean, "refuses to be destroyed")),
       unchanged(attribute("keep", Type::boolean, "what it rents stays on `down`, listed as kept")),
       unchanged(attribute("renamedFrom", Type::string, "the path under which it ran before")),
+      unchanged(attribute("acceptSpof", Type::any,
+                          "a single point of failure taken on knowingly: reason and date")),
+      unchanged(attribute("expect", Type::any, "expected use, for prices")),
       unchanged(attribute("drift", Type::string, "what to do when reality differs")),
   };
   schema.attributes.back().choices = {"REPAIR", "REPORT", "ACCEPT"};

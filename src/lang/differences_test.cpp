@@ -92,6 +92,22 @@ TEST(Differences, ConstantsAreATable) {
             "croft knows no constants of a class 'my.own'");
 }
 
+TEST(Differences, MessageConstantsAreNames) {
+  EXPECT_EQ(
+      answer("sfConfig extends { a CONSTANT "
+             "org.smartfrog.services.restlet.client.RemoteRestletResourceImpl.UNKNOWN_VERB; b "
+             "CONSTANT \"org.smartfrog.services.ant.AntBuildImpl.BUILD_FAILED\"; }"),
+      "a \"Unknown verb: \";\nb \"BUILD_FAILED\";\n");
+  EXPECT_EQ(answer("sfConfig extends { a CONSTANT org.smartfrog.services.X.noField; }"),
+            "croft knows no constants of a class 'org.smartfrog.services.X'");
+}
+
+TEST(Differences, ThereIsNoSolver) {
+  EXPECT_EQ(answer_with_functions("a extends Function { sfFunctionClass "
+                                  "\"org.smartfrog.sfcore.languages.sf.functions.Constraint\"; }"),
+            "there is no function \"org.smartfrog.sfcore.languages.sf.functions.Constraint\"");
+}
+
 TEST(Differences, BadUtf8IsReplaced) {
   EXPECT_EQ(answer("sfConfig extends { a \"x\xFFy\"; /* \xC3\x28 */ b 1; }"),
             "a \"x\\ufffdy\";\nb 1;\n");

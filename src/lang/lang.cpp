@@ -34,13 +34,18 @@ std::string_view name_of(Phase phase) {
   return phase_names[static_cast<size_t>(phase)];
 }
 
+Result<> run_passes(Run& run, const std::string& file, std::string text) {
+  build(run, file, std::move(text));
+  for (size_t i = 0; i < passes.size() && run.errors.empty() && run.phase < run.options.until; ++i)
+    passes[i](run);
+  if (!run.errors.empty()) return fail(gathered(run.errors));
+  return {};
+}
+
 Result<model::Description> resolve(const std::string& file, std::string text,
                                    const Options& options) {
   Run run(options);
-  build(run, file, std::move(text));
-  for (size_t i = 0; i < passes.size() && run.errors.empty() && run.phase < options.until; ++i)
-    passes[i](run);
-  if (!run.errors.empty()) return fail(gathered(run.errors));
+  TRY(run_passes(run, file, std::move(text)));
   auto description = finish(run);
   if (!description && !run.errors.empty()) return fail(gathered(run.errors));
   return description;

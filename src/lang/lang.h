@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "model/component.h"
+#include "model/place.h"
 #include "model/schema.h"
 
 namespace croft::lang {
@@ -28,18 +29,25 @@ struct Limits {
   size_t nesting = 1000;     ///< of braces, brackets and of the resolved tree
   size_t includes = 10'000;  ///< files read in one run, each time counted
   size_t include_depth = 100;
-  size_t components = 4'000'000;  ///< made in all, copies of templates counted
+  size_t components = 4'000'000;   ///< made in all, copies of templates counted
   size_t attributes = 24'000'000;  ///< and elements of vectors
-  size_t chain = 100'000;        ///< references and templates that lead to each other
+  size_t chain = 100'000;          ///< references and templates that lead to each other
   size_t text_bytes = 256u << 20;  ///< made by ++ and formatString; in the result, copies counted
-  size_t steps = 4'000'000'000;  ///< of looking names up, placing and comparing
-  size_t errors = 100;           ///< reported in one run
+  size_t steps = 4'000'000'000;    ///< of looking names up, placing and comparing
+  size_t errors = 100;             ///< reported in one run
 };
 
 /// The state of the tree that is asked for: after that pass.
 enum class Phase { parse, type, place, function, sf_config, link };
 std::optional<Phase> phase_from_name(std::string_view name);  ///< "parse", "type", ..., "sfConfig"
 std::string_view name_of(Phase phase);
+
+/// A parameter from outside: as if `a:b:c value` stood at the end of the file.
+struct Setting {
+  std::vector<std::string> path;  ///< {"sfConfig", "web", "port"}
+  std::string text;               ///< the value, as the language writes it
+  model::Place where;             ///< in the file of values; unknown: the command line
+};
 
 struct Options {
   /// Folders in the order given (--include, then CROFT_PATH). The file's folder and
@@ -51,6 +59,10 @@ struct Options {
   Lookup environment;  ///< ENVPROPERTY x
   Lookup ask;          ///< `userinput`: the prompt in, the answer out
   std::string now;     ///< what `date` gives; empty: a fixed text
+  /// Which component of `environments extends Environments { ... }` is put at the top level; empty:
+  /// none.
+  std::string environment_name;
+  std::vector<Setting> settings;  ///< after the environment, in their order
   Phase until = Phase::link;
   Limits limits;
 };
@@ -64,6 +76,19 @@ Result<model::Description> resolve(const std::string& file, std::string text,
                                    const Options& options);
 /// The same for a file that Options::reader reads.
 Result<model::Description> resolve_file(const std::string& file, const Options& options);
+
+/// Where a value comes from.
+struct Explanation {
+  std::string path;
+  std::string value;              ///< short
+  Where where;                    ///< the name before the value that counts
+  std::vector<Frame> way;         ///< through `extends` and `#include`
+  std::vector<Where> instead_of;  ///< what it replaced, the nearest first
+  std::vector<Explanation> uses;  ///< what its references led to
+};
+/// Resolves the file and explains the attribute that `path` names: from the top level of the file,
+/// or from the tree that is deployed ("sfConfig:web:port", "web:port").
+Result<Explanation> explain(const std::string& file, const Options& options, std::string_view path);
 
 /// The attributes of `component` in the language itself, one statement a line, two-space indent.
 std::string print(const model::Component& component);

@@ -8,6 +8,8 @@ namespace croft::lang {
 
 std::optional<std::string_view> library_file(std::string_view path) {
   while (path.starts_with('/')) path.remove_prefix(1);
+  std::string at_home = library_path(path);
+  path = at_home;
   const LibraryFile* end = library_table + library_size;
   const LibraryFile* found = std::lower_bound(
       library_table, end, path,

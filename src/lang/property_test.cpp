@@ -113,6 +113,38 @@ TEST(Properties, FormattingChangesNothing) {
   }));
 }
 
+TEST(Properties, ASettingIsAsIfItStoodAtTheEnd) {
+  EXPECT_TRUE(rc::check([] {
+    std::string text = description() + "first 1;\n";
+    std::string given = value(2);
+    Options options;
+    options.settings.push_back({{"first"}, given, {}});
+    options.settings.push_back({{"sfConfig", "placed"}, given, {}});
+    auto set = resolve("a.sf", text, options);
+    auto written =
+        resolve("a.sf", text + "first " + given + ";\nsfConfig:placed " + given + ";\n", {});
+    RC_ASSERT(set.has_value() && written.has_value());
+    RC_ASSERT(set->digest == written->digest);
+  }));
+}
+
+TEST(Properties, EveryValueCanBeExplained) {
+  EXPECT_TRUE(rc::check([] {
+    std::string text = description();
+    Options options;
+    options.reader = [&](const std::string&) -> Result<std::string> { return text; };
+    auto resolved = resolve("a.sf", text, {});
+    RC_ASSERT(resolved.has_value());
+    for (const auto& attribute : resolved->config->attributes()) {
+      if (attribute.name.find(':') != std::string::npos) continue;
+      auto explanation = explain("a.sf", options, "sfConfig:" + attribute.name);
+      if (!explanation) RC_FAIL(explanation.error().render() + text);
+      RC_ASSERT(explanation->where.file == "a.sf");
+      RC_ASSERT(explanation->path == "sfConfig:" + attribute.name);
+    }
+  }));
+}
+
 TEST(Properties, BrokenTextIsAnErrorAtWorst) {
   EXPECT_TRUE(rc::check([] {
     std::string text = description();

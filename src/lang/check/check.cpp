@@ -306,6 +306,29 @@ class Checker {
       (options_.strict ? findings_.errors : findings_.warnings).push_back(std::move(error));
       return;
     }
+    if (options_.strict && !may_hold_values(schema) && !from_library(attribute))
+      unknown_at_all(attribute, schema, known);
+  }
+
+  /// Values are hung on containers, and on a bare Prim, for others to refer to.
+  static bool may_hold_values(const model::ComponentSchema& schema) {
+    return schema.container || schema.type == "Prim";
+  }
+  static bool from_library(const model::Attribute& attribute) {
+    return attribute.where.source && attribute.where.source->name().starts_with("lib:/");
+  }
+
+  void unknown_at_all(const model::Attribute& attribute, const model::ComponentSchema& schema,
+                      const std::vector<const AttributeSchema*>& known) {
+    Error error = make(Code::not_found,
+                       fmt::format("'{}' means nothing to '{}'", attribute.name,
+                                   schema.type.empty() ? schema.sf_class : schema.type),
+                       attribute);
+    std::vector<std::string> names;
+    for (const AttributeSchema* each : known)
+      if (!each->published && each->deprecated.empty()) names.push_back(each->name);
+    error.hint("it knows " + join(names, ", "));
+    findings_.errors.push_back(std::move(error));
   }
 
   void rule(const model::Component& component, const model::ComponentSchema& schema) {

@@ -72,7 +72,8 @@ void Run::add_include_chain(Error& error, Pos pos) const {
   }
 }
 
-size_t Run::blame(Code code, std::string what, Pos pos, const Node* holder, Symbol attribute) {
+Error Run::located(Code code, std::string what, Pos pos, const Node* holder,
+                   Symbol attribute) const {
   Blamed seen = holder ? visible_place(holder, attribute) : Blamed{nullptr, word::none};
   Error error(code, std::move(what), Where(place(pos)));
   if (seen.component) error.where.path = full_path(*this, seen);
@@ -88,7 +89,11 @@ size_t Run::blame(Code code, std::string what, Pos pos, const Node* holder, Symb
   add_include_chain(error, pos);
   error.fact("phase", std::string(name_of(phase)));
   if (seen.component) error.fact("at", at_text(*this, seen));
-  errors.push_back(std::move(error));
+  return error;
+}
+
+size_t Run::blame(Code code, std::string what, Pos pos, const Node* holder, Symbol attribute) {
+  errors.push_back(located(code, std::move(what), pos, holder, attribute));
   if (errors.size() >= options.limits.errors) stopped = true;
   return errors.size() - 1;
 }

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "lang/functions/function.h"
+#include "lang/library.h"
 #include "lang/passes/graph.h"
 
 namespace croft::lang {
@@ -108,9 +109,9 @@ class Builder {
   Result<Opened> open(const std::string& name) {
     for (const auto& candidate : candidates(name)) {
       if (candidate.library) {
-        if (auto text =
-                library_file(std::string_view(candidate.path).substr(library_prefix.size())))
-          return Opened{candidate.path, std::string(*text)};
+        std::string path = library_path(candidate.path.substr(library_prefix.size()));
+        if (auto text = library_file(path))
+          return Opened{std::string(library_prefix) + path, std::string(*text)};
         continue;
       }
       if (!run_.options.reader) continue;
@@ -542,6 +543,7 @@ class Builder {
 void build(Run& run, const std::string& file, std::string text) {
   run.phase = Phase::parse;
   Builder(run).file(file, std::move(text));
+  if (run.errors.empty() && !run.stopped) apply_settings(run);
 }
 
 std::optional<Val> value_from_text(Run& run, std::string_view text, Node* holder, Error& error) {

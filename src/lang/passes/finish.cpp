@@ -15,6 +15,15 @@ class Finisher {
 
   bool failed() const { return failed_; }
 
+  /// How many attributes `node` is when everything shared is written out once for each place. Told
+  /// before memory is taken for them.
+  bool fits(Node* node) {
+    if (weigh(node, 0) <= run_.options.limits.attributes) return true;
+    return refuse(
+        fmt::format("the description grows beyond {} attributes", run_.options.limits.attributes),
+        node);
+  }
+
   model::ComponentPtr component(const Node* node) {
     auto out = model::Component::make();
     if (!enter(node)) return out;
@@ -53,7 +62,7 @@ class Finisher {
         return model::ByteArray{count_text(*from.text) ? std::string(*from.text) : ""};
       case Kind::vector: {
         model::Vector items;
-        if (!count_attributes(from.vec->weight)) return items;
+        if (!count_attributes(from.vec->count)) return items;
         items.reserve(from.vec->count);
         for (uint32_t i = 0; i < from.vec->count && !failed_; ++i)
           items.push_back(value(from.vec->items[i]));
@@ -74,6 +83,23 @@ class Finisher {
   }
 
  private:
+  uint64_t weigh(Node* node, size_t depth) {
+    if (node->weight != 0 || depth > run_.options.limits.nesting) return node->weight;
+    uint64_t sum = node->count + 1;
+    for (uint32_t i = 0; i < node->count; ++i) sum = add(sum, weigh(node->attrs[i].value, depth));
+    return node->weight = sum;
+  }
+  uint64_t weigh(const Val& value, size_t depth) {
+    if (value.is(Kind::component) || value.is(Kind::call)) return weigh(value.node, depth + 1);
+    if (!value.is(Kind::vector)) return 0;
+    uint64_t sum = value.vec->weight;
+    if (!value.vec->holds_nodes) return sum;
+    for (uint32_t i = 0; i < value.vec->count; ++i)
+      sum = add(sum, weigh(value.vec->items[i], depth + 1));
+    return sum;
+  }
+  static uint64_t add(uint64_t a, uint64_t b) { return a + b < a ? UINT64_MAX : a + b; }
+
   std::string name_of(Symbol name) const {
     bool placement = (name & path_bit) != 0 && (name & unique_bit) == 0;
     if (!placement) return run_.symbols.text(name);
@@ -104,9 +130,9 @@ class Finisher {
   bool count_attributes(uint64_t count) {
     attributes_ += count;
     if (attributes_ <= run_.options.limits.attributes) return true;
-    return refuse(fmt::format("the description grows beyond {} attributes",
-                              run_.options.limits.attributes),
-                  run_.root);
+    return refuse(
+        fmt::format("the description grows beyond {} attributes", run_.options.limits.attributes),
+        run_.root);
   }
   bool count_text(std::string_view text) {
     text_bytes_ += text.size();
@@ -120,8 +146,7 @@ class Finisher {
     if (attr.dropped ||
         (attr.tags != 0 && run_.phase == Phase::link && run_.has_tag(attr.tags, word::sf_temp)))
       return;
-    auto& made =
-        holder.append(name_of(attr.name), value(attr.value), run_.place(attr.pos));
+    auto& made = holder.append(name_of(attr.name), value(attr.value), run_.place(attr.pos));
     if (attr.tags == 0) return;
     for (Symbol tag : run_.tag_sets[attr.tags]) made.tags.push_back(run_.symbols.text(tag));
   }
@@ -157,6 +182,7 @@ Result<model::Description> finish(Run& run) {
   Finisher finisher(run);
   bool linked = run.phase == Phase::link;
   if (!linked && run.phase != Phase::sf_config) {
+    if (!finisher.fits(run.root)) return fail(run.errors.back());
     out.root = finisher.component(run.root);
     if (finisher.failed()) return fail(run.errors.back());
     return out;
@@ -166,6 +192,7 @@ Result<model::Description> finish(Run& run) {
   const Attr* farm = linked ? run.find(run.root, word::farm) : nullptr;
   if (farm && farm->value.is(Kind::component) && farm->value.node->linked == Progress::done)
     out.root->append("farm", finisher.component(farm->value.node), run.place(farm->pos));
+  if (!finisher.fits(run.config)) return fail(run.errors.back());
   out.config = finisher.component(run.config);
   out.root->append("sfConfig", out.config, out.config->where);
   if (finisher.failed()) return fail(run.errors.back());

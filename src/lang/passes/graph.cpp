@@ -329,7 +329,9 @@ Val Run::vector(const std::vector<Val>& items) {
   std::copy(items.begin(), items.end(), made->items);
   made->weight = items.size();
   for (const Val& item : items) {
+    made->holds_nodes |= item.is(Kind::component) || item.is(Kind::call);
     if (!item.is(Kind::vector)) continue;
+    made->holds_nodes |= item.vec->holds_nodes;
     made->depth = std::max(made->depth, item.vec->depth + 1);
     made->weight += item.vec->weight;
   }

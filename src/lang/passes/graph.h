@@ -170,8 +170,9 @@ struct Val {
 
 struct Vec {
   uint32_t count = 0;
-  uint32_t depth = 1;   ///< of vectors in vectors
-  uint64_t weight = 0;  ///< elements in all, those of inner vectors counted each time
+  uint32_t depth = 1;        ///< of vectors in vectors
+  uint64_t weight = 0;       ///< elements in all, those of inner vectors counted each time
+  bool holds_nodes = false;  ///< components or calls, here or in inner vectors
   Val* items = nullptr;
 };
 
@@ -230,6 +231,7 @@ struct Node {
   uint32_t* index = nullptr;  ///< open-addressing table when there are many attributes
   uint32_t index_size = 0;
   uint32_t depth = 0;       ///< of nesting; the root has 0
+  uint64_t weight = 0;      ///< attributes in all when written out; 0: not counted yet
   Super* supers = nullptr;  ///< from left to right; null when merged
   uint32_t super_count = 0;
   Symbol name = word::none;  ///< under which `parent` holds it
@@ -269,6 +271,18 @@ class StackGuard {
   bool large_ = false;
 };
 
+/// What explain() wants to know and nobody else: kept only when Run::trace is set.
+struct Trace {
+  struct Use {
+    Node* holder;
+    Symbol name;
+  };
+  /// Component and attribute, as a user names them -> what its references led to.
+  std::map<std::pair<const Node*, Symbol>, std::vector<Use>> uses;
+  /// Where a value is written (file, offset) -> where the one that it replaced is.
+  std::map<std::pair<uint32_t, uint32_t>, Pos> replaced;
+};
+
 /// Everything one resolve needs. The passes are free functions over it.
 struct Run {
   explicit Run(const Options& given) : options(given) {}
@@ -290,12 +304,13 @@ struct Run {
   size_t attributes = 0;
   size_t text_bytes = 0;
   uint64_t steps = 0;  ///< see Limits::steps
-  size_t chain = 0;  ///< depth of templates or references that lead to each other
+  size_t chain = 0;    ///< depth of templates or references that lead to each other
   std::vector<std::pair<Node*, Attr*>> evaluating;  ///< attributes whose value is being made
   int64_t next_number = -1;                         ///< the last value of `next`
   uint64_t random_state = 0;
   bool random_seeded = false;
   StackGuard stack;
+  Trace* trace = nullptr;
   bool stopped = false;  ///< a limit was passed: the run ends with the errors it has
 
   // Nodes.
@@ -343,10 +358,17 @@ struct Run {
   // Places and errors.
   model::Place place(Pos pos) const;
   std::string path(const Node* node) const;
+  /// An error of this phase with its place and the way that led there; not recorded.
+  Error located(Code code, std::string what, Pos pos, const Node* holder, Symbol attribute) const;
   /// Records an error of this phase at `pos`, blamed on an attribute of `holder` (word::none: the
   /// component itself). Operands of operators are blamed on the attribute that holds the
   /// expression. Returns its index.
   size_t blame(Code code, std::string what, Pos pos, const Node* holder, Symbol attribute);
+  /// For explain: `fresh` counts instead of `old`.
+  void note_replaced(Pos fresh, Pos old) const {
+    if (trace && (fresh.file != old.file || fresh.offset != old.offset))
+      trace->replaced.emplace(std::pair{fresh.file, fresh.offset}, old);
+  }
   /// Adds "needed by" to an error: one more place that failed because of it.
   void also_blame(size_t error, const Node* holder, Symbol attribute);
   /// Ends the run: a limit was passed.
@@ -364,11 +386,14 @@ Blamed visible_place(const Node* holder, Symbol attribute);
 
 // The passes, in their order. Each leaves its errors in Run::errors.
 void build(Run& run, const std::string& file, std::string text);  ///< parse, includes -> Run::root
+void apply_settings(Run& run);  ///< environment and settings of the options, after build
 void resolve_types(Run& run);
 void place(Run& run);
 void make_functions(Run& run);
 void find_config(Run& run);
 void link(Run& run);
+/// All of them up to Options::until; all errors as one.
+Result<> run_passes(Run& run, const std::string& file, std::string text);
 /// The finished description, or the tree as it stands (`whole`).
 Result<model::Description> finish(Run& run);
 

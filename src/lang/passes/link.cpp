@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "lang/functions/constants.h"
 #include "lang/functions/function.h"
 
@@ -41,6 +42,11 @@ class Walk {
       if (!take(ref_.parts[i], i)) return out_;
     }
     if (!have_) return run_.component(at_);
+    if (run_.trace && last_.attr) {
+      Blamed user = visible_place(holder_, attribute_);
+      run_.trace->uses[{user.component, user.attribute}].push_back(
+          {last_.holder, last_.attr->name});
+    }
     if (is_lazy(value_)) return lazily();
     if (value_.is(Kind::bad))
       run_.also_blame(static_cast<size_t>(value_.number), holder_, attribute_);
@@ -125,6 +131,7 @@ class Walk {
       run_.error(error).frame("declared sfLocal", Where(run_.place(hit.attr->pos)));
       return end(run_.bad(error));
     }
+    last_ = hit;
     value_ = evaluate(run_, hit.holder, *hit.attr);
     have_ = true;
     return true;
@@ -216,6 +223,7 @@ class Walk {
   Pos pos_;
   Val value_;
   bool have_ = false;
+  Hit last_;
   Val out_;
 };
 
@@ -355,6 +363,22 @@ Val check_assertion(Run& run, Node* holder, Attr& attr, Node* call, Val as_it_is
   return as_it_is;
 }
 
+/// Another attribute of nearly that name was meant to give the value.
+void hint_at_slip(Run& run, size_t error, const Node* holder, Symbol name) {
+  constexpr size_t long_enough = 6;  // of short names too many are near each other
+  std::string wanted = run.symbols.text(name);
+  std::vector<std::string> others;
+  for (auto& other : names_in_reach(run, holder, false)) {
+    bool same = equals_ignore_case(other, wanted);
+    size_t difference =
+        std::max(other.size(), wanted.size()) - std::min(other.size(), wanted.size());
+    if (other != wanted && (same || (wanted.size() >= long_enough && difference <= 1)))
+      others.push_back(std::move(other));
+  }
+  if (std::string near = nearest(wanted, others); !near.empty())
+    run.error(error).hint(fmt::format("is '{}' meant to be '{}'?", near, wanted));
+}
+
 Val make_value(Run& run, Node* holder, Attr& attr) {
   Val value = attr.value;
   if (value.is(Kind::tbd)) {
@@ -362,6 +386,7 @@ Val make_value(Run& run, Node* holder, Attr& attr) {
         run.blame(Code::unresolved,
                   fmt::format("'{}' is still TBD: it needs a value", run.symbols.text(attr.name)),
                   attr.pos, holder, attr.name);
+    hint_at_slip(run, error, holder, attr.name);
     return run.bad(error);
   }
   if (value.is(Kind::reference))
@@ -432,6 +457,8 @@ void link_component(Run& run, Node* holder, Attr& attr, Node* node) {
 }
 
 void link_items(Run& run, Node* holder, Attr& attr, const Vec& vec) {
+  if (!vec.holds_nodes) return;
+  run.work(vec.count);
   for (uint32_t i = 0; i < vec.count && !run.stopped; ++i) {
     if (vec.items[i].is(Kind::component))
       link_component(run, holder, attr, vec.items[i].node);

@@ -147,8 +147,7 @@ class Placer {
       if (named)
         hit = part.kind == PartKind::attrib ? search_up(run_, at, part.name)
                                             : Hit{at, run_.find(at, part.name)};
-      if (!hit.attr)
-        return {nullptr, Target::Why::reference_to_nothing, from, word::none, &ref};
+      if (!hit.attr) return {nullptr, Target::Why::reference_to_nothing, from, word::none, &ref};
       Target next = component_of(hit.holder, *hit.attr, hops + 1);
       if (!next.node) {
         if (next.why == Target::Why::no_name) next.why = Target::Why::reference_to_nothing;
@@ -179,6 +178,7 @@ class Placer {
                  moved.pos, item.holder, word::none);
       return;
     }
+    if (old) run_.note_replaced(moved.pos, old->pos);
     Tags tags = run_.join(old ? old->tags : 0, moved.tags);
     run_.put(to, name, moved.value, tags, moved.pos);
     if (is_component(moved.value)) deepen(moved.value.node, to->depth + 1);
@@ -227,10 +227,10 @@ class Placer {
   void report(const Pending& item) {
     Target to = target(item.holder, item.key);
     const Attr* attr = run_.find(item.holder, item.key);
-    size_t error =
-        run_.blame(Code::unresolved,
-                   fmt::format("'{}' cannot be placed: {}", run_.symbols.text(item.key), reason(to)),
-                   attr ? attr->pos : item.holder->pos, item.holder, word::none);
+    size_t error = run_.blame(
+        Code::unresolved,
+        fmt::format("'{}' cannot be placed: {}", run_.symbols.text(item.key), reason(to)),
+        attr ? attr->pos : item.holder->pos, item.holder, word::none);
     if (to.why != Target::Why::no_name) return;
     std::string hint =
         did_you_mean(run_.symbols.text(to.name), names_in_reach(run_, to.holder, false));

@@ -168,6 +168,7 @@ class TypeResolver {
                                 own.pos, node, word::none);
       run_.error(error).frame("declared sfFinal", Where(run_.place(slot->pos)));
     }
+    run_.note_replaced(own.pos, slot->pos);
     Tags tags = run_.join(slot->tags, own.tags);
     *slot = own;
     slot->tags = tags;

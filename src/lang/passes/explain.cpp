@@ -1,0 +1,90 @@
+// Where a resolved value comes from: the place that wrote it, what it stands in the place of, the
+// way through `extends` and `#include`, and what its references led to, each explained in turn.
+#include <fmt/format.h>
+
+#include <set>
+
+#include "base/text.h"
+#include "lang/passes/graph.h"
+
+namespace croft::lang {
+namespace {
+
+constexpr size_t most_uses = 1000;  // in one explanation
+constexpr size_t deepest = 50;
+
+class Explainer {
+ public:
+  Explainer(Run& run, const Trace& trace) : run_(run), trace_(trace) {}
+
+  Explanation attribute(Node* holder, const Attr& attr, size_t depth) {
+    Explanation out;
+    Error located = run_.located(Code::internal, "", attr.pos, holder, attr.name);
+    out.path = located.where.path;
+    out.value = run_.show(attr.value);
+    out.where = std::move(located.where);
+    out.way = std::move(located.trace);
+    Pos at = attr.pos;
+    for (size_t i = 0; i < deepest; ++i) {
+      auto before = trace_.replaced.find({at.file, at.offset});
+      if (before == trace_.replaced.end()) break;
+      at = before->second;
+      out.instead_of.emplace_back(run_.place(at));
+    }
+    auto used = trace_.uses.find({holder, attr.name});
+    if (used == trace_.uses.end() || depth >= deepest) return out;
+    for (const auto& use : used->second) {
+      const Attr* from = run_.find(use.holder, use.name);
+      if (!from || ++uses_ > most_uses || !open_.insert({use.holder, use.name}).second) continue;
+      out.uses.push_back(attribute(use.holder, *from, depth + 1));
+      open_.erase({use.holder, use.name});
+    }
+    return out;
+  }
+
+ private:
+  Run& run_;
+  const Trace& trace_;
+  size_t uses_ = 0;
+  std::set<std::pair<const Node*, Symbol>> open_;
+};
+
+Error nothing_there(Run& run, std::string_view path, std::string_view name, const Node* in) {
+  std::string where = run.path(in);
+  Error error(Code::not_found, fmt::format("'{}' names nothing: there is no '{}' in {}", path, name,
+                                           where.empty() ? "the top level" : "'" + where + "'"));
+  if (std::string hint = did_you_mean(name, names_in_reach(run, in, false)); !hint.empty())
+    error.hint(std::move(hint));
+  return error;
+}
+
+}  // namespace
+
+Result<Explanation> explain(const std::string& file, const Options& options,
+                            std::string_view path) {
+  if (!options.reader) return fail(Code::unsupported, "nothing reads files here");
+  std::string text = TRY(options.reader(file));
+  Run run(options);
+  Trace trace;
+  run.trace = &trace;
+  if (auto done = run_passes(run, file, std::move(text)); !done)
+    return fail(std::move(done).error());
+  auto names = split(path, ':');
+  auto first = run.symbols.known(names[0]);
+  bool from_top = first && run.find(run.root, *first);
+  Node* at = from_top || !run.config ? run.root : run.config;
+  Attr* attr = nullptr;
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (attr && !attr->value.is(Kind::component))
+      return fail(Code::type_mismatch,
+                  fmt::format("'{}' names nothing: '{}' is {}, not a component", path, names[i - 1],
+                              run.show(attr->value)));
+    if (attr) at = attr->value.node;
+    auto symbol = run.symbols.known(names[i]);
+    attr = symbol ? run.find(at, *symbol) : nullptr;
+    if (!attr) return fail(nothing_there(run, path, names[i], at));
+  }
+  return Explainer(run, trace).attribute(at, *attr, 0);
+}
+
+}  // namespace croft::lang

@@ -1,0 +1,134 @@
+"""croft resolve and check: parameters, environments, folders, S3, explanations, YAML; the text of what check says."""
+import json
+import os
+import pathlib
+
+import pytest
+import yaml
+
+from support.clients import client
+from support.croft import ROOT
+
+APP = '''#include "/org/smartfrog/components.sf"
+port 80;
+environments extends Environments {
+  dev extends { port 8080; }
+  prod extends { port 443; sfConfig:web:tls true; }
+}
+Server extends Prim { host "localhost"; url ("http://" ++ host ++ ":" ++ port); }
+sfConfig extends Compound {
+  web extends Server { tls false; }
+  list [1, "a"];
+}
+'''
+
+
+@pytest.fixture
+def app(tmp_path):
+    file = tmp_path / "app.sf"
+    file.write_text(APP)
+    return file
+
+
+def resolved(croft, *arguments, env=None):
+    return json.loads(croft.ok("resolve", *arguments, "--json", env=env).out)
+
+
+def test_values_come_from_environment_file_and_command_line_in_this_order(croft, app, tmp_path):
+    values = tmp_path / "values.yaml"
+    values.write_text("port: 1000\nsfConfig:\n  web:\n    host: from-yaml\n")
+    other = tmp_path / "values.json"
+    other.write_text('{"sfConfig": {"web": {"host": "from-json"}}}')
+    assert resolved(croft, app)["web"]["url"] == "http://localhost:80"
+    assert resolved(croft, app, "--environment", "prod")["web"]["url"] == "http://localhost:443"
+    assert resolved(croft, app, env={"CROFT_ENVIRONMENT": "prod"})["web"]["tls"] is True
+    assert resolved(croft, app, "--environment", "dev", "--values", values)["web"]["url"] == "http://from-yaml:1000"
+    everything = ["--environment", "dev", "--values", values, "--values", other, "--set", "sfConfig:web:tls=true", "--set", "port=7"]
+    assert resolved(croft, app, *everything)["web"] == {
+        "sfClass": "croft.Prim", "host": "from-json", "url": "http://from-json:7", "tls": True}
+
+
+def test_check_and_plan_take_the_same_parameters(croft, app):
+    assert croft.run("check", app, "--set", "sfConfig:web:sfLivenessDelay=many").code == 1
+    assert croft.run("check", app, "--set", "sfConfig:web:sfLivenessDelay=5").code == 0
+    refused = croft.run("plan", app, "--environment", "pord")
+    assert refused.code == 1 and "did you mean 'prod'?" in refused.err, refused
+
+
+def test_a_slip_in_a_parameter_has_its_place(croft, app, tmp_path):
+    values = tmp_path / "values.yaml"
+    values.write_text("sfConfig:\n  wob:\n    host: x\n")
+    outcome = croft.run("resolve", app, "--values", values)
+    assert outcome.code == 1
+    assert f"{values}:3:5: error: 'sfConfig:wob:host' cannot be placed" in outcome.err, outcome
+    assert "did you mean 'web'?" in outcome.err
+    outcome = croft.run("resolve", app, "--set", "prot=1")
+    assert "--set:1:1: error: there is no 'prot'" in outcome.err and "did you mean 'port'?" in outcome.err, outcome
+
+
+def test_yaml_and_json_say_the_same(croft, app):
+    assert yaml.safe_load(croft.ok("resolve", app, "--yaml").out) == resolved(croft, app)
+
+
+def test_a_value_says_where_it_comes_from(croft, app):
+    text = croft.ok("resolve", app, "--explain", "web:url", "--environment", "dev").out
+    place = str(app)
+    assert text.splitlines()[0] == 'sfConfig:web:url = "http://localhost:8080"'
+    assert f"written at {place}:7:40" in text
+    assert f"inherited by 'sfConfig:web' through 'extends Server' at {place}:9:3" in text
+    assert "from port = 8080" in text and f"instead of {place}:2:1" in text
+    document = json.loads(croft.ok("resolve", app, "--explain", "sfConfig:web:url", "--json").out)
+    assert document["value"] == '"http://localhost:80"' and [use["path"] for use in document["uses"]] == ["sfConfig:web:host", "port"]
+    missing = croft.run("resolve", app, "--explain", "web:ulr")
+    assert missing.code == 1 and "did you mean 'url'?" in missing.err, missing
+
+
+def test_a_folder_is_its_main_description(croft, tmp_path):
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    (folder / "parts.sf").write_text("x 1;\n")
+    (folder / "shop.sf").write_text('#include "parts.sf"\nsfConfig extends { a x; }\n')
+    assert resolved(croft, folder) == {"a": 1}
+    assert resolved(croft, str(folder) + "/") == {"a": 1}
+    (folder / "main.sf").write_text("sfConfig extends { a 2; }\n")
+    assert resolved(croft, folder) == {"a": 2}
+    for name in ("main.sf", "shop.sf"):
+        (folder / name).unlink()
+    (folder / "other.sf").write_text("sfConfig extends {}\n")
+    outcome = croft.run("resolve", folder)
+    assert outcome.code == 1 and "other.sf, parts.sf" in outcome.err, outcome
+
+
+def test_a_description_can_stand_in_a_bucket(croft, farm, account):
+    s3 = client("s3", farm.url, account["accessKey"], account["secretKey"])
+    s3.create_bucket(Bucket="descriptions")
+    s3.put_object(Bucket="descriptions", Key="shop/app.sf", Body=b'#include "parts.sf"\nsfConfig extends { a x; }\n')
+    s3.put_object(Bucket="descriptions", Key="shop/parts.sf", Body=b"x 5;\n")
+    env = {"AWS_ENDPOINT_URL": farm.url, "AWS_ACCESS_KEY_ID": account["accessKey"], "AWS_SECRET_ACCESS_KEY": account["secretKey"]}
+    assert resolved(croft, "s3://descriptions/shop/app.sf", env=env) == {"a": 5}
+    assert croft.run("check", "s3://descriptions/shop/gone.sf", env=env).code == 1
+    outcome = croft.run("resolve", "s3://descriptions", env=env)
+    assert outcome.code == 1 and "s3://BUCKET/KEY" in outcome.err, outcome
+
+
+CHECKS = sorted((ROOT / "test/lang/checks").glob("*.sf"))
+
+
+@pytest.mark.parametrize("file", CHECKS, ids=lambda file: file.stem)
+def test_what_check_says(croft, file):
+    """Golden files; ACCEPT=1 writes them anew. A name with -strict is checked with --strict."""
+    strict = ["--strict"] if file.stem.endswith("-strict") else []
+    outcome = croft.run("check", os.path.relpath(file), *strict)
+    text = outcome.err.replace(os.path.relpath(file), file.name)
+    golden = file.with_suffix(".err")
+    if os.environ.get("ACCEPT"):
+        golden.write_text(text)
+    assert text == golden.read_text()
+    assert outcome.code == (1 if "error: " in text else 0)
+
+
+def test_every_kind_of_finding_has_its_golden():
+    said = "".join(pathlib.Path(file).with_suffix(".err").read_text() for file in CHECKS)
+    for words in ("needs the attribute", "must be a", "is the least", "cannot be \"",
+                  "means nothing to", "has no component type", "has no sfClass", "is set by croft"):
+        assert words in said, words
