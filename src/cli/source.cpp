@@ -113,10 +113,17 @@ Result<std::string> main_file(const std::string& argument) {
 }
 
 lang::FileReader file_reader(const Invocation& invocation) {
-  return [home = invocation.home, farm = invocation.value("--farm").value_or("")](
-             const std::string& path) -> Result<std::string> {
-    if (std::string_view(path).starts_with(s3_scheme)) return read_s3(home, farm, path);
-    return read_file(path);
+  auto opened = std::make_shared<bool>(false);
+  return [home = invocation.home, farm = invocation.value("--farm").value_or(""),
+          opened](const std::string& path) -> Result<std::string> {
+    if (!std::string_view(path).starts_with(s3_scheme)) return read_file(path);
+    auto text = read_s3(home, farm, path);
+    // Who may read objects but not list them is told 403 where there is none: while included files
+    // are looked for, that is no reason to stop.
+    if (!text && *opened && text.error().code == Code::permission_denied)
+      text.error().code = Code::not_found;
+    *opened = *opened || text.has_value();
+    return text;
   };
 }
 

@@ -55,6 +55,7 @@ class Settings {
       return;
     }
     Node* all = attr->value.node;
+    Pos pos = attr->pos;
     // The others must not be resolved: their placements are for this file's top level.
     Symbol name = attr->name;
     run_.remove_if(run_.root, [&](const Attr& each) { return each.name == name; });
@@ -64,7 +65,7 @@ class Settings {
     if (!chosen || !chosen->value.is(Kind::component)) {
       size_t error =
           run_.blame(Code::not_found, fmt::format("there is no environment '{}'", wanted),
-                     attr->pos, nullptr, word::none);
+                     pos, nullptr, word::none);
       auto names = names_in_reach(run_, all, false);
       std::string hint = did_you_mean(wanted, names);
       run_.error(error).hint(hint.empty() ? "there are: " + join(names, ", ") : hint);
