@@ -65,7 +65,7 @@ std::vector<Option> description_options() {
   };
 }
 
-Result<lang::Options> language_options(const Invocation& invocation) {
+lang::Options language_options(const Invocation& invocation) {
   lang::Options options;
   options.reader = file_reader(invocation);
   options.environment = environment;
@@ -86,6 +86,11 @@ Result<lang::Options> language_options(const Invocation& invocation) {
     if (found == properties.end()) return usual_property(name);
     return found->second;
   };
+  return options;
+}
+
+Result<lang::Options> options_with_parameters(const Invocation& invocation) {
+  lang::Options options = language_options(invocation);
   options.environment_name =
       invocation.value("--environment").value_or(environment("CROFT_ENVIRONMENT").value_or(""));
   for (const auto& file : invocation.values("--values")) {
@@ -100,7 +105,7 @@ Result<lang::Options> language_options(const Invocation& invocation) {
 Result<model::Description> load_description(Invocation& invocation, const std::string& file,
                                             bool strict) {
   const auto& schemas = components::schemas();
-  auto options = TRY(language_options(invocation));
+  auto options = TRY(options_with_parameters(invocation));
   auto resolved = lang::resolve_file(TRY(main_file(file)), options);
   if (!resolved) {
     engine::redact_sources(resolved.error(), schemas);

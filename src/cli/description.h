@@ -7,8 +7,10 @@
 
 namespace croft::cli {
 
-/// --include, --property, --set, --values, --environment and CROFT_PATH as the language's options.
-Result<lang::Options> language_options(const Invocation& invocation);
+/// --include, --property and CROFT_PATH as the language's options.
+lang::Options language_options(const Invocation& invocation);
+/// The same with --set, --values and --environment.
+Result<lang::Options> options_with_parameters(const Invocation& invocation);
 
 /// Resolves and checks; warnings go to the terminal. `strict`: unknown attributes are errors.
 Result<model::Description> load_description(Invocation& invocation, const std::string& file,

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/description.h"
+#include "cli/source.h"
 #include "cli/graph/drawing.h"
 #include "cli/verbs.h"
 #include "wire/json.h"
@@ -62,7 +63,11 @@ Result<> write(const std::string& file, const std::string& text) {
 }
 
 int run_graph(Invocation& invocation) {
-  auto description = lang::resolve_file(invocation.positional(0), language_options(invocation));
+  auto file = main_file(invocation.positional(0));
+  if (!file) return invocation.fail(file.error());
+  auto options = options_with_parameters(invocation);
+  if (!options) return invocation.fail(options.error());
+  auto description = lang::resolve_file(*file, *options);
   if (!description) return invocation.fail(description.error());
   Drawing drawing = drawing_of(*description->config, "sfConfig");
   if (invocation.json) {

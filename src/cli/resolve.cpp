@@ -63,7 +63,7 @@ int explain(Invocation& invocation, const std::string& file, const lang::Options
 int run_resolve(Invocation& invocation) {
   auto file = main_file(invocation.positional(0));
   if (!file) return invocation.fail(file.error());
-  auto options = language_options(invocation);
+  auto options = options_with_parameters(invocation);
   if (!options) return invocation.fail(options.error());
   if (auto word = invocation.value("--phase")) {
     auto phase = lang::phase_from_name(*word);
