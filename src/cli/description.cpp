@@ -58,11 +58,21 @@ std::vector<Option> description_options() {
   return {
       {"-I,--include", "DIR", "look for included files here too; may be repeated", true},
       {"-D,--property", "NAME=VALUE", "what PROPERTY NAME gives; may be repeated", true},
-      {"--set", "PATH=VALUE", "a value at the end of the file, such as sfConfig:web:port=80", true},
-      {"--values", "FILE", "JSON or YAML whose names and values are set, before --set", true},
-      {"--environment", "NAME",
-       "which of the description's environments to set first (default: CROFT_ENVIRONMENT)"},
   };
+}
+
+std::vector<Option> options_with_parameters() {
+  auto options = description_options();
+  options.insert(
+      options.end(),
+      {
+          {"--set", "PATH=VALUE", "a value at the end of the file, such as sfConfig:web:port=80",
+           true},
+          {"--values", "FILE", "JSON or YAML whose names and values are set, before --set", true},
+          {"--environment", "NAME",
+           "which of the description's environments to set first (default: CROFT_ENVIRONMENT)"},
+      });
+  return options;
 }
 
 lang::Options language_options(const Invocation& invocation) {

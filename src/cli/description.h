@@ -18,5 +18,7 @@ Result<model::Description> load_description(Invocation& invocation, const std::s
 
 /// The options that verbs with a FILE share.
 std::vector<Option> description_options();
+/// The same with parameters, for verbs that resolve.
+std::vector<Option> options_with_parameters();
 
 }  // namespace croft::cli

@@ -5,8 +5,8 @@
 
 #include "base/text.h"
 #include "cli/description.h"
-#include "cli/source.h"
 #include "cli/graph/drawing.h"
+#include "cli/source.h"
 #include "cli/verbs.h"
 #include "wire/json.h"
 
@@ -93,7 +93,7 @@ int run_graph(Invocation& invocation) {
 }  // namespace
 
 Command graph_command() {
-  auto options = description_options();
+  auto options = options_with_parameters();
   options.push_back({"--format", "FORMAT", "svg (the default), dot or mermaid"});
   options.push_back({"-o,--output", "FILE", "write there; its ending says the format"});
   return {.path = "graph",

@@ -111,7 +111,7 @@ int run_check(Invocation& invocation) {
 }  // namespace
 
 Command resolve_command() {
-  auto options = description_options();
+  auto options = options_with_parameters();
   options.push_back(
       {"--phase", "NAME", "stop after parse, type, place, function, sfConfig or link"});
   options.push_back({"--yaml", "", "print YAML"});
@@ -128,7 +128,7 @@ Command resolve_command() {
 }
 
 Command check_command() {
-  auto options = description_options();
+  auto options = options_with_parameters();
   options.push_back(
       {"--strict", "", "attributes that the component type does not know are errors"});
   return {.path = "check",

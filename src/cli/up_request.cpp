@@ -118,7 +118,7 @@ std::string base_of(const std::string& file) {
 }  // namespace
 
 std::vector<Option> up_options() {
-  auto options = description_options();
+  auto options = options_with_parameters();
   options.insert(
       options.end(),
       {
