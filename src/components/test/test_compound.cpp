@@ -188,9 +188,13 @@ engine::ComponentType test_compound_type() {
        time_attribute("undeployAfter", 15000, "its removal may take so long"),
        with_default("description", Type::string, "", "for reports"),
        with_default("links", Type::vector, model::Vector{}, "for reports"),
+       with_default("EXIT_TYPE_NORMAL", Type::string, "normal", "a constant for exitType"),
+       with_default("EXIT_TYPE_ABNORMAL", Type::string, "abnormal", "a constant for exitType"),
        with_default("sfShouldTerminate", Type::boolean, true, "end when the test is over"),
-       flag("skipped", "the condition did not hold"), flag("succeeded", "all was as expected"),
-       flag("failed", "something was not as expected"), flag("finished", "the test is over"),
+       flag("skipped", "the condition did not hold"),
+       flag("succeeded", "all was as expected"),
+       flag("failed", "something was not as expected"),
+       flag("finished", "the test is over"),
        outcome},
       [] { return std::make_unique<TestCompound>(false); });
   type.aliases = {"org.smartfrog.services.assertions.TestCompoundImpl"};

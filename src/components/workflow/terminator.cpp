@@ -32,7 +32,9 @@ engine::ComponentType terminator_type() {
       {required("kill", Type::any, "LAZY link to what is ended"),
        with_default("type", Type::string, "normal", "type of its record"),
        with_default("selftype", Type::string, "normal", "type of the own record"),
-       with_default("detachFirst", Type::boolean, false, "its parent does not end with it")},
+       with_default("detachFirst", Type::boolean, false, "its parent does not end with it"),
+       with_default("NORMAL", Type::string, "normal", "a constant for type and selftype"),
+       with_default("ABNORMAL", Type::string, "abnormal", "a constant for type and selftype")},
       [] { return std::make_unique<Terminator>(); });
   type.aliases = {"org.smartfrog.sfcore.workflow.components.Terminator"};
   return type;
