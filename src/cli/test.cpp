@@ -110,7 +110,7 @@ int run_test(Invocation& invocation) {
 }  // namespace
 
 Command test_command() {
-  auto options = description_options();
+  auto options = options_with_parameters();
   options.push_back(
       {"--allow-files", "DIR", "open this folder to the file components of the tests, too", true});
   options.push_back({"--allow-shell", "", "their components may run programs on this machine"});
