@@ -64,8 +64,8 @@ class Settings {
     Attr* chosen = symbol ? run_.find(all, *symbol) : nullptr;
     if (!chosen || !chosen->value.is(Kind::component)) {
       size_t error =
-          run_.blame(Code::not_found, fmt::format("there is no environment '{}'", wanted),
-                     pos, nullptr, word::none);
+          run_.blame(Code::not_found, fmt::format("there is no environment '{}'", wanted), pos,
+                     nullptr, word::none);
       auto names = names_in_reach(run_, all, false);
       std::string hint = did_you_mean(wanted, names);
       run_.error(error).hint(hint.empty() ? "there are: " + join(names, ", ") : hint);
