@@ -9,6 +9,8 @@
 namespace croft::wire::sigv2 {
 namespace {
 
+constexpr uint64_t last_second = 9'000'000'000;
+
 /// The query names that take part in an S3 signature, sorted.
 constexpr auto signed_names = std::to_array<std::string_view>({"accelerate",
                                                                "acl",
@@ -131,7 +133,9 @@ Result<Authorization> read_s3(const RequestHead& head, std::string_view host_buc
     // Later than the year 9999 is no time that anybody means.
     if (!seconds || *seconds > 253'402'300'799)
       return malformed("Expires must be a number of seconds");
-    auth.expires = WallTime::from_unix_seconds(static_cast<int64_t>(*seconds));
+    // Clients write a year far ahead for "never"; nanoseconds end in 2262.
+    auth.expires = WallTime::from_unix_seconds(
+        static_cast<int64_t>(std::min<uint64_t>(*seconds, last_second)));
   }
   std::string text;
   text.append(head.method).append("\n");

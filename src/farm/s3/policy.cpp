@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -86,7 +87,9 @@ std::optional<WallTime> time_of(std::string_view text) {
     if (auto time =
             WallTime::parse_iso8601(fmt::format("{}.000Z", text.substr(0, text.size() - 1))))
       return *time;
-  if (auto seconds = parse_i64(text)) return WallTime::from_unix_seconds(*seconds);
+  constexpr int64_t farthest = 9'000'000'000;  // nanoseconds end in 2262
+  if (auto seconds = parse_i64(text))
+    return WallTime::from_unix_seconds(std::clamp(*seconds, -farthest, farthest));
   return {};
 }
 
