@@ -122,6 +122,23 @@ TEST(Yaml, ErrorsNameTheLine) {
   value = parse_yaml("a:\n  - 'open\n");
   ASSERT_FALSE(value);
   EXPECT_THAT(value.error().line(), HasSubstr("a quote is not closed"));
+  // Each of these once went on for ever or stood for something else.
+  for (const char* wrong : {"a: [}]\n", "[\n}\n]\n", "{a: 1, ]\n", "{a: [1}\n", "[1}]\n"}) {
+    value = parse_yaml(wrong);
+    ASSERT_FALSE(value) << wrong;
+    EXPECT_THAT(value.error().line(), HasSubstr("bracket")) << wrong;
+  }
+}
+
+TEST(Yaml, LongCollectionsAreReadInOnePass) {
+  std::string lines = "a: [\n";
+  for (int i = 0; i < 15000; ++i) lines += "'x''',\n";
+  auto value = parse_yaml(lines + "]\n");
+  ASSERT_TRUE(value) << value.error().render();
+  EXPECT_EQ(value->find("a")->list.size(), 15000u);
+  value = parse_yaml("'" + std::string(15000, '\'') + "'\n");
+  ASSERT_TRUE(value) << value.error().render();
+  EXPECT_EQ(value->text, std::string(7500, '\''));
 }
 
 }  // namespace

@@ -164,9 +164,12 @@ class Parser {
     if (text[0] == '|' || text[0] == '>') return block_scalar(text, indent);
     if (text[0] == '[' || text[0] == '{') {
       std::string joined(text);
+      FlowScan scan;
+      scan.read(joined);
       // A flow collection may go on over lines; they are joined up to the closing bracket.
-      for (; !flow_complete(joined); ++at_) {
+      for (; !scan.complete(); ++at_) {
         if (at_end()) return wrong("a bracket is not closed");
+        scan.read(lines_[at_].text);
         joined += " ";
         joined += lines_[at_].text;
       }
@@ -189,25 +192,32 @@ class Parser {
     return out;
   }
 
-  static bool flow_complete(std::string_view text) {
-    int open = 0;
-    char quote = 0;
-    for (size_t i = 0; i < text.size(); ++i) {
-      char c = text[i];
-      if (quote != 0) {
-        if (quote == '"' && c == '\\')
-          ++i;
-        else if (c == quote)
-          quote = 0;
-      } else if (c == '"' || c == '\'')
-        quote = c;
-      else if (c == '[' || c == '{')
-        ++open;
-      else if (c == ']' || c == '}')
-        --open;
+  /// Counts the brackets outside quotes, line by line: a collection over many lines is read once.
+  class FlowScan {
+   public:
+    void read(std::string_view text) {
+      for (char c : text) {
+        if (escaped_)
+          escaped_ = false;
+        else if (quote_ != 0) {
+          escaped_ = quote_ == '"' && c == '\\';
+          if (c == quote_) quote_ = 0;
+        } else if (c == '"' || c == '\'')
+          quote_ = c;
+        else if (c == '[' || c == '{')
+          ++open_;
+        else if (c == ']' || c == '}')
+          --open_;
+      }
+      escaped_ = false;  // an escaped line break
     }
-    return open <= 0;
-  }
+    bool complete() const { return open_ <= 0; }
+
+   private:
+    int open_ = 0;
+    char quote_ = 0;
+    bool escaped_ = false;
+  };
 
   Result<Yaml> flow(std::string_view& text, int depth) {
     if (depth > deepest) return wrong("nested too deeply");
@@ -227,6 +237,7 @@ class Parser {
         text.remove_prefix(1);
         continue;
       }
+      if (text[0] == ']' || text[0] == '}') return wrong("a bracket is closed by another kind");
       std::string key;
       if (map) {
         key = TRY(plain(trim(flow_word(text, ":"))));
@@ -266,8 +277,12 @@ class Parser {
     if (text.empty() || (text[0] != '"' && text[0] != '\'')) return std::string(text);
     char quote = text[0];
     std::string out;
-    size_t i = 1;
-    for (; i < text.size() && text[i] != quote; ++i) {
+    for (size_t i = 1; i < text.size(); ++i) {
+      if (text[i] == quote) {
+        // '' stands for one quote.
+        if (quote == '"' || i + 1 == text.size() || text[i + 1] != '\'') return out;
+        ++i;
+      }
       if (quote == '"' && text[i] == '\\' && i + 1 < text.size()) {
         char c = text[++i];
         if (c == 'n')
@@ -289,13 +304,7 @@ class Parser {
       }
       out += text[i];
     }
-    if (i >= text.size()) return wrong("a quote is not closed");
-    // '' stands for one quote: what looked like the end was inside.
-    if (quote == '\'' && i + 1 < text.size() && text[i + 1] == '\'') {
-      std::string rest = TRY(plain(text.substr(i + 1)));
-      return out + "'" + rest;
-    }
-    return out;
+    return wrong("a quote is not closed");
   }
 
   Result<Yaml> block_scalar(std::string_view head, size_t indent) {
