@@ -125,16 +125,12 @@ fi
 if wants fuzz; then
   stage "fuzzers, ten seconds each"
   if build asan all; then
-    while IFS= read -r source; do
-      target=$(basename "$source" .cpp)
-      seconds=10
-      [[ $long == yes ]] && seconds=300
-      corpus=fuzz/${target%_fuzz}
-      mkdir -p "$logs/corpus-$target"
-      extra=()
-      [[ -d $corpus ]] && extra=("$corpus")
-      if "build/asan/$target" -max_total_time=$seconds -timeout=10 -rss_limit_mb=2048 -artifact_prefix="$logs/" \
-        "$logs/corpus-$target" "${extra[@]}" >"$logs/$target.log" 2>&1; then
+    seconds=10
+    [[ $long == yes ]] && seconds=300
+    mapfile -t fuzzers < <(find src -name '*_fuzz.cpp' -exec basename {} .cpp \; | sort)
+    printf '%s\n' "${fuzzers[@]}" | xargs -P 2 -I{} tools/fuzz {} "$seconds" "$logs"
+    for target in "${fuzzers[@]}"; do
+      if [[ -e $logs/$target.passed ]]; then
         count 1 0
         grep -E '^Done|stat::number' "$logs/$target.log" | tail -n 1 | sed "s/^/$target: /"
       else
@@ -142,7 +138,7 @@ if wants fuzz; then
         echo "--- $target"
         tail -n 40 "$logs/$target.log"
       fi
-    done < <(find src -name '*_fuzz.cpp' | sort)
+    done
   else
     echo "the fuzz build failed"
     count 0 1

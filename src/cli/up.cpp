@@ -77,6 +77,11 @@ aio::Task<Result<int>> detach_or_cancel(aio::World& world, ControllerClient& cli
     terminal.note(fmt::format("cancelled: '{}' is being removed; croft down {} waits for the proof",
                               name, name));
   }
+  if (invocation.json) {
+    auto application = CO_TRY(co_await client.call("GET", "/v1/applications/" + path_segment(name)));
+    application["interrupted"] = again.index() == 0 ? "cancelled" : "detached";
+    terminal.print(wire::json::pretty(application));
+  }
   co_return exit_code::interrupted;
 }
 

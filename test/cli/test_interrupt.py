@@ -1,0 +1,66 @@
+"""Ctrl-C of `croft up`: once it detaches, twice it cancels; either way a script gets one document."""
+import json
+import os
+import signal
+import subprocess
+
+import pytest
+
+from support.croft import WAIT, wait_until
+
+APP = '''
+#include "/org/smartfrog/components.sf"
+#include "/org/smartfrog/services/amazon/s3/components.sf"
+sfConfig extends Compound {
+  bucket extends TransientS3Bucket { bucket "interrupted-bucket"; }
+}
+'''
+
+
+@pytest.fixture
+def coming_up(croft, tmp_path):
+    """`croft up --json` that waits for a farm which is stopped, and what lets the farm go on."""
+    path = tmp_path / "interrupted.sf"
+    path.write_text(APP)
+    croft.ok("up", path, "--name", "first")
+    croft.ok("down", "first")
+    farm = croft.pid("farm")
+    os.kill(farm, signal.SIGSTOP)
+    process = croft.start("up", path, "--json", stdin=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: croft.run("status", "interrupted", "--json").code == 0, "the application is known")
+        yield process, lambda: os.kill(farm, signal.SIGCONT)
+    finally:
+        os.kill(farm, signal.SIGCONT)
+        process.kill()
+        process.communicate()
+
+
+def said(process, text):
+    for line in process.stderr:
+        if text in line:
+            return
+    raise AssertionError(f"never said: {text}")
+
+
+def test_once_detaches_and_the_controller_goes_on(croft, coming_up):
+    process, go_on = coming_up
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=WAIT)
+    document = json.loads(out)
+    assert process.returncode == 130
+    assert document["interrupted"] == "detached" and document["name"] == "interrupted"
+    go_on()
+    wait_until(lambda: croft.ok("status", "interrupted", "--json").json["phase"] == "running", "it runs")
+
+
+def test_twice_cancels_and_nothing_is_left(croft, coming_up):
+    process, go_on = coming_up
+    process.send_signal(signal.SIGINT)
+    said(process, "detached")
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=WAIT)
+    assert process.returncode == 130
+    assert json.loads(out)["interrupted"] == "cancelled"
+    go_on()
+    assert croft.ok("down", "interrupted", "--json").json["left"] == []
