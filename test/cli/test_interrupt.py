@@ -1,12 +1,11 @@
 """Ctrl-C of `croft up`: once it detaches, twice it cancels; either way a script gets one document."""
 import json
-import os
 import signal
 import subprocess
 
 import pytest
 
-from support.croft import WAIT, wait_until
+from support.croft import WAIT, Farm, wait_until
 
 APP = '''
 #include "/org/smartfrog/components.sf"
@@ -22,18 +21,20 @@ def coming_up(croft, tmp_path):
     """`croft up --json` that waits for a farm which is stopped, and what lets the farm go on."""
     path = tmp_path / "interrupted.sf"
     path.write_text(APP)
-    croft.ok("up", path, "--name", "first")
-    croft.ok("down", "first")
-    farm = croft.pid("farm")
-    os.kill(farm, signal.SIGSTOP)
+    farm = Farm()
+    account = farm.account()
+    croft.env.update(AWS_ENDPOINT_URL=farm.url, AWS_ACCESS_KEY_ID=account["accessKey"], AWS_SECRET_ACCESS_KEY=account["secretKey"])
+    farm.process.send_signal(signal.SIGSTOP)
     process = croft.start("up", path, "--json", stdin=subprocess.DEVNULL)
     try:
         wait_until(lambda: croft.run("status", "interrupted", "--json").code == 0, "the application is known")
-        yield process, lambda: os.kill(farm, signal.SIGCONT)
+        yield process, lambda: farm.process.send_signal(signal.SIGCONT)
     finally:
-        os.kill(farm, signal.SIGCONT)
+        farm.process.send_signal(signal.SIGCONT)
         process.kill()
         process.communicate()
+        croft.run("down", "interrupted")
+        farm.close()
 
 
 def said(process, text):
