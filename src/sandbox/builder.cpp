@@ -333,7 +333,7 @@ Result<> connect_machine(const SandboxPlan& plan, int network_namespace) {
   link::add_route(outside, address, plan.lease.link_index, 0);
   TRY(router.run(std::move(outside)));
   Netlink filter = TRY(Netlink::open(NETLINK_NETFILTER));
-  TRY(filter.run(nft::change(plan.filter, true)));
+  TRY(filter.run(nft::change({}, plan.filter)));
 
   if (setns(network_namespace, CLONE_NEWNET) != 0)
     return fail_system("enter the machine's network namespace");

@@ -63,6 +63,30 @@ aio::Task<Result<std::string>> FakeMachines::console(std::string id, Bytes limit
   co_return text.size() > most ? text.substr(text.size() - most) : text;
 }
 
+aio::Task<Result<>> FakeMachines::set_groups(std::vector<PacketGroup> described) {
+  for (PacketGroup& group : described) groups[group.name] = group;
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> FakeMachines::forget_group(std::string name) {
+  groups.erase(name);
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> FakeMachines::join_groups(std::string id, std::vector<std::string> wanted) {
+  auto at = records_.find(id);
+  if (at == records_.end() || !at->second.runs)
+    co_return fail(Code::conflict, fmt::format("the machine {} does not run", id));
+  at->second.spec.groups = std::move(wanted);
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> FakeMachines::set_public(std::string address, std::string private_address) {
+  publics.erase(address);
+  if (!private_address.empty()) publics[address] = private_address;
+  co_return Result<>{};
+}
+
 aio::Task<Result<>> FakeMachines::close() {
   exits_.close();
   co_return Result<>{};

@@ -24,6 +24,10 @@ class FakeMachines final : public Machines {
   aio::Task<Result<MachineExit>> next_exit() override { co_return co_await exits_.pop(); }
   aio::Task<Result<std::string>> console(std::string id, Bytes limit) override;
   aio::Task<Result<>> close() override;
+  aio::Task<Result<>> set_groups(std::vector<PacketGroup> groups) override;
+  aio::Task<Result<>> forget_group(std::string name) override;
+  aio::Task<Result<>> join_groups(std::string id, std::vector<std::string> groups) override;
+  aio::Task<Result<>> set_public(std::string address, std::string private_address) override;
 
   // What a test or simulation does to them.
 
@@ -38,6 +42,8 @@ class FakeMachines final : public Machines {
   std::set<std::string> running() const;
   /// Running or stopped: those with a disk.
   std::set<std::string> existing() const;
+  std::map<std::string, PacketGroup> groups;
+  std::map<std::string, std::string> publics;  ///< public address -> private one
 
  private:
   struct Record {

@@ -48,7 +48,8 @@ MachineSpec spec(int number) {
   wanted.id = fmt::format("i-{:017x}", number);
   wanted.hostname = fmt::format("ip-{}", number);
   wanted.private_address = fmt::format("10.77.{}.{}", number / 200, 1 + number % 200);
-  wanted.network_group = "bench";
+  wanted.network = "bench";
+  wanted.groups = {"bench"};
   wanted.memory = Bytes::mib(128);
   wanted.user_data = "#!/bin/bash\necho > /dev/udp/127.0.0.1/4000\n";
   wanted.listeners = {{"mark", "127.0.0.1", 4000, true}};
@@ -67,7 +68,7 @@ void be_sure(const Result<>& result, const char* what) {
 int floor_machine(const Workshop& shop, const std::string& from, int number, int hold) {
   auto plan = plan_machine(spec(number), shop.layout,
                            {IdRanges::id_of(3000 + static_cast<uint32_t>(number)),
-                            9000 + static_cast<uint32_t>(number), 1});
+                            9000 + static_cast<uint32_t>(number)});
   be_sure(make_folders(shop.layout.machine(plan->id), 0700), "folder");
   be_sure(shop.cgroups.make(plan->cgroup, plan->limits), "cgroup");
   be_sure(shop.cgroups.join_v1(plan->cgroup), "join");

@@ -105,6 +105,10 @@ class SpawnedMachines final : public Machines {
   aio::Task<Result<>> close() override;
   aio::Task<Result<int>> gateway_listener(uint16_t port, bool datagram) override;
   aio::Task<Result<int>> router_socket() override;
+  aio::Task<Result<>> set_groups(std::vector<PacketGroup> groups) override;
+  aio::Task<Result<>> forget_group(std::string name) override;
+  aio::Task<Result<>> join_groups(std::string id, std::vector<std::string> groups) override;
+  aio::Task<Result<>> set_public(std::string address, std::string private_address) override;
 
  private:
   aio::Task<Result<std::vector<Answer>>> ask(Sheet request, Duration limit);
@@ -247,6 +251,45 @@ aio::Task<Result<int>> SpawnedMachines::router_socket() {
   if (answers.back().descriptors.empty())
     co_return fail(Code::internal, "the spawner sent no socket");
   co_return answers.back().descriptors.front().release();
+}
+
+aio::Task<Result<>> SpawnedMachines::set_groups(std::vector<PacketGroup> groups) {
+  constexpr size_t most_bytes = 100'000;  // of one packet to the spawner
+  Sheet request;
+  request.add("op", "groups");
+  size_t bytes = 0;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    put_group(request, groups[i]);
+    bytes += 64 + 64 * (groups[i].in.size() + groups[i].out.size());
+    if (bytes < most_bytes && i + 1 < groups.size()) continue;
+    CO_TRY(co_await ask(std::move(request), answer_limit));
+    request = Sheet();
+    request.add("op", "groups");
+    bytes = 0;
+  }
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> SpawnedMachines::forget_group(std::string name) {
+  Sheet request;
+  request.add("op", "forget-group").add("name", name);
+  CO_TRY(co_await ask(std::move(request), answer_limit));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> SpawnedMachines::join_groups(std::string id, std::vector<std::string> groups) {
+  Sheet request;
+  request.add("op", "join").add("id", id);
+  for (const std::string& group : groups) request.add("group", group);
+  CO_TRY(co_await ask(std::move(request), answer_limit));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> SpawnedMachines::set_public(std::string address, std::string private_address) {
+  Sheet request;
+  request.add("op", "public").add("address", address).add("private", private_address);
+  CO_TRY(co_await ask(std::move(request), answer_limit));
+  co_return Result<>{};
 }
 
 aio::Task<Result<>> SpawnedMachines::close() {

@@ -91,7 +91,7 @@ TEST_F(MachinesTest, OnlyMachinesOfTheSameGroupReachEachOther) {
   EXPECT_THAT(console_with(spec(10).id, "serving"), ::testing::HasSubstr("serving"));
   start(spec(11, caller("10.77.0.10", 8000)));
   MachineSpec other = spec(12, caller("10.77.0.10", 8000));
-  other.network_group = "others";
+  other.groups = {"others"};
   start(other);
   EXPECT_THAT(console_with(spec(11).id, "user data finished"),
               ::testing::HasSubstr("answer: I am ip-10-77-0-10"));

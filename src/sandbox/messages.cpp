@@ -1,5 +1,7 @@
 #include "sandbox/messages.h"
 
+#include <fmt/format.h>
+
 #include "base/text.h"
 
 namespace croft::sandbox {
@@ -25,7 +27,7 @@ Result<> result_of(const Sheet& sheet) {
 
 void put_spec(Sheet& sheet, const MachineSpec& spec) {
   sheet.add("id", spec.id).add("hostname", spec.hostname).add("image", spec.image);
-  sheet.add("address", spec.private_address).add("group", spec.network_group);
+  put_member(sheet, {spec.private_address, spec.network, spec.groups});
   sheet.add("memory", spec.memory.count())
       .add("cpu_permille", spec.cpu_permille)
       .add("pids", spec.pids);
@@ -38,8 +40,10 @@ MachineSpec spec_from(const Sheet& sheet) {
   spec.id = sheet.text("id");
   spec.hostname = sheet.text("hostname");
   spec.image = sheet.text("image");
-  spec.private_address = sheet.text("address");
-  spec.network_group = sheet.text("group");
+  Member member = member_from(sheet);
+  spec.private_address = member.address;
+  spec.network = member.network;
+  spec.groups = member.groups;
   spec.memory = Bytes(sheet.number("memory"));
   spec.cpu_permille = static_cast<int>(sheet.number("cpu_permille"));
   spec.pids = static_cast<int>(sheet.number("pids"));
@@ -47,6 +51,46 @@ MachineSpec spec_from(const Sheet& sheet) {
   spec.first_boot = sheet.flag("first_boot");
   spec.listeners = listeners_from(sheet, "");
   return spec;
+}
+
+void put_member(Sheet& sheet, const Member& member) {
+  sheet.add("address", member.address).add("network", member.network);
+  for (const std::string& group : member.groups) sheet.add("group", group);
+}
+
+std::vector<std::string> groups_from(const Sheet& sheet) {
+  std::vector<std::string> out;
+  for (const auto& [key, value] : sheet.entries())
+    if (key == "group") out.push_back(value);
+  return out;
+}
+
+Member member_from(const Sheet& sheet) {
+  return {sheet.text("address"), sheet.text("network"), groups_from(sheet)};
+}
+
+void put_group(Sheet& sheet, const PacketGroup& group) {
+  sheet.add("group", group.name);
+  for (bool incoming : {true, false})
+    for (const PacketRule& rule : incoming ? group.in : group.out)
+      sheet.add(incoming ? "in" : "out",
+                fmt::format("{} {} {} {} {}", rule.protocol, rule.from, rule.to,
+                            rule.network.empty() ? "-" : rule.network,
+                            rule.group.empty() ? "-" : rule.group));
+}
+
+std::vector<PacketGroup> packet_groups_from(const Sheet& sheet) {
+  std::vector<PacketGroup> out;
+  for (const auto& [key, value] : sheet.entries()) {
+    if (key == "group") out.push_back({value, {}, {}});
+    auto parts = split(value, ' ');
+    if ((key != "in" && key != "out") || out.empty() || parts.size() != 5) continue;
+    auto number = [&](size_t i) { return static_cast<int>(parse_i64(parts[i]).value_or(-1)); };
+    PacketRule rule{number(0), number(1), number(2), parts[3] == "-" ? "" : parts[3],
+                    parts[4] == "-" ? "" : parts[4]};
+    (key == "in" ? out.back().in : out.back().out).push_back(std::move(rule));
+  }
+  return out;
 }
 
 void put_listener(Sheet& sheet, const std::string& scope, const InsideListener& listener) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "sandbox/policy.h"
 #include "sandbox/sandbox.h"
 #include "sandbox/sheet.h"
 
@@ -14,6 +15,14 @@ Result<> result_of(const Sheet& sheet);
 
 void put_spec(Sheet& sheet, const MachineSpec& spec);
 MachineSpec spec_from(const Sheet& sheet);
+
+/// The packet filter's view of a machine, in a spec and in a machine's record.
+void put_member(Sheet& sheet, const Member& member);
+Member member_from(const Sheet& sheet);
+std::vector<std::string> groups_from(const Sheet& sheet);
+/// Groups with their rules; several in one sheet.
+void put_group(Sheet& sheet, const PacketGroup& group);
+std::vector<PacketGroup> packet_groups_from(const Sheet& sheet);
 
 /// `scope` tells machines apart in one request; empty in a start.
 void put_listener(Sheet& sheet, const std::string& scope, const InsideListener& listener);

@@ -231,6 +231,40 @@ void add_route(NetlinkBatch& batch, uint32_t destination, uint32_t index, uint32
   batch.end();
 }
 
+void add_public_route(NetlinkBatch& batch, uint32_t destination, uint32_t index, uint32_t gateway,
+                      uint32_t source) {
+  batch.begin(fmt::format("add the route to {}", ipv4_text(destination)), RTM_NEWROUTE,
+              NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK);
+  rtmsg body{};
+  body.rtm_family = AF_INET;
+  body.rtm_dst_len = 32;
+  body.rtm_table = RT_TABLE_MAIN;
+  body.rtm_protocol = RTPROT_STATIC;
+  body.rtm_scope = RT_SCOPE_UNIVERSE;
+  body.rtm_type = RTN_UNICAST;
+  body.rtm_flags = RTNH_F_ONLINK;
+  batch.body(body);
+  batch.attribute(RTA_DST, destination);
+  batch.attribute(RTA_GATEWAY, gateway);
+  batch.attribute(RTA_PREFSRC, source);
+  batch.attribute(RTA_OIF, index);
+  batch.end();
+}
+
+void remove_route(NetlinkBatch& batch, uint32_t destination, uint32_t index) {
+  batch.begin(fmt::format("remove the route to {}", ipv4_text(destination)), RTM_DELROUTE,
+              NLM_F_ACK);
+  rtmsg body{};
+  body.rtm_family = AF_INET;
+  body.rtm_dst_len = 32;
+  body.rtm_table = RT_TABLE_MAIN;
+  body.rtm_scope = RT_SCOPE_NOWHERE;
+  batch.body(body);
+  batch.attribute(RTA_DST, destination);
+  batch.attribute(RTA_OIF, index);
+  batch.end();
+}
+
 void remove(NetlinkBatch& batch, uint32_t index) {
   batch.begin(fmt::format("remove link {}", index), RTM_DELLINK, NLM_F_ACK);
   ifinfomsg body{};
@@ -266,30 +300,43 @@ void value(NetlinkBatch& batch, uint16_t type, const std::string& bytes) {
   batch.close_nest(outer);
 }
 
+void jump(NetlinkBatch& batch, const std::string& chain) {
+  size_t outer = batch.open_nest(NFTA_SET_ELEM_DATA);
+  size_t verdict = batch.open_nest(NFTA_DATA_VERDICT);
+  batch.attribute(NFTA_VERDICT_CODE, htonl(static_cast<uint32_t>(NFT_JUMP)));
+  batch.attribute(NFTA_VERDICT_CHAIN, chain);
+  batch.close_nest(verdict);
+  batch.close_nest(outer);
+}
+
+void put(NetlinkBatch& batch, const Element& element, bool add) {
+  auto type = static_cast<uint16_t>((NFNL_SUBSYS_NFTABLES << 8) |
+                                    (add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM));
+  batch.begin(fmt::format("{} an element of the packet filter's set '{}'", add ? "add" : "remove",
+                          element.set),
+              type, static_cast<uint16_t>(NLM_F_ACK | (add ? NLM_F_CREATE : 0)));
+  nfgenmsg body{};
+  body.nfgen_family = NFPROTO_IPV4;
+  batch.body(body);
+  batch.attribute(NFTA_SET_ELEM_LIST_TABLE, std::string(table));
+  batch.attribute(NFTA_SET_ELEM_LIST_SET, element.set);
+  size_t list = batch.open_nest(NFTA_SET_ELEM_LIST_ELEMENTS);
+  size_t item = batch.open_nest(NFTA_LIST_ELEM);
+  value(batch, NFTA_SET_ELEM_KEY, element.key);
+  if (!element.data.empty()) value(batch, NFTA_SET_ELEM_DATA, element.data);
+  if (!element.jump.empty()) jump(batch, element.jump);
+  batch.close_nest(item);
+  batch.close_nest(list);
+  batch.end();
+}
+
 }  // namespace
 
-NetlinkBatch change(const std::vector<Element>& elements, bool add) {
+NetlinkBatch change(const std::vector<Element>& remove, const std::vector<Element>& add) {
   NetlinkBatch batch;
   frame(batch, NFNL_MSG_BATCH_BEGIN);
-  for (const Element& element : elements) {
-    auto type = static_cast<uint16_t>((NFNL_SUBSYS_NFTABLES << 8) |
-                                      (add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM));
-    batch.begin(fmt::format("{} an element of the packet filter's set '{}'", add ? "add" : "remove",
-                            element.set),
-                type, static_cast<uint16_t>(NLM_F_ACK | (add ? NLM_F_CREATE : 0)));
-    nfgenmsg body{};
-    body.nfgen_family = NFPROTO_IPV4;
-    batch.body(body);
-    batch.attribute(NFTA_SET_ELEM_LIST_TABLE, std::string(table));
-    batch.attribute(NFTA_SET_ELEM_LIST_SET, element.set);
-    size_t list = batch.open_nest(NFTA_SET_ELEM_LIST_ELEMENTS);
-    size_t item = batch.open_nest(NFTA_LIST_ELEM);
-    value(batch, NFTA_SET_ELEM_KEY, element.key);
-    if (!element.data.empty()) value(batch, NFTA_SET_ELEM_DATA, element.data);
-    batch.close_nest(item);
-    batch.close_nest(list);
-    batch.end();
-  }
+  for (const Element& element : remove) put(batch, element, false);
+  for (const Element& element : add) put(batch, element, true);
   frame(batch, NFNL_MSG_BATCH_END);
   return batch;
 }

@@ -64,6 +64,7 @@ namespace link {
 /// A veth pair: `name` with index `index` here, `peer_name` with index `peer_index` in the
 /// namespace of `peer_namespace`. This end is up; the kernel lets the other be brought up only
 /// afterwards.
+/// Index 0 lets the kernel choose.
 void add_pair(NetlinkBatch& batch, const std::string& name, uint32_t index,
               const std::string& peer_name, uint32_t peer_index, int peer_namespace);
 void up(NetlinkBatch& batch, uint32_t index);
@@ -71,6 +72,10 @@ void add_address(NetlinkBatch& batch, uint32_t index, uint32_t address, bool hos
 /// To `destination`/32 (or to all, when 0) through the link; `gateway` 0: on the link itself.
 void add_route(NetlinkBatch& batch, uint32_t destination, uint32_t index, uint32_t gateway);
 void remove(NetlinkBatch& batch, uint32_t index);
+/// To one address through a gateway on the link, from `source`. EEXIST where somebody has it.
+void add_public_route(NetlinkBatch& batch, uint32_t destination, uint32_t index, uint32_t gateway,
+                      uint32_t source);
+void remove_route(NetlinkBatch& batch, uint32_t destination, uint32_t index);
 constexpr uint32_t loopback = 1;
 }  // namespace link
 
@@ -81,10 +86,11 @@ struct Element {
   std::string set;
   std::string key;
   std::string data;  ///< of a map; else empty
+  std::string jump;  ///< of a verdict map: the chain; else empty
   friend bool operator==(const Element&, const Element&) = default;
 };
-/// All or nothing, in one transaction.
-NetlinkBatch change(const std::vector<Element>& elements, bool add);
+/// All or nothing, in one transaction; what goes goes first.
+NetlinkBatch change(const std::vector<Element>& remove, const std::vector<Element>& add);
 std::string bytes(uint32_t value);
 extern const char* const table;
 }  // namespace nft

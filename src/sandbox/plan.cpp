@@ -159,10 +159,6 @@ void plan_network(SandboxPlan& plan, const MachineSpec& spec) {
     if (!own && std::find(list.begin(), list.end(), listener.address) == list.end())
       list.push_back(listener.address);
   }
-  std::string address = nft::bytes(*ipv4(spec.private_address));
-  std::string mark = nft::bytes(plan.lease.group_mark);
-  plan.filter.push_back({"group_of", address, mark});
-  plan.filter.push_back({"members", address + mark, {}});
 }
 
 std::string_view name_of(StepKind kind) {
@@ -249,8 +245,9 @@ std::string SandboxPlan::text() const {
                     listener.address, listener.port));
   }
   for (const nft::Element& element : filter) {
-    say(fmt::format("filter {} {{ {}{} }}", element.set, hex(element.key),
-                    element.data.empty() ? "" : " : " + hex(element.data)));
+    say(fmt::format("filter {} {{ {}{}{} }}", element.set, hex(element.key),
+                    element.data.empty() ? "" : " : " + hex(element.data),
+                    element.jump.empty() ? "" : " : jump " + element.jump));
   }
   say("capabilities " + join(capabilities, " "));
   say(fmt::format("no-new-privileges, seccomp, open files {}, no core dumps", open_files));

@@ -30,7 +30,6 @@ struct FarmLayout {
 struct Lease {
   uint32_t first_id = 0;    ///< host uid and gid of the machine's root; 65536 of them
   uint32_t link_index = 0;  ///< of its veth in the router
-  uint32_t group_mark = 0;  ///< its network group as a packet mark
 };
 
 /// Mount and file steps. Targets are relative to the folder FarmLayout::build, where "root" becomes
@@ -79,7 +78,7 @@ struct SandboxPlan {
   std::string link_name;                      ///< of the veth in the router
   std::vector<std::string> inside_addresses;  ///< on the machine's lo
   std::vector<InsideListener> listeners;
-  std::vector<nft::Element> filter;
+  std::vector<nft::Element> filter;  ///< set by whoever knows the farm's PacketPolicy
   std::vector<std::string> capabilities;
   uint64_t open_files = 65536;
 

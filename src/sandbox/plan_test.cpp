@@ -11,7 +11,6 @@
 #include "sandbox/fake.h"
 #include "sandbox/lease.h"
 #include "sandbox/messages.h"
-#include "sandbox/router.h"
 #include "sandbox/seccomp.h"
 
 namespace croft::sandbox {
@@ -26,7 +25,8 @@ MachineSpec spec() {
   out.id = "i-0123456789abcdef0";
   out.hostname = "ip-10-77-0-5";
   out.private_address = "10.77.0.5";
-  out.network_group = "111122223333";
+  out.network = "vpc-1";
+  out.groups = {"sg-1"};
   out.listeners = {{"imds", "169.254.169.254", 80, false},
                    {"dns-udp", "169.254.169.253", 53, true},
                    {"api", "127.0.0.1", 4566, false}};
@@ -43,7 +43,7 @@ void expect_golden(const std::string& name, const std::string& text) {
 }
 
 TEST(Plan, BuiltInImage) {
-  auto plan = plan_machine(spec(), layout(), {0x70030000, 4097, 3});
+  auto plan = plan_machine(spec(), layout(), {0x70030000, 4097});
   ASSERT_TRUE(plan) << plan.error().render();
   expect_golden("built-in.txt", plan->text());
 }
@@ -51,7 +51,7 @@ TEST(Plan, BuiltInImage) {
 TEST(Plan, FolderImage) {
   MachineSpec wanted = spec();
   wanted.image = "/images/alpine";
-  auto plan = plan_machine(wanted, layout(), {0x70030000, 4097, 3});
+  auto plan = plan_machine(wanted, layout(), {0x70030000, 4097});
   ASSERT_TRUE(plan) << plan.error().render();
   expect_golden("folder-image.txt", plan->text());
 }
@@ -76,7 +76,7 @@ TEST(Plan, SaysWhichFieldIsWrong) {
 }
 
 TEST(Plan, EveryNamespaceIsItsOwn) {
-  auto plan = plan_machine(spec(), layout(), {0x70030000, 4097, 3});
+  auto plan = plan_machine(spec(), layout(), {0x70030000, 4097});
   ASSERT_TRUE(plan);
   EXPECT_EQ(namespace_flags(plan->namespaces),
             static_cast<uint64_t>(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET |
@@ -110,11 +110,6 @@ TEST(Seccomp, CompilesAndRefusesEveryNameOnce) {
   std::set<std::string> names;
   for (const RefusedCall& call : refused_calls())
     EXPECT_TRUE(names.insert(call.name).second) << call.name;
-}
-
-TEST(Router, DropsWhatIsNotAllowed) {
-  EXPECT_THAT(router_rules(), ::testing::HasSubstr("hook forward priority filter; policy drop;"));
-  EXPECT_THAT(router_rules(), ::testing::HasSubstr("hook input priority filter; policy drop;"));
 }
 
 TEST(IdRanges, AreUniqueAmongFarms) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/netlink.h>
+#include <net/if.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -13,6 +14,7 @@
 #include <cstdlib>
 
 #include "base/text.h"
+#include "sandbox/policy.h"
 #include "sandbox/sheet.h"
 
 namespace croft::sandbox {
@@ -33,35 +35,6 @@ Result<Fd> keeper(const FarmLayout& layout, int* pid) {
   return open_process(*pid, static_cast<uint64_t>(record.number("start_time")));
 }
 
-Result<> load_rules() {
-  int pipe[2];
-  if (pipe2(pipe, O_CLOEXEC) != 0) return fail_system("make a pipe");
-  Fd reader(pipe[0]);
-  Fd writer(pipe[1]);
-  pid_t pid = fork();
-  if (pid < 0) return fail_system("start nft");
-  if (pid == 0) {
-    dup2(reader.get(), 0);
-    setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
-    execlp("nft", "nft", "-f", "-", nullptr);
-    _exit(127);
-  }
-  reader.reset();
-  auto sent = write_all(writer.get(), router_rules());
-  writer.reset();
-  int status = 0;
-  while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 127) {
-    return fail(Error(Code::unavailable, "the program nft is missing").hint("install nftables"));
-  }
-  if (!sent || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-    return fail(Code::unavailable,
-                "nft refused the router's rules (its own words are on standard error)");
-  }
-  return {};
-}
-
 Result<> set_up(const FarmLayout& layout) {
   Netlink netlink = TRY(Netlink::open(NETLINK_ROUTE));
   NetlinkBatch batch;
@@ -78,7 +51,7 @@ Result<> set_up(const FarmLayout& layout) {
     std::string no_ipv6 = fmt::format("{}ipv6/conf/{}/disable_ipv6", net, scope);
     if (exists(no_ipv6)) TRY(write_existing(no_ipv6, "1"));
   }
-  return load_rules();
+  return {};
 }
 
 [[noreturn]] void keep(const std::string& record) {
@@ -99,32 +72,6 @@ Result<> set_up(const FarmLayout& layout) {
 }
 
 }  // namespace
-
-std::string router_rules() {
-  return R"(add table ip croft
-flush table ip croft
-table ip croft {
-  map group_of { type ipv4_addr : mark; }
-  set members { type ipv4_addr . mark; }
-  set gateway_tcp { type inet_service; }
-  set gateway_udp { type inet_service; }
-  chain forward {
-    type filter hook forward priority filter; policy drop;
-    ct state established,related accept
-    meta mark set ip saddr map @group_of
-    ip daddr . meta mark @members accept
-  }
-  chain input {
-    type filter hook input priority filter; policy drop;
-    ct state established,related accept
-    iif "lo" accept
-    icmp type echo-request accept
-    tcp dport @gateway_tcp accept
-    udp dport @gateway_udp accept
-  }
-}
-)";
-}
 
 Result<bool> enter_router(const FarmLayout& layout) {
   int pid = 0;
@@ -150,6 +97,71 @@ void end_router(const FarmLayout& layout) {
   if (auto found = keeper(layout, &pid))
     syscall(SYS_pidfd_send_signal, found->get(), SIGKILL, nullptr, 0);
   unlink(record_of(layout).c_str());
+}
+
+// ---- the link to this computer
+
+namespace {
+
+constexpr const char* host_address = "169.254.1.2";
+
+/// Whether the caller's network has an interface of that name; its index.
+uint32_t index_of(const std::string& name) {
+  return if_nametoindex(name.c_str());
+}
+
+/// Runs `work` in another network namespace and comes back to `own`.
+template <class Work>
+Result<> elsewhere(int network, int own, Work work) {
+  if (setns(network, CLONE_NEWNET) != 0) return fail_system("enter this computer's network");
+  Result<> done = work();
+  if (setns(own, CLONE_NEWNET) != 0) return fail_system("return to the farm's network");
+  return done;
+}
+
+}  // namespace
+
+std::string host_link_name(const FarmLayout& layout) {
+  return "croft-" + layout.farm_id.substr(0, 8);
+}
+
+Result<> link_to_host(const FarmLayout& layout, int host_network, int router_network) {
+  if (index_of(public_link) != 0) return {};
+  uint32_t host = TRY(ipv4(host_address));
+  uint32_t gateway = TRY(ipv4(layout.gateway));
+  const std::string name = host_link_name(layout);
+  Netlink router = TRY(Netlink::open(NETLINK_ROUTE));
+  NetlinkBatch pair;
+  link::add_pair(pair, public_link, 0, name, 0, host_network);
+  TRY(router.run(std::move(pair)));
+  NetlinkBatch back;
+  link::add_route(back, host, index_of(public_link), 0);
+  TRY(router.run(std::move(back)));
+  return elsewhere(host_network, router_network, [&]() -> Result<> {
+    Netlink outside = TRY(Netlink::open(NETLINK_ROUTE));
+    NetlinkBatch batch;
+    link::up(batch, index_of(name));
+    link::add_address(batch, index_of(name), host, false);
+    link::add_route(batch, gateway, index_of(name), 0);
+    return outside.run(std::move(batch));
+  });
+}
+
+Result<> route_public(const FarmLayout& layout, int host_network, int router_network,
+                      const std::string& address, bool add) {
+  uint32_t destination = TRY(ipv4(address));
+  uint32_t host = TRY(ipv4(host_address));
+  uint32_t gateway = TRY(ipv4(layout.gateway));
+  return elsewhere(host_network, router_network, [&]() -> Result<> {
+    Netlink outside = TRY(Netlink::open(NETLINK_ROUTE));
+    NetlinkBatch batch;
+    uint32_t index = index_of(host_link_name(layout));
+    if (add)
+      link::add_public_route(batch, destination, index, gateway, host);
+    else
+      link::remove_route(batch, destination, index);
+    return outside.run(std::move(batch));
+  });
 }
 
 }  // namespace croft::sandbox

@@ -1,6 +1,7 @@
-// The farm's network namespace: the router between its machines. It has no way out: no link to the
-// host, no default route. A small keeper process holds it while spawners come and go, so that
-// machines keep their network when farm and spawner are killed. Blocking; spawner only.
+// The farm's network namespace: the router between its machines. It has no way out, no default
+// route; a link to this computer is made once there is a public address, and only for those. A
+// small keeper process holds it while spawners come and go, so that machines keep their network
+// when farm and spawner are killed. Blocking; spawner only.
 #pragma once
 #include <string>
 
@@ -13,7 +14,13 @@ namespace croft::sandbox {
 Result<bool> enter_router(const FarmLayout& layout);
 /// Ends the keeper; the namespace goes with its last user.
 void end_router(const FarmLayout& layout);
-/// The rules, as nft reads them.
-std::string router_rules();
+
+/// Makes the link between the router and this computer, unless it is there. The router's own
+/// packet filter lets through what goes to a public address and nothing else.
+Result<> link_to_host(const FarmLayout& layout, int host_network, int router_network);
+std::string host_link_name(const FarmLayout& layout);
+/// This computer's route to one public address. Code::already_exists when somebody else has it.
+Result<> route_public(const FarmLayout& layout, int host_network, int router_network,
+                      const std::string& address, bool add);
 
 }  // namespace croft::sandbox

@@ -23,12 +23,28 @@ struct InsideListener {
   bool datagram = false;
 };
 
+/// One thing that a group lets through.
+struct PacketRule {
+  int protocol = -1;    ///< IP's number; -1: all
+  int from = -1;        ///< first port, or the type of ICMP; -1: all
+  int to = -1;          ///< last port, or the code of ICMP; -1: all
+  std::string network;  ///< the peer's, "10.0.0.0/8"; empty with `group`
+  std::string group;    ///< the peer is in this group
+};
+
+/// What its members may send, and what may be sent to them. Answers always pass.
+struct PacketGroup {
+  std::string name;
+  std::vector<PacketRule> in, out;
+};
+
 struct MachineSpec {
   std::string id;               ///< "i-0123456789abcdef0": names folder, cgroup, namespaces, veth
   std::string hostname;         ///< "ip-10-77-0-5"
   std::string image;            ///< folder of a root file system; empty: the built-in image
   std::string private_address;  ///< "10.77.0.5"
-  std::string network_group;    ///< machines of one group reach each other (later: security groups)
+  std::string network;          ///< machines of others are reached at public addresses only
+  std::vector<std::string> groups;  ///< names of PacketGroups: their rules add up
   Bytes memory = Bytes::mib(512);
   int cpu_permille = 1000;  ///< of one core
   int pids = 512;
@@ -72,6 +88,17 @@ class Machines {
   virtual aio::Task<Result<std::string>> console(std::string id, Bytes limit) = 0;
   /// Ends the spawner; the machines run on. A farm without machines leaves nothing behind.
   virtual aio::Task<Result<>> close() = 0;
+
+  /// Makes the rules of these groups be these, for all machines at once, those that run included.
+  /// After open_machines no group has any rule, so that nothing of the past is trusted.
+  virtual aio::Task<Result<>> set_groups(std::vector<PacketGroup> groups) = 0;
+  /// No machine may be in it. Unknown ones are fine.
+  virtual aio::Task<Result<>> forget_group(std::string name) = 0;
+  /// A running machine's groups from now on; no other machine's traffic is touched.
+  virtual aio::Task<Result<>> join_groups(std::string id, std::vector<std::string> groups) = 0;
+  /// Packets to `address`, from this computer and from other machines, reach the machine with
+  /// `private_address`, and its answers come from there; empty: nobody any more.
+  virtual aio::Task<Result<>> set_public(std::string address, std::string private_address) = 0;
 
   /// A socket at the gateway's address, which all machines reach: port 0 lets the kernel choose
   /// (getsockname tells). The receiver owns the descriptor. Machines that fake answer

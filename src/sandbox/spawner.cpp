@@ -117,10 +117,15 @@ Result<> Spawner::open(const Sheet& hello) {
   TRY(shop_.cgroups.prepare(layout.cgroup()));
   shop_.loop_disks = loop_devices_work();
   ids_ = std::make_unique<IdRanges>(layout.folder);
+  host_network_.reset(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+  if (!host_network_.valid()) return fail_system("open this computer's network namespace");
   bool new_router = TRY(enter_router(layout));
   own_network_.reset(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
   if (!own_network_.valid()) return fail_system("open the farm's network namespace");
   TRY(recover());
+  nft_ = TRY(NftShell::open());
+  // The rules of groups come with the farm's first words; until then only what is under way passes.
+  TRY(new_router ? apply(policy_.whole({})) : apply_all());
   if (new_router) {
     for (auto& [id, machine] : machines_) {
       auto done = reconnect(id, machine);
@@ -149,10 +154,7 @@ Result<> Spawner::recover() {
     machine.pid = static_cast<int>(record.number("pid"));
     machine.start_time = static_cast<uint64_t>(record.number("start_time"));
     machine.slot = static_cast<uint32_t>(record.number("slot"));
-    machine.mark = static_cast<uint32_t>(record.number("mark"));
-    machine.address = record.text("address");
-    machine.group = record.text("group");
-    marks_[machine.group] = machine.mark;
+    machine.member = member_from(record);
     auto process = open_process(machine.pid, machine.start_time);
     if (process) {
       machine.process = std::move(*process);
@@ -160,9 +162,6 @@ Result<> Spawner::recover() {
       used[id] = machine.slot;
       machines_.emplace(id, std::move(machine));
       continue;
-    }
-    if (Netlink filter = TRY(Netlink::open(NETLINK_NETFILTER)); true) {
-      static_cast<void>(filter.run(nft::change(filter_of(machine), false)));
     }
     TRY(clear_now(id, false, IdRanges::slots + machine.slot));
   }
@@ -173,33 +172,17 @@ Result<> Spawner::recover() {
 Result<> Spawner::reconnect(const std::string& id, MachineState& machine) {
   SandboxPlan plan;
   plan.id = id;
-  plan.address = machine.address;
+  plan.address = machine.member.address;
   plan.gateway = shop_.layout.gateway;
-  plan.lease = {IdRanges::id_of(machine.slot), IdRanges::slots + machine.slot, machine.mark};
+  plan.lease = {IdRanges::id_of(machine.slot), IdRanges::slots + machine.slot};
   plan.link_name = fmt::format("v{}", plan.lease.link_index);
-  plan.filter = filter_of(machine);
+  plan.filter = TRY(elements_for(machine.member));
   Fd network(::open(fmt::format("/proc/{}/ns/net", machine.pid).c_str(), O_RDONLY | O_CLOEXEC));
   if (!network.valid()) return fail_system("open the network of " + id);
   auto connected = connect_machine(plan, network.get());
   if (setns(own_network_.get(), CLONE_NEWNET) != 0)
     return fail_system("return to the farm's network");
   return connected;
-}
-
-uint32_t Spawner::mark_of(const std::string& group) {
-  auto at = marks_.find(group);
-  if (at != marks_.end()) return at->second;
-  uint32_t highest = 0;
-  for (const auto& [name, mark] : marks_) highest = std::max(highest, mark);
-  return marks_[group] = highest + 1;
-}
-
-std::vector<nft::Element> Spawner::filter_of(const MachineState& machine) {
-  auto address = ipv4(machine.address);
-  if (!address) return {};
-  std::string key = nft::bytes(*address);
-  std::string mark = nft::bytes(machine.mark);
-  return {{"group_of", key, mark}, {"members", key + mark, {}}};
 }
 
 // ---- the loop
@@ -322,6 +305,10 @@ void Spawner::handle(const Sheet& request) {
   if (op == "destroy") return stop(request, true);
   if (op == "reboot") return restart(request);
   if (op == "find") return find(request);
+  if (op == "groups") return set_groups(request);
+  if (op == "forget-group") return forget_group(request);
+  if (op == "join") return join_groups(request);
+  if (op == "public") return set_public(request);
   if (op == "gateway") return gateway(request);
   if (op == "socket") return router_socket(request);
   answer_error(serial, Error(Code::unsupported, "the spawner knows no request '" + op + "'"));
@@ -331,6 +318,7 @@ void Spawner::handle(const Sheet& request) {
 void Spawner::leave() {
   if (!open_) return;
   spares_.clear();
+  nft_ = NftShell();
   static_cast<void>(remove_all(shop_.layout.folder + "/.spare"));
   bool any = !machines_.empty();
   for (const std::string& name : list_folder(shop_.layout.folder))
@@ -393,11 +381,10 @@ void Spawner::gateway(const Sheet& request) {
   sockaddr_in at{};
   socklen_t size = sizeof at;
   getsockname(sockets->front().get(), reinterpret_cast<sockaddr*>(&at), &size);
-  std::string key(reinterpret_cast<const char*>(&at.sin_port), sizeof at.sin_port);
-  auto filter = Netlink::open(NETLINK_NETFILTER);
-  if (!filter) return answer_error(serial, filter.error());
+  uint16_t port = ntohs(at.sin_port);
+  policy_.add_gateway_port(listener.datagram, port);
   const char* set = listener.datagram ? "gateway_udp" : "gateway_tcp";
-  if (auto done = filter->run(nft::change({{set, key, {}}}, true)); !done)
+  if (auto done = apply(fmt::format("add element ip croft {} {{ {} }}", set, port)); !done)
     return answer_error(serial, done.error());
   answer(Sheet().add("serial", serial).add("port", ntohs(at.sin_port)), {sockets->front().get()});
 }

@@ -41,11 +41,10 @@ void Spawner::start(const Sheet& request) {
 
 Result<Order> Spawner::order_for(const Sheet& request, MachineState& machine) {
   MachineSpec spec = spec_from(request);
-  machine.address = spec.private_address;
-  machine.group = spec.network_group;
-  machine.mark = mark_of(spec.network_group);
+  TRY(ipv4(spec.private_address));
+  machine.member = {spec.private_address, spec.network, spec.groups};
   machine.slot = TRY(ids_->take());
-  Lease lease{IdRanges::id_of(machine.slot), IdRanges::slots + machine.slot, machine.mark};
+  Lease lease{IdRanges::id_of(machine.slot), IdRanges::slots + machine.slot};
   Order order;
   order.plan = TRY(plan_machine(spec, shop_.layout, lease));
   if (!shop_.loop_disks) order.plan.disk_image = shop_.layout.machine(spec.id) + "/disk";
@@ -69,8 +68,9 @@ Result<Order> Spawner::order_for(const Sheet& request, MachineState& machine) {
     if (key.starts_with("boot.")) order.boot.add(key.substr(5), value);
   }
   order.boot.add("hostname", spec.hostname).add("first_boot", spec.first_boot ? 1 : 0);
-  order.record.add("id", spec.id).add("address", machine.address).add("group", machine.group);
-  order.record.add("mark", machine.mark).add("slot", machine.slot);
+  order.record.add("id", spec.id).add("slot", machine.slot);
+  put_member(order.record, machine.member);
+  order.plan.filter = TRY(elements_for(machine.member));
   return order;
 }
 
@@ -219,9 +219,11 @@ void Spawner::ended(const std::string& id, MachineState& machine) {
 void Spawner::clear(const std::string& id, MachineState& machine) {
   machine.phase = MachineState::Phase::clearing;
   machine.kill_at = 0;
-  if (!machine.address.empty()) {
+  if (!machine.member.address.empty()) {
     auto filter = Netlink::open(NETLINK_NETFILTER);
-    if (filter) static_cast<void>(filter->run(nft::change(filter_of(machine), false)));
+    // Refused where its start did not get as far as its elements.
+    if (filter)
+      static_cast<void>(filter->run(nft::change(policy_.elements_of(machine.member), {})));
   }
   auto worker = fork_worker(Worker::Kind::clear, id);
   if (!worker) {

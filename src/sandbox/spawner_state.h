@@ -14,6 +14,8 @@
 #include "sandbox/builder.h"
 #include "sandbox/lease.h"
 #include "sandbox/messages.h"
+#include "sandbox/nft_shell.h"
+#include "sandbox/policy.h"
 
 namespace croft::sandbox {
 
@@ -26,8 +28,7 @@ struct MachineState {
   uint64_t start_time = 0;
   Fd process;
   uint32_t slot = 0;
-  uint32_t mark = 0;
-  std::string address, group;
+  Member member;                 ///< what the packet filter knows
   bool want_destroy = false;     ///< folder and disk go too
   bool asked = false;            ///< its end was asked for
   std::vector<int64_t> waiters;  ///< requests to answer when it is cleared
@@ -89,17 +90,25 @@ class Spawner {
   void answer_error(int64_t serial, const Error& error);
   void reap();
   void leave();
-  uint32_t mark_of(const std::string& group);
-  std::vector<nft::Element> filter_of(const MachineState& machine);
+  // The packet filter: spawner_filter.cpp.
+  Result<> apply(const std::string& line);
+  Result<> apply_all();
+  Result<std::vector<nft::Element>> elements_for(const Member& member);
+  void set_groups(const Sheet& request);
+  void forget_group(const Sheet& request);
+  void join_groups(const Sheet& request);
+  void set_public(const Sheet& request);
 
   Fd client_;
   Fd signals_;
   Fd lock_;
   Fd own_network_;
+  Fd host_network_;
+  NftShell nft_;
+  PacketPolicy policy_;
   Workshop shop_;
   std::unique_ptr<IdRanges> ids_;
   std::map<std::string, MachineState> machines_;
-  std::map<std::string, uint32_t> marks_;
   std::vector<Worker> workers_;
   std::deque<std::pair<std::string, Sheet>> waiting_builds_;
   std::map<pid_t, int> exits_;

@@ -74,6 +74,14 @@ void TestFarm::open() {
   ASSERT_TRUE(machines) << machines.error().render()
                         << read_whole(folder_ + "/.spawner.log").value_or("");
   machines_ = std::move(*machines);
+  std::vector<PacketGroup> groups;
+  for (std::string name : {"group", "others"}) {
+    PacketRule mates;
+    mates.group = name;
+    groups.push_back({name, {mates}, {mates}});
+  }
+  auto told = run(machines_->set_groups(std::move(groups)));
+  ASSERT_TRUE(told) << told.error().render();
 }
 
 void TestFarm::close() {
@@ -114,7 +122,8 @@ MachineSpec TestFarm::spec(int number, std::string user_data) {
   wanted.id = fmt::format("i-{:017x}", number);
   wanted.hostname = fmt::format("ip-10-77-0-{}", number);
   wanted.private_address = fmt::format("10.77.0.{}", number);
-  wanted.network_group = "group";
+  wanted.network = "network";
+  wanted.groups = {"group"};
   wanted.memory = Bytes::mib(256);
   wanted.disk = Bytes::mib(256);
   wanted.user_data = std::move(user_data);

@@ -1,4 +1,5 @@
-// The table of EC2 actions: name, parameters, handler. Names and limits: the 2016-11-15 model.
+// The table of EC2 actions: name, parameters, handler. Names and limits: the 2016-11-15 model. The
+// topics have their own tables; here are those of instances, tags, keys, and what the farm is.
 #include "farm/ec2/handlers.h"
 
 namespace croft::farm::ec2 {
@@ -23,7 +24,7 @@ constexpr Param run_instances_params[] = {
     {"Monitoring.Enabled", Kind::boolean},
     {"InstanceInitiatedShutdownBehavior", Kind::choice, false, "stop|terminate"},
     {"DisableApiTermination", Kind::boolean},
-    {"DisableApiStop", Kind::unsupported},
+    {"DisableApiStop", Kind::boolean},
     {"EbsOptimized", Kind::ignored},
     {"AdditionalInfo", Kind::ignored},
     {"KernelId", Kind::ignored},
@@ -55,7 +56,7 @@ constexpr Param run_instances_params[] = {
     {"NetworkInterface.N.SecurityGroupId.N", Kind::id, false, "sg"},
     {"NetworkInterface.N.DeleteOnTermination", Kind::ignored},
     {"NetworkInterface.N.Description", Kind::ignored},
-    {"NetworkInterface.N.AssociatePublicIpAddress", Kind::ignored},
+    {"NetworkInterface.N.AssociatePublicIpAddress", Kind::boolean},
     {"NetworkInterface.N.InterfaceType", Kind::choice, false, "interface"},
     {"NetworkInterface.*", Kind::unsupported},
     {"BlockDeviceMapping.*", Kind::unsupported},
@@ -97,21 +98,22 @@ constexpr Param describe_attribute_params[] = {
 constexpr Param modify_attribute_params[] = {
     {"InstanceId", Kind::id, true, "i"},
     {"Attribute", Kind::choice, false,
-     "disableApiTermination|instanceInitiatedShutdownBehavior|instanceType|userData"},
+     "disableApiTermination|instanceInitiatedShutdownBehavior|instanceType|userData|"
+     "disableApiStop|sourceDestCheck"},
     {"Value", Kind::text, false, "", 0, 65536},
     {"DisableApiTermination.Value", Kind::boolean},
     {"InstanceInitiatedShutdownBehavior.Value", Kind::choice, false, "stop|terminate"},
     {"InstanceType.Value", Kind::text, false, "", 1, 64},
     {"UserData.Value", Kind::text, false, "", 0, 65536},
-    {"SourceDestCheck.Value", Kind::unsupported},
+    {"SourceDestCheck.Value", Kind::boolean},
     {"EbsOptimized.Value", Kind::ignored},
     {"EnaSupport.Value", Kind::ignored},
-    {"GroupId.N", Kind::unsupported},
+    {"GroupId.N", Kind::id, false, "sg"},
     {"BlockDeviceMapping.*", Kind::unsupported},
     {"Kernel.Value", Kind::ignored},
     {"Ramdisk.Value", Kind::ignored},
     {"SriovNetSupport.Value", Kind::ignored},
-    {"DisableApiStop.Value", Kind::unsupported},
+    {"DisableApiStop.Value", Kind::boolean},
 };
 
 constexpr Param tags_params[] = {
@@ -171,12 +173,6 @@ constexpr Param offerings_params[] = {
     {"LocationType", Kind::choice, false, "region|availability-zone|availability-zone-id"},
 };
 constexpr Param attributes_params[] = {{"AttributeName.N", Kind::text, false, "", 1, 64}};
-constexpr Param vpcs_params[] = {{"VpcId.N", Kind::id, false, "vpc"}};
-constexpr Param subnets_params[] = {{"SubnetId.N", Kind::id, false, "subnet"}};
-constexpr Param groups_params[] = {
-    {"GroupId.N", Kind::id, false, "sg"},
-    {"GroupName.N", Kind::text, false, "", 1, 255},
-};
 
 constexpr Action table[] = {
     {"RunInstances", run_instances_params, nullptr, run_instances},
@@ -205,16 +201,23 @@ constexpr Action table[] = {
     {"DescribeInstanceTypeOfferings", offerings_params, describe_instance_type_offerings, nullptr,
      true, 5},
     {"DescribeAccountAttributes", attributes_params, describe_account_attributes},
-    {"DescribeVpcs", vpcs_params, describe_vpcs, nullptr, true, 5, "VpcId"},
-    {"DescribeSubnets", subnets_params, describe_subnets, nullptr, true, 5, "SubnetId"},
-    {"DescribeSecurityGroups", groups_params, describe_security_groups, nullptr, true, 5,
-     "GroupId"},
 };
 
 }  // namespace
 
-std::span<const Action> actions() {
+std::span<const Action> instance_actions() {
   return table;
+}
+
+std::span<const Action> actions() {
+  static const std::vector<Action> all = [] {
+    std::vector<Action> out;
+    for (auto topic : {instance_actions(), group_actions(), rule_actions(), network_actions(),
+                       address_actions(), route_actions()})
+      out.insert(out.end(), topic.begin(), topic.end());
+    return out;
+  }();
+  return all;
 }
 
 }  // namespace croft::farm::ec2

@@ -34,6 +34,17 @@ std::optional<uint32_t> parse_ipv4(std::string_view text) {
   return out;
 }
 
+std::optional<Subnet> parse_network(std::string_view text) {
+  auto parts = cut(text, '/');
+  if (!parts) return std::nullopt;
+  auto base = parse_ipv4(parts->first);
+  auto prefix = parse_u64(parts->second);
+  if (!base || !prefix || *prefix > 32 || *prefix == 0) return std::nullopt;
+  Subnet out{*base, static_cast<int>(*prefix)};
+  if ((out.base & (out.size() - 1)) != 0) return std::nullopt;
+  return out;
+}
+
 std::string ipv4_text(uint32_t a) {
   return fmt::format("{}.{}.{}.{}", a >> 24, (a >> 16) & 255, (a >> 8) & 255, a & 255);
 }

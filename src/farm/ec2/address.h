@@ -1,5 +1,5 @@
-// The addresses of instances: 10.77.0.0/16, cut into one part per zone; the first four addresses
-// and the last of each part stay free, as in an EC2 subnet. Pure.
+// The addresses of instances. The default network is 10.77.0.0/16, cut into one part per zone; in
+// every subnet the first four addresses and the last stay free, as in EC2. Pure.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -15,8 +15,15 @@ struct Subnet {
   uint32_t first() const { return base + 4; }
   uint32_t last() const { return base + size() - 2; }
   bool contains(uint32_t address) const { return address >= first() && address <= last(); }
+  bool holds(const Subnet& other) const {
+    return other.prefix >= prefix && other.base >= base && other.base - base < size();
+  }
+  bool overlaps(const Subnet& other) const { return holds(other) || other.holds(*this); }
   std::string text() const;  ///< "10.77.64.0/18"
 };
+
+/// "10.0.1.0/24" with no bit set behind the prefix; nullopt otherwise.
+std::optional<Subnet> parse_network(std::string_view text);
 
 inline constexpr std::string_view network_text = "10.77.0.0/16";
 

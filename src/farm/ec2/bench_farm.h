@@ -138,6 +138,7 @@ class BenchFarm {
     CO_TRY(co_await state->load());
     if (!state->find_image(builtin_image))
       CO_TRY(co_await add_image(*core, {std::string(builtin_image), "builtin", "", "", ""}));
+    CO_TRY(co_await core->open());
     co_return co_await fleet->recover();
   }
   aio::Task<Result<>> work(Duration time) {

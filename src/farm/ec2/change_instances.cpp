@@ -86,6 +86,13 @@ aio::Task<Answer> stop_instances(Core& core, Call call) {
     if (instance->state != InstanceState::running && instance->state != InstanceState::stopping &&
         instance->state != InstanceState::stopped)
       co_return fail(incorrect_state(*instance, "stopped"));
+  for (Instance* instance : instances)
+    if (instance->stop_protection && instance->state == InstanceState::running)
+      co_return fail(aws_error(
+          "OperationNotPermitted", 400,
+          fmt::format("The instance '{}' may not be stopped. Modify its 'disableApiStop' instance "
+                      "attribute and try again.",
+                      instance->id)));
   CO_TRY(call.effect());
   if (call.params.flag("Force"))
     for (Instance* instance : instances) core.fleet.ask_force(instance->id);
@@ -108,8 +115,12 @@ aio::Task<Answer> start_instances(Core& core, Call call) {
           fmt::format("This machine has no room for another {} instance", instance->type)));
   }
   CO_TRY(call.effect());
-  for (Instance* instance : instances)
-    if (instance->state == InstanceState::stopped) instance->launched = core.now();
+  for (Instance* instance : instances) {
+    if (instance->state != InstanceState::stopped) continue;
+    instance->launched = core.now();
+    bool elastic = !core.public_of(*instance).empty();
+    if (instance->wants_public && !elastic) instance->public_address = core.take_public_address();
+  }
   co_return co_await move_all(core, std::move(instances), "start", InstanceState::pending, {},
                               [](InstanceState state) { return state == InstanceState::stopped; });
 }
@@ -156,6 +167,12 @@ Result<> modify(Instance& instance, std::string_view attribute, const std::strin
       return fail(aws_error("InvalidParameterValue", 400,
                             "The shutdown behavior must be stop or terminate"));
     instance.shutdown_behavior = value;
+  } else if (attribute == "disableApiStop" || attribute == "sourceDestCheck") {
+    if (value != "true" && value != "false")
+      return fail(aws_error("InvalidParameterValue", 400,
+                            fmt::format("{} must be true or false", attribute)));
+    (attribute == "disableApiStop" ? instance.stop_protection : instance.source_dest_check) =
+        value == "true";
   } else if (attribute == "instanceType") {
     TRY(change_type(instance, value));
     instance.type = value;
@@ -167,20 +184,46 @@ Result<> modify(Instance& instance, std::string_view attribute, const std::strin
 
 }  // namespace
 
+aio::Task<Answer> change_groups(Core& core, Call call, std::string id,
+                                std::vector<std::string> groups) {
+  Instance* instance = core.state.find_instance(call.account(), id);
+  if (!instance) co_return fail(not_found(*id_kind("i"), {id}));
+  for (const std::string& group : groups) {
+    SecurityGroup* found = core.state.groups.find(call.account(), group);
+    if (!found || found->vpc != instance->vpc) co_return fail(not_found(*id_kind("sg"), {group}));
+  }
+  CO_TRY(call.effect());
+  std::ranges::sort(groups);
+  groups.erase(std::unique(groups.begin(), groups.end()), groups.end());
+  instance->groups = groups;
+  bool runs = instance->state == InstanceState::running;
+  CO_TRY(co_await core.state.commit("modify-groups", {State::put(*instance)}));
+  if (runs) CO_TRY(co_await core.fleet.machines().join_groups(id, std::move(groups)));
+  co_return answer_true();
+}
+
 aio::Task<Answer> modify_instance_attribute(Core& core, Call call) {
   const Params& p = call.params;
   Instance* instance = core.state.find_instance(call.account(), p.text("InstanceId"));
   if (!instance) co_return fail(not_found(*id_kind("i"), {p.text("InstanceId")}));
+  for (const std::string& group : p.list("GroupId"))
+    if (!core.state.groups.find(call.account(), group))
+      co_return fail(not_found(*id_kind("sg"), {group}));
   std::vector<std::pair<std::string, std::string>> wanted;
   if (p.has("Attribute")) wanted.emplace_back(p.text("Attribute"), p.text("Value"));
   for (auto [parameter, attribute] :
        {std::pair("DisableApiTermination.Value", "disableApiTermination"),
         std::pair("InstanceInitiatedShutdownBehavior.Value", "instanceInitiatedShutdownBehavior"),
-        std::pair("InstanceType.Value", "instanceType"), std::pair("UserData.Value", "userData")})
+        std::pair("InstanceType.Value", "instanceType"), std::pair("UserData.Value", "userData"),
+        std::pair("DisableApiStop.Value", "disableApiStop"),
+        std::pair("SourceDestCheck.Value", "sourceDestCheck")})
     if (p.has(parameter)) wanted.emplace_back(attribute, p.text(parameter));
+  if (!p.list("GroupId").empty()) wanted.emplace_back("groupSet", "");
   if (wanted.size() != 1)
     co_return fail(aws_error("InvalidParameterCombination", 400,
                              "Exactly one attribute can be modified in a call"));
+  if (wanted[0].first == "groupSet")
+    co_return co_await change_groups(core, call, p.text("InstanceId"), p.list("GroupId"));
   Instance changed = *instance;
   CO_TRY(modify(changed, wanted[0].first, wanted[0].second));
   CO_TRY(call.effect());

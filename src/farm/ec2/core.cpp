@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include "base/text.h"
 #include "farm/ec2/address.h"
+#include "farm/ec2/group_rules.h"
 #include "farm/ec2/ids.h"
 
 namespace croft::farm::ec2 {
@@ -57,6 +59,136 @@ const std::string& Core::subnet_of(std::string_view account, std::string_view zo
 
 const std::string& Core::default_group_of(std::string_view account) const {
   return derived("sg", account, "default");
+}
+
+bool Core::ensure_defaults(const std::string& account) {
+  if (account.empty() || known_accounts.contains(account)) return false;
+  known_accounts.insert(account);
+  if (std::string id = vpc_of(account); !state.vpcs.find(id)) {
+    Vpc vpc;
+    vpc.id = id;
+    vpc.account = account;
+    vpc.cidr = std::string(network_text);
+    vpc.is_default = vpc.dns_hostnames = true;
+    state.vpcs.add(std::move(vpc));
+  }
+  for (size_t zone = 0; zone < context.zones.size(); ++zone) {
+    SubnetRecord subnet;
+    subnet.id = subnet_of(account, context.zones[zone]);
+    if (state.subnets.find(subnet.id)) continue;
+    subnet.account = account;
+    subnet.vpc = vpc_of(account);
+    subnet.zone = context.zones[zone];
+    subnet.cidr = ec2::subnet_of(zone, context.zones.size()).text();
+    subnet.is_default = true;
+    state.subnets.add(std::move(subnet));
+  }
+  SecurityGroup group;
+  group.id = default_group_of(account);
+  if (!state.groups.find(group.id)) {
+    group.account = account;
+    group.vpc = vpc_of(account);
+    group.name = "default";
+    group.description = "default VPC security group";
+    GroupRule mates, all_out;
+    mates.id = derived("sgr", account, "default/in");
+    mates.group = group.id;
+    all_out.id = derived("sgr", account, "default/out");
+    all_out.egress = true;
+    all_out.cidr = "0.0.0.0/0";
+    group.rules = {mates, all_out};
+    state.groups.add(std::move(group));
+  }
+  ensure_routes(account);
+  return true;
+}
+
+/// The way out that a default network has; it leads to public addresses of this farm only.
+void Core::ensure_routes(const std::string& account) {
+  std::string vpc = vpc_of(account), gateway = derived("igw", account, "default");
+  if (!state.gateways.find(gateway)) state.gateways.add({gateway, account, vpc, {}});
+  std::string id = derived("rtb", account, "default");
+  if (state.routes.find(id)) return;
+  RouteTable table;
+  table.id = id;
+  table.account = account;
+  table.vpc = vpc;
+  table.main = true;
+  table.routes = {{"0.0.0.0/0", gateway}};
+  table.associations = {{derived("rtbassoc", account, "default"), ""}};
+  state.routes.add(std::move(table));
+}
+
+aio::Task<Result<>> Core::tell_groups(std::vector<std::string> ids) {
+  std::vector<sandbox::PacketGroup> packets;
+  for (const std::string& id : ids)
+    if (SecurityGroup* group = state.groups.find(id)) packets.push_back(packets_of(*group));
+  co_return co_await fleet.machines().set_groups(std::move(packets));
+}
+
+aio::Task<Result<>> Core::open() {
+  std::vector<std::string> ids;
+  for (const auto& [id, unused] : state.instances()) {
+    Instance& instance = *state.find_instance(id);
+    ensure_defaults(instance.account);
+    // A record of the time before networks could be made.
+    if (instance.vpc.empty()) {
+      instance.vpc = vpc_of(instance.account);
+      instance.subnet = subnet_of(instance.account, instance.zone);
+      instance.groups = {default_group_of(instance.account)};
+    }
+  }
+  for (const auto& [id, group] : state.groups.all()) ids.push_back(id);
+  CO_TRY(co_await tell_groups(std::move(ids)));
+  for (const auto& [id, address] : state.addresses.all())
+    if (Instance* instance = state.find_instance(address.instance))
+      CO_TRY(co_await fleet.machines().set_public(address.address, instance->private_address));
+  for (const auto& [id, instance] : state.instances())
+    if (!instance.public_address.empty() && is_live(instance.state))
+      CO_TRY(
+          co_await fleet.machines().set_public(instance.public_address, instance.private_address));
+  co_return Result<>{};
+}
+
+std::string Core::take_public_address() {
+  constexpr uint32_t base = (198u << 24) | (18u << 16);  // set aside for tests of networks
+  constexpr uint64_t size = uint64_t{1} << 17;
+  for (;;) {
+    auto number = base + static_cast<uint32_t>(context.world.random.below(size));
+    if ((number & 255) == 0 || (number & 255) == 255) continue;
+    std::string text = ipv4_text(number);
+    if (state.take_address(text)) return text;
+  }
+}
+
+std::string Core::public_of(const Instance& instance) const {
+  if (instance.state == InstanceState::terminated) return "";
+  for (const auto& [id, address] : state.addresses.all())
+    if (address.instance == instance.id) return address.address;
+  return instance.public_address;
+}
+
+std::string Core::public_dns(const std::string& address) const {
+  if (address.empty()) return "";
+  std::string name = "ec2-" + replace_all(address, ".", "-");
+  if (context.region == "us-east-1") return name + ".compute-1.amazonaws.com";
+  return fmt::format("{}.{}.compute.amazonaws.com", name, context.region);
+}
+
+std::string Core::interface_of(const Instance& instance) const {
+  return instance.interface.empty() ? "eni-" + instance.id.substr(2) : instance.interface;
+}
+
+Instance* Core::instance_of_interface(std::string_view account, std::string_view interface) const {
+  for (Instance* instance : state.instances_of(account))
+    if (instance->state != InstanceState::terminated && interface_of(*instance) == interface)
+      return instance;
+  return nullptr;
+}
+
+std::string Core::group_name(const std::string& id) const {
+  const SecurityGroup* group = state.groups.find(id);
+  return group ? group->name : id;
 }
 
 std::string Core::private_dns(const Instance& instance) const {
@@ -164,6 +296,46 @@ std::vector<Param> common_params(const Action& action) {
 
 }  // namespace
 
+aio::Task<Answer> finish(Core& core, const Call& call, std::string point,
+                         std::vector<store::Change> changes, std::string answer) {
+  std::string token = call.params.text("ClientToken");
+  if (token.empty()) {
+    CO_TRY(co_await core.state.commit(std::move(point), std::move(changes)));
+    co_return answer;
+  }
+  TokenRecord record{call.account(),
+                     fmt::format("{}/{}", call.action, token),
+                     call.params.fingerprint("ClientToken"),
+                     "",
+                     core.now(),
+                     answer};
+  changes.push_back(State::put(core.state.add_token(record)));
+  auto done = co_await core.state.commit(std::move(point), std::move(changes));
+  if (!done) {
+    core.state.erase_token(record);
+    co_return fail(std::move(done).error());
+  }
+  co_return answer;
+}
+
+namespace {
+
+/// What a ClientToken was answered before, by an action that ends with finish().
+Result<std::optional<std::string>> answered_before(Core& core, const Call& call) {
+  std::string token = call.params.text("ClientToken");
+  if (token.empty()) return std::nullopt;
+  TokenRecord* known =
+      core.state.find_token(call.account(), fmt::format("{}/{}", call.action, token));
+  if (!known) return std::nullopt;
+  if (known->fingerprint != call.params.fingerprint("ClientToken"))
+    return fail(aws_error("IdempotentParameterMismatch", 400,
+                          "The client token was used before with other parameters"));
+  TRY(call.effect());
+  return known->answer;
+}
+
+}  // namespace
+
 const Action* find_action(std::string_view name) {
   for (const Action& action : actions())
     if (action.name == name) return &action;
@@ -189,6 +361,9 @@ aio::Task<Answer> dispatch(Core& core, const Ec2Request& request) {
   if (action->page_from > 0)
     call.page = CO_TRY(read_page(action->name, call.params, action->page_ids));
   call.dry_run = call.params.flag("DryRun");
+  if (core.ensure_defaults(call.account()))
+    CO_TRY(co_await core.tell_groups({core.default_group_of(call.account())}));
+  if (auto before = CO_TRY(answered_before(core, call))) co_return std::move(*before);
   if (action->change) co_return co_await action->change(core, std::move(call));
   Answer answer = action->read(core, call);
   if (answer) CO_TRY(call.effect());

@@ -1,6 +1,7 @@
 // What every EC2 action works with: the farm's parts, one checked call, and the table of actions.
 // One mechanism checks parameters, filters, pages and DryRun for all of them. Loop thread only.
 #pragma once
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,16 +39,33 @@ struct Core {
 
   WallTime now() const { return context.world.clock.wall(); }
   size_t zone_index(std::string_view zone) const;  ///< zones.size() when unknown
-  // The default network of an account; worked out once, for lists of a thousand instances.
+  // The default network of an account: ids worked out once, for lists of a thousand instances.
   const std::string& vpc_of(std::string_view account) const;
   const std::string& subnet_of(std::string_view account, std::string_view zone) const;
   const std::string& default_group_of(std::string_view account) const;
+  /// Its records, in memory; they reach the store with their first change.
+  /// True when they were made now: the packet filter has not heard of the group yet.
+  bool ensure_defaults(const std::string& account);
+  void ensure_routes(const std::string& account);
+  /// Before Fleet::recover(): the packet filter hears of all groups and public addresses.
+  aio::Task<Result<>> open();
+  /// Tells the packet filter, after the record is durable.
+  aio::Task<Result<>> tell_groups(std::vector<std::string> ids);
+  /// A free one of 198.18.0.0/15, which no network uses; given back with State::free_address.
+  std::string take_public_address();
+  /// Its elastic address, else the one of its own; empty: none.
+  std::string public_of(const Instance& instance) const;
+  std::string interface_of(const Instance& instance) const;
+  Instance* instance_of_interface(std::string_view account, std::string_view interface) const;
+  std::string group_name(const std::string& id) const;
+  std::string public_dns(const std::string& address) const;
   /// "ip-10-77-0-5.ec2.internal"
   std::string private_dns(const Instance& instance) const;
 
   const std::string& derived(std::string_view prefix, std::string_view account,
                              std::string_view name) const;
   mutable std::map<std::string, std::string, std::less<>> derived_ids = {};
+  std::set<std::string> known_accounts = {};
 };
 
 struct Call {
@@ -80,10 +98,22 @@ struct Action {
 };
 
 std::span<const Action> actions();
+/// Of one topic, for the table of all.
+std::span<const Action> instance_actions();
+std::span<const Action> group_actions();
+std::span<const Action> rule_actions();
+std::span<const Action> network_actions();
+std::span<const Action> address_actions();
+std::span<const Action> route_actions();
 const Action* find_action(std::string_view name);
 
 /// Checks the call against the table and runs it.
 aio::Task<Answer> dispatch(Core& core, const Ec2Request& request);
+
+/// The end of a changing action: commits, together with what the ClientToken stands for, and
+/// answers.
+aio::Task<Answer> finish(Core& core, const Call& call, std::string point,
+                         std::vector<store::Change> changes, std::string answer);
 
 // ---- shared by actions
 // ----------------------------------------------------------------------------
@@ -98,6 +128,8 @@ Result<std::vector<TagSpec>> read_tag_specs(const Params& params,
 /// Of `specs`, those for one type.
 Tags tags_for(const std::vector<TagSpec>& specs, std::string_view type);
 /// Keys, lengths, the aws: prefix, and at most 50 in all.
+/// "us-east-1a" -> "use1-az1": stands for the physical zone in EC2.
+std::string zone_id(std::string_view region, size_t index);
 Result<> check_tag(std::string_view key, std::string_view value);
 Result<> check_tag_count(const Tags& tags);
 void write_tags(Xml& xml, const Tags& tags);

@@ -73,6 +73,22 @@ class MortalMachines final : public sandbox::Machines {
     co_return co_await inner_.console(std::move(id), limit);
   }
   aio::Task<Result<>> close() override { co_return Result<>{}; }
+  aio::Task<Result<>> set_groups(std::vector<sandbox::PacketGroup> groups) override {
+    if (process_.dead()) co_return fail(dead());
+    co_return co_await inner_.set_groups(std::move(groups));
+  }
+  aio::Task<Result<>> forget_group(std::string name) override {
+    if (process_.dead()) co_return fail(dead());
+    co_return co_await inner_.forget_group(std::move(name));
+  }
+  aio::Task<Result<>> join_groups(std::string id, std::vector<std::string> groups) override {
+    if (process_.dead()) co_return fail(dead());
+    co_return co_await inner_.join_groups(std::move(id), std::move(groups));
+  }
+  aio::Task<Result<>> set_public(std::string address, std::string inside) override {
+    if (process_.dead()) co_return fail(dead());
+    co_return co_await inner_.set_public(std::move(address), std::move(inside));
+  }
 
  private:
   aio::SimProcess& process_;

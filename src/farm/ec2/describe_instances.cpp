@@ -30,11 +30,18 @@ void write_state(Xml& xml, std::string_view name, InstanceState state) {
 
 namespace {
 
-void write_groups(Xml& xml, Core& core, std::string_view account) {
-  xml.in("groupSet", [&] {
-    xml.in("item", [&] {
-      xml.plain("groupId", core.default_group_of(account)).text("groupName", "default");
-    });
+void write_groups(Xml& xml, Core& core, const Instance& i) {
+  xml.list("groupSet", i.groups, [&](const std::string& id) {
+    xml.plain("groupId", id).text("groupName", core.group_name(id));
+  });
+}
+
+/// At an interface and at each of its addresses.
+void write_public(Xml& xml, Core& core, const Instance& i, const std::string& address) {
+  if (address.empty()) return;
+  xml.in("association", [&] {
+    xml.plain("publicIp", address).plain("publicDnsName", core.public_dns(address));
+    xml.plain("ipOwnerId", address == i.public_address ? "amazon" : i.account);
   });
 }
 
@@ -42,15 +49,15 @@ std::string sub_id(std::string_view prefix, const Instance& instance) {
   return fmt::format("{}-{}", prefix, std::string_view(instance.id).substr(2));
 }
 
-void write_interface(Xml& xml, Core& core, const Instance& i, const std::string& dns) {
-  xml.plain("networkInterfaceId", sub_id("eni", i))
-      .plain("subnetId", core.subnet_of(i.account, i.zone));
-  xml.plain("vpcId", core.vpc_of(i.account)).text("description", "").plain("ownerId", i.account);
+void write_interface(Xml& xml, Core& core, const Instance& i, const std::string& dns,
+                     const std::string& outside) {
+  xml.plain("networkInterfaceId", core.interface_of(i)).plain("subnetId", i.subnet);
+  xml.plain("vpcId", i.vpc).text("description", "").plain("ownerId", i.account);
   xml.text("status", "in-use")
       .plain("macAddress", i.mac())
       .plain("privateIpAddress", i.private_address);
-  xml.plain("privateDnsName", dns).flag("sourceDestCheck", true);
-  write_groups(xml, core, i.account);
+  xml.plain("privateDnsName", dns).flag("sourceDestCheck", i.source_dest_check);
+  write_groups(xml, core, i);
   xml.in("attachment", [&] {
     xml.plain("attachmentId", sub_id("eni-attach", i))
         .number("deviceIndex", 0)
@@ -62,8 +69,10 @@ void write_interface(Xml& xml, Core& core, const Instance& i, const std::string&
       xml.plain("privateIpAddress", i.private_address)
           .plain("privateDnsName", dns)
           .flag("primary", true);
+      write_public(xml, core, i, outside);
     });
   });
+  write_public(xml, core, i, outside);
   xml.text("interfaceType", "interface");
 }
 
@@ -88,7 +97,8 @@ void write_instance(Xml& xml, Core& core, const Instance& i) {
   std::string dns = core.private_dns(i);
   xml.plain("instanceId", i.id).plain("imageId", i.image);
   write_state(xml, "instanceState", i.state);
-  xml.plain("privateDnsName", dns).text("dnsName", "");
+  std::string outside = core.public_of(i);
+  xml.plain("privateDnsName", dns).plain("dnsName", core.public_dns(outside));
   xml.text("reason", i.transition)
       .optional("keyName", i.key_name)
       .number("amiLaunchIndex", i.launch_index);
@@ -98,9 +108,10 @@ void write_instance(Xml& xml, Core& core, const Instance& i) {
   });
   xml.in("monitoring", [&] { xml.text("state", i.monitoring ? "enabled" : "disabled"); });
   if (!gone) {
-    xml.plain("subnetId", core.subnet_of(i.account, i.zone)).plain("vpcId", core.vpc_of(i.account));
-    xml.plain("privateIpAddress", i.private_address).flag("sourceDestCheck", true);
-    write_groups(xml, core, i.account);
+    xml.plain("subnetId", i.subnet).plain("vpcId", i.vpc);
+    xml.plain("privateIpAddress", i.private_address).flag("sourceDestCheck", i.source_dest_check);
+    if (!outside.empty()) xml.plain("ipAddress", outside);
+    write_groups(xml, core, i);
   } else {
     xml.text("groupSet", "");
   }
@@ -116,7 +127,7 @@ void write_instance(Xml& xml, Core& core, const Instance& i) {
     xml.text("networkInterfaceSet", "");
   else
     xml.in("networkInterfaceSet",
-           [&] { xml.in("item", [&] { write_interface(xml, core, i, dns); }); });
+           [&] { xml.in("item", [&] { write_interface(xml, core, i, dns, outside); }); });
   xml.flag("ebsOptimized", false).flag("enaSupport", true);
   const InstanceType* type = find_instance_type(i.type);
   xml.in("cpuOptions",
@@ -189,39 +200,61 @@ constexpr FilterField<Seen> instance_fields[] = {
        if (!gone(s)) out.push_back(s.i->private_address);
      }},
     {"private-dns-name", [](const Seen& s, Out out) { out.push_back(s.core->private_dns(*s.i)); }},
-    {"dns-name", [](const Seen&, Out) {}},
-    {"ip-address", [](const Seen&, Out) {}},
+    {"dns-name",
+     [](const Seen& s, Out out) {
+       if (auto at = s.core->public_of(*s.i); !at.empty()) out.push_back(s.core->public_dns(at));
+     }},
+    {"ip-address",
+     [](const Seen& s, Out out) {
+       if (auto at = s.core->public_of(*s.i); !at.empty()) out.push_back(std::move(at));
+     }},
+    {"network-interface.association.public-ip",
+     [](const Seen& s, Out out) {
+       if (auto at = s.core->public_of(*s.i); !at.empty()) out.push_back(std::move(at));
+     }},
+    {"network-interface.group-id",
+     [](const Seen& s, Out out) {
+       if (!gone(s)) out.insert(out.end(), s.i->groups.begin(), s.i->groups.end());
+     }},
+    {"network-interface.network-interface-id",
+     [](const Seen& s, Out out) {
+       if (!gone(s)) out.push_back(s.core->interface_of(*s.i));
+     }},
+    {"network-interface.availability-zone",
+     [](const Seen& s, Out out) { out.push_back(s.i->zone); }},
     {"vpc-id",
      [](const Seen& s, Out out) {
-       if (!gone(s)) out.push_back(s.core->vpc_of(s.i->account));
+       if (!gone(s)) out.push_back(s.i->vpc);
      }},
     {"network-interface.vpc-id",
      [](const Seen& s, Out out) {
-       if (!gone(s)) out.push_back(s.core->vpc_of(s.i->account));
+       if (!gone(s)) out.push_back(s.i->vpc);
      }},
     {"subnet-id",
      [](const Seen& s, Out out) {
-       if (!gone(s)) out.push_back(s.core->subnet_of(s.i->account, s.i->zone));
+       if (!gone(s)) out.push_back(s.i->subnet);
      }},
     {"network-interface.subnet-id",
      [](const Seen& s, Out out) {
-       if (!gone(s)) out.push_back(s.core->subnet_of(s.i->account, s.i->zone));
+       if (!gone(s)) out.push_back(s.i->subnet);
      }},
     {"instance.group-id",
      [](const Seen& s, Out out) {
-       if (!gone(s)) out.push_back(s.core->default_group_of(s.i->account));
+       if (!gone(s)) out.insert(out.end(), s.i->groups.begin(), s.i->groups.end());
      }},
     {"group-id",
      [](const Seen& s, Out out) {
-       if (!gone(s)) out.push_back(s.core->default_group_of(s.i->account));
+       if (!gone(s)) out.insert(out.end(), s.i->groups.begin(), s.i->groups.end());
      }},
     {"instance.group-name",
      [](const Seen& s, Out out) {
-       if (!gone(s)) out.emplace_back("default");
+       if (!gone(s))
+         for (const std::string& id : s.i->groups) out.push_back(s.core->group_name(id));
      }},
     {"group-name",
      [](const Seen& s, Out out) {
-       if (!gone(s)) out.emplace_back("default");
+       if (!gone(s))
+         for (const std::string& id : s.i->groups) out.push_back(s.core->group_name(id));
      }},
     {"reason", [](const Seen& s, Out out) { out.push_back(s.i->transition); }},
     {"state-reason-code",
@@ -242,7 +275,8 @@ constexpr FilterField<Seen> instance_fields[] = {
     {"platform", [](const Seen&, Out) {}},
     {"monitoring-state",
      [](const Seen& s, Out out) { out.emplace_back(s.i->monitoring ? "enabled" : "disabled"); }},
-    {"source-dest-check", [](const Seen&, Out out) { out.emplace_back("true"); }},
+    {"source-dest-check",
+     [](const Seen& s, Out out) { out.emplace_back(flag_text(s.i->source_dest_check)); }},
     {"metadata-options.http-tokens",
      [](const Seen& s, Out out) {
        out.emplace_back(s.i->tokens_required ? "required" : "optional");
@@ -383,12 +417,16 @@ Answer describe_instance_attribute(Core& core, const Call& call) {
     value(i->shutdown_behavior);
   else if (attribute == "rootDeviceName")
     value("/dev/sda1");
-  else if (attribute == "sourceDestCheck" || attribute == "enaSupport")
+  else if (attribute == "sourceDestCheck")
+    value(flag_text(i->source_dest_check));
+  else if (attribute == "enaSupport")
     value("true");
-  else if (attribute == "ebsOptimized" || attribute == "disableApiStop")
+  else if (attribute == "ebsOptimized")
     value("false");
+  else if (attribute == "disableApiStop")
+    value(flag_text(i->stop_protection));
   else if (attribute == "groupSet")
-    write_groups(xml, core, i->account);
+    write_groups(xml, core, *i);
   else if (attribute == "enclaveOptions")
     xml.in(attribute, [&] { xml.flag("enabled", false); });
   else if (attribute == "blockDeviceMapping") {

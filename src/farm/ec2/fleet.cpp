@@ -11,7 +11,6 @@ namespace {
 constexpr Duration first_pause = Duration::milliseconds(200);
 constexpr Duration last_pause = Duration::seconds(30);
 constexpr Duration destroy_deadline = Duration::seconds(60);
-constexpr Duration detach_deadline = Duration::seconds(6);  // open requests have 5 s to end
 constexpr Duration forget_period = Duration::seconds(60);
 
 }  // namespace
@@ -183,7 +182,8 @@ sandbox::MachineSpec Fleet::spec_of(const Instance& instance) {
   spec.hostname = instance.hostname();
   spec.image = instance.image_folder;
   spec.private_address = instance.private_address;
-  spec.network_group = instance.account;
+  spec.network = instance.vpc;
+  spec.groups = instance.groups;
   if (const InstanceType* type = find_instance_type(instance.type)) {
     spec.memory = type->memory();
     spec.cpu_permille = type->cpu_permille;
@@ -235,6 +235,10 @@ aio::Task<Result<bool>> Fleet::booted(std::string id, sandbox::Machine machine) 
   Instance* instance = state_.find_instance(id);
   if (!instance) co_return true;
   instance->booted = true;
+  if (!instance->public_address.empty())
+    CO_TRY(co_await machines_.set_public(instance->public_address, instance->private_address));
+  instance = state_.find_instance(id);
+  if (!instance) co_return true;
   std::vector<store::Change> changes;
   if (instance->state == InstanceState::pending)
     set_state(*instance, InstanceState::running, {}, "", changes);
@@ -268,7 +272,15 @@ aio::Task<Result<bool>> Fleet::halt(std::string id) {
   world_.crash.pass("ec2.stop.after");
   Instance* instance = state_.find_instance(id);
   if (!instance || instance->state != InstanceState::stopping) co_return true;
+  CO_TRY(co_await withdraw(instance->public_address));
+  instance = state_.find_instance(id);
+  if (!instance || instance->state != InstanceState::stopping) co_return true;
   std::vector<store::Change> changes;
+  // The next start gives another one.
+  if (!instance->public_address.empty()) {
+    state_.free_address(instance->public_address);
+    instance->public_address.clear();
+  }
   set_state(*instance, InstanceState::stopped, instance->reason, instance->transition, changes);
   CO_TRY(co_await save(*instance, "stopped", std::move(changes)));
   co_return true;
@@ -282,10 +294,27 @@ aio::Task<Result<bool>> Fleet::dispose(std::string id) {
   world_.crash.pass("ec2.destroy.after");
   Instance* instance = state_.find_instance(id);
   if (!instance || instance->state != InstanceState::shutting_down) co_return true;
+  CO_TRY(co_await withdraw(instance->public_address));
   std::vector<store::Change> changes;
+  std::vector<std::string> elastic;
+  for (auto& [allocation, address] : state_.addresses.all()) {
+    if (address.instance != id) continue;
+    address.instance.clear();
+    address.association.clear();
+    changes.push_back(state_.addresses.put(address));
+    elastic.push_back(address.address);
+  }
+  for (std::string& address : elastic) CO_TRY(co_await withdraw(std::move(address)));
+  instance = state_.find_instance(id);
+  if (!instance || instance->state != InstanceState::shutting_down) co_return true;
   set_state(*instance, InstanceState::terminated, instance->reason, instance->transition, changes);
   CO_TRY(co_await save(*instance, "terminated", std::move(changes)));
   co_return true;
+}
+
+aio::Task<Result<>> Fleet::withdraw(std::string public_address) {
+  if (public_address.empty()) co_return Result<>{};
+  co_return co_await machines_.set_public(std::move(public_address), "");
 }
 
 aio::Task<Result<bool>> Fleet::reboot(std::string id) {
@@ -433,64 +462,6 @@ aio::Task<Result<>> Fleet::destroy_all() {
   aio::Scope scope(co_await aio::here());
   for (const std::string& id : ids) scope.spawn(settle_here(id));
   co_return co_await scope.join();
-}
-
-// ---- sockets inside
-// -------------------------------------------------------------------------------
-
-void Fleet::attach(const std::string& id, std::map<std::string, int> sockets) {
-  auto inside = std::make_shared<Inside>();
-  inside->sockets = std::move(sockets);
-  inside_[id] = inside;
-  if (scope_)
-    scope_->spawn(serve(id, inside));
-  else
-    waiting_inside_.emplace_back(id, inside);
-}
-
-aio::Task<Result<>> Fleet::detach(std::string id) {
-  auto found = inside_.find(id);
-  if (found == inside_.end()) co_return Result<>{};
-  std::shared_ptr<Inside> inside = found->second;
-  inside_.erase(found);
-  inside->ended = true;
-  if (inside->scope) inside->scope->cancel();
-  if (!inside->started && !scope_) {
-    for (auto& [name, descriptor] : inside->sockets) ::close(descriptor);
-    inside->sockets.clear();
-    co_return Result<>{};
-  }
-  auto closed = co_await aio::deadline(world_.clock, detach_deadline, inside->closed.wait(),
-                                       "closing sockets inside " + id);
-  if (!closed && closed.error().code != Code::timeout) co_return closed;
-  if (!closed) log::warn("ec2", "{}", closed.error().line());
-  co_return Result<>{};
-}
-
-aio::Task<Result<>> Fleet::serve(std::string id, std::shared_ptr<Inside> inside) {
-  inside->started = true;
-  aio::Scope scope(co_await aio::here());
-  inside->scope = &scope;
-  for (auto& [name, descriptor] : inside->sockets) {
-    if (inside->ended || !options_.serve)
-      ::close(descriptor);
-    else
-      scope.spawn(serve_one(id, name, descriptor));
-  }
-  auto result = co_await scope.join();
-  inside->scope = nullptr;
-  inside->closed.set();
-  if (!result && result.error().code != Code::cancelled)
-    log::warn("ec2", "{}: {}", id, result.error().line());
-  co_return Result<>{};
-}
-
-aio::Task<Result<>> Fleet::serve_one(std::string id, std::string name, int descriptor) {
-  auto done = co_await options_.serve(id, name, descriptor);
-  // One deaf service of one instance must not end its others.
-  if (!done && done.error().code != Code::cancelled)
-    log::warn("ec2", "{} {}: {}", id, name, done.error().line());
-  co_return Result<>{};
 }
 
 }  // namespace croft::farm::ec2

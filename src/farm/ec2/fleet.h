@@ -66,6 +66,7 @@ class Fleet {
   aio::Task<Result<std::string>> console(std::string id) {
     return machines_.console(std::move(id), Bytes::kib(64));
   }
+  sandbox::Machines& machines() { return machines_; }
   /// Ends every machine, whether or not run() runs, and records that. For a farm that goes for
   /// good.
   aio::Task<Result<>> destroy_all();
@@ -88,6 +89,8 @@ class Fleet {
   aio::Task<Result<bool>> boot_failed(std::string id, Error error);
   aio::Task<Result<bool>> halt(std::string id);
   aio::Task<Result<bool>> dispose(std::string id);
+  /// No packet reaches the instance at this address any more.
+  aio::Task<Result<>> withdraw(std::string public_address);
   aio::Task<Result<bool>> reboot(std::string id);
   aio::Task<Result<>> watch_exits();
   aio::Task<Result<>> ended(sandbox::MachineExit exit);

@@ -10,6 +10,9 @@ aio::Task<Answer> stop_instances(Core& core, Call call);
 aio::Task<Answer> start_instances(Core& core, Call call);
 aio::Task<Answer> reboot_instances(Core& core, Call call);
 aio::Task<Answer> modify_instance_attribute(Core& core, Call call);
+/// ModifyInstanceAttribute with GroupId.N, ModifyNetworkInterfaceAttribute with the same.
+aio::Task<Answer> change_groups(Core& core, Call call, std::string instance,
+                                std::vector<std::string> groups);
 aio::Task<Answer> get_console_output(Core& core, Call call);
 Answer describe_instances(Core& core, const Call& call);
 Answer describe_instance_status(Core& core, const Call& call);
@@ -30,8 +33,5 @@ Answer describe_availability_zones(Core& core, const Call& call);
 Answer describe_instance_types(Core& core, const Call& call);
 Answer describe_instance_type_offerings(Core& core, const Call& call);
 Answer describe_account_attributes(Core& core, const Call& call);
-Answer describe_vpcs(Core& core, const Call& call);
-Answer describe_subnets(Core& core, const Call& call);
-Answer describe_security_groups(Core& core, const Call& call);
 
 }  // namespace croft::farm::ec2

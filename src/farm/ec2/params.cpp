@@ -179,6 +179,24 @@ std::vector<Params> Params::items(std::string_view path) const {
   return out;
 }
 
+Params Params::under(std::string_view path) const {
+  Params out;
+  for (const auto& [name, value] : fields_)
+    if (name.size() > path.size() + 1 && name.starts_with(path) && name[path.size()] == '.')
+      out.fields_.emplace_back(name.substr(path.size() + 1), value);
+  return out;
+}
+
+Params Params::over(const Fields& base) const {
+  auto top = [](std::string_view name) { return name.substr(0, name.find('.')); };
+  Params out = *this;
+  for (const auto& field : base)
+    if (std::ranges::none_of(fields_,
+                             [&](const auto& own) { return top(own.first) == top(field.first); }))
+      out.fields_.push_back(field);
+  return out;
+}
+
 std::string Params::fingerprint(std::string_view except) const {
   Fields sorted;
   for (const auto& field : fields_)

@@ -57,6 +57,11 @@ class Params {
   std::vector<std::string> list(std::string_view path) const;
   /// The groups "path.N.*" in order of N, each with names relative to it.
   std::vector<Params> items(std::string_view path) const;
+  /// Those below "path.", with names relative to it.
+  Params under(std::string_view path) const;
+  /// These and, of what `base` names at its top level and these do not, its fields.
+  Params over(const Fields& base) const;
+  const Fields& fields() const { return fields_; }
   /// The same for the same parameters in any order; `except` is left out.
   std::string fingerprint(std::string_view except) const;
 

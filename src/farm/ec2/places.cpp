@@ -1,13 +1,17 @@
-// What the farm is, not what runs in it: regions, zones, instance types, account attributes, and
-// the default network of each account.
+// What the farm is, not what runs in it: regions, zones, instance types, account attributes.
 #include <algorithm>
 
 #include "base/text.h"
-#include "farm/ec2/address.h"
 #include "farm/ec2/handlers.h"
-#include "farm/ec2/ids.h"
 
 namespace croft::farm::ec2 {
+
+std::string zone_id(std::string_view region, size_t index) {
+  auto parts = split(region, '-');
+  std::string out = parts[0];
+  for (size_t i = 1; i < parts.size(); ++i) out += parts[i].substr(0, 1);
+  return fmt::format("{}-az{}", out, index + 1);
+}
 
 namespace {
 
@@ -16,14 +20,6 @@ using Texts = std::vector<std::string>;
 
 bool wanted(const Texts& names, std::string_view name) {
   return names.empty() || std::ranges::find(names, name) != names.end();
-}
-
-/// "us-east-1a" -> "use1-az1": stands for the physical zone in EC2.
-std::string zone_id(std::string_view region, size_t index) {
-  auto parts = split(region, '-');
-  std::string out = parts[0];
-  for (size_t i = 1; i < parts.size(); ++i) out += parts[i].substr(0, 1);
-  return fmt::format("{}-az{}", out, index + 1);
 }
 
 struct Place {
@@ -223,9 +219,9 @@ Answer describe_account_attributes(Core& core, const Call& call) {
       {"supported-platforms", "VPC"},
       {"default-vpc", core.vpc_of(account)},
       {"max-instances", std::to_string(call.caller.account->quotas.instances)},
-      {"vpc-max-security-groups-per-interface", "1"},
-      {"max-elastic-ips", "0"},
-      {"vpc-max-elastic-ips", "0"},
+      {"vpc-max-security-groups-per-interface", "5"},
+      {"max-elastic-ips", std::to_string(ElasticAddress::most)},
+      {"vpc-max-elastic-ips", std::to_string(ElasticAddress::most)},
   };
   auto names = call.params.list("AttributeName");
   for (const std::string& name : names)
@@ -243,162 +239,6 @@ Answer describe_account_attributes(Core& core, const Call& call) {
                [&] { xml.in("item", [&] { xml.text("attributeValue", value); }); });
       });
     }
-  });
-  return xml.take();
-}
-
-// ---- the default network
-// --------------------------------------------------------------------------
-
-namespace {
-
-struct Network {
-  Core* core;
-  std::string account;
-  size_t zone = 0;
-  std::string vpc() const { return core->vpc_of(account); }
-  const std::string& zone_name() const { return core->context.zones[zone]; }
-  std::string subnet() const { return core->subnet_of(account, zone_name()); }
-  std::string cidr() const { return subnet_of(zone, core->context.zones.size()).text(); }
-  std::string group() const { return core->default_group_of(account); }
-  std::string free() const {
-    return std::to_string(core->state.free_addresses(zone, core->context.zones.size()));
-  }
-};
-const Tags& no_tags(const Network&) {
-  static const Tags none;
-  return none;
-}
-
-constexpr FilterField<Network> vpc_fields[] = {
-    {"vpc-id", [](const Network& n, Out out) { out.push_back(n.vpc()); }},
-    {"cidr", [](const Network&, Out out) { out.emplace_back(network_text); }},
-    {"cidr-block-association.cidr-block",
-     [](const Network&, Out out) { out.emplace_back(network_text); }},
-    {"state", [](const Network&, Out out) { out.emplace_back("available"); }},
-    {"is-default", [](const Network&, Out out) { out.emplace_back("true"); }},
-    {"isDefault", [](const Network&, Out out) { out.emplace_back("true"); }},
-    {"owner-id", [](const Network& n, Out out) { out.push_back(n.account); }},
-    {"dhcp-options-id", [](const Network&, Out out) { out.emplace_back("default"); }},
-};
-constexpr FilterField<Network> subnet_fields[] = {
-    {"subnet-id", [](const Network& n, Out out) { out.push_back(n.subnet()); }},
-    {"vpc-id", [](const Network& n, Out out) { out.push_back(n.vpc()); }},
-    {"availability-zone", [](const Network& n, Out out) { out.push_back(n.zone_name()); }},
-    {"availabilityZone", [](const Network& n, Out out) { out.push_back(n.zone_name()); }},
-    {"cidr-block", [](const Network& n, Out out) { out.push_back(n.cidr()); }},
-    {"available-ip-address-count", [](const Network& n, Out out) { out.push_back(n.free()); }},
-    {"default-for-az", [](const Network&, Out out) { out.emplace_back("true"); }},
-    {"defaultForAz", [](const Network&, Out out) { out.emplace_back("true"); }},
-    {"state", [](const Network&, Out out) { out.emplace_back("available"); }},
-    {"owner-id", [](const Network& n, Out out) { out.push_back(n.account); }},
-    {"map-public-ip-on-launch", [](const Network&, Out out) { out.emplace_back("false"); }},
-};
-constexpr FilterField<Network> group_fields[] = {
-    {"group-id", [](const Network& n, Out out) { out.push_back(n.group()); }},
-    {"group-name", [](const Network&, Out out) { out.emplace_back("default"); }},
-    {"vpc-id", [](const Network& n, Out out) { out.push_back(n.vpc()); }},
-    {"owner-id", [](const Network& n, Out out) { out.push_back(n.account); }},
-    {"description",
-     [](const Network&, Out out) { out.emplace_back("default VPC security group"); }},
-};
-
-Result<> all_known(std::string_view prefix, const Texts& asked, const Texts& known) {
-  Texts missing;
-  for (const std::string& id : asked)
-    if (!wanted(known, id) || known.empty()) missing.push_back(id);
-  if (missing.empty()) return {};
-  return fail(not_found(*id_kind(prefix), missing));
-}
-
-}  // namespace
-
-Answer describe_vpcs(Core& core, const Call& call) {
-  auto matches = TRY(Matcher<Network>::make(call.filters, vpc_fields, no_tags));
-  Network network{&core, call.account()};
-  TRY(all_known("vpc", call.params.list("VpcId"), {network.vpc()}));
-  std::vector<Network> chosen;
-  if (matches(network)) chosen.push_back(network);
-  Xml xml;
-  xml.list("vpcSet", chosen, [&](const Network& n) {
-    xml.text("vpcId", n.vpc())
-        .text("ownerId", n.account)
-        .text("state", "available")
-        .text("cidrBlock", network_text);
-    xml.in("cidrBlockAssociationSet", [&] {
-      xml.in("item", [&] {
-        xml.text("cidrBlock", network_text)
-            .text("associationId", derived_id("vpc-cidr-assoc", n.account, "default"));
-        xml.in("cidrBlockState", [&] { xml.text("state", "associated"); });
-      });
-    });
-    xml.text("dhcpOptionsId", "default").text("instanceTenancy", "default").flag("isDefault", true);
-  });
-  return xml.take();
-}
-
-Answer describe_subnets(Core& core, const Call& call) {
-  auto matches = TRY(Matcher<Network>::make(call.filters, subnet_fields, no_tags));
-  std::vector<std::pair<std::string, Network>> chosen;
-  Texts known, asked = call.params.list("SubnetId");
-  for (size_t zone = 0; zone < core.context.zones.size(); ++zone) {
-    Network network{&core, call.account(), zone};
-    known.push_back(network.subnet());
-    if (wanted(asked, network.subnet()) && matches(network))
-      chosen.emplace_back(network.subnet(), network);
-  }
-  TRY(all_known("subnet", asked, known));
-  std::ranges::sort(chosen, {}, [](const auto& item) { return item.first; });
-  std::string next = cut_page(call.action, call.page, chosen);
-  Xml xml;
-  xml.list("subnetSet", chosen, [&](const auto& item) {
-    const Network& n = item.second;
-    xml.text("subnetId", n.subnet())
-        .text("state", "available")
-        .text("vpcId", n.vpc())
-        .text("ownerId", n.account);
-    xml.text("cidrBlock", n.cidr())
-        .text("availableIpAddressCount", n.free())
-        .text("availabilityZone", n.zone_name());
-    xml.text("availabilityZoneId", zone_id(core.context.region, n.zone)).flag("defaultForAz", true);
-    xml.flag("mapPublicIpOnLaunch", false).flag("assignIpv6AddressOnCreation", false);
-    xml.text("subnetArn", fmt::format("arn:aws:ec2:{}:{}:subnet/{}", core.context.region, n.account,
-                                      n.subnet()));
-  });
-  xml.optional("nextToken", next);
-  return xml.take();
-}
-
-Answer describe_security_groups(Core& core, const Call& call) {
-  auto matches = TRY(Matcher<Network>::make(call.filters, group_fields, no_tags));
-  Network network{&core, call.account()};
-  TRY(all_known("sg", call.params.list("GroupId"), {network.group()}));
-  for (const std::string& name : call.params.list("GroupName"))
-    if (name != "default")
-      return fail(
-          aws_error("InvalidGroup.NotFound", 400,
-                    fmt::format("The security group '{}' does not exist", printable(name))));
-  std::vector<Network> chosen;
-  if (matches(network)) chosen.push_back(network);
-  Xml xml;
-  auto everything = [&](std::string_view name, bool from_group, const Network& n) {
-    xml.in(name, [&] {
-      xml.in("item", [&] {
-        xml.text("ipProtocol", "-1");
-        if (from_group)
-          xml.in("groups", [&] {
-            xml.in("item", [&] { xml.text("userId", n.account).text("groupId", n.group()); });
-          });
-        else
-          xml.in("ipRanges", [&] { xml.in("item", [&] { xml.text("cidrIp", "0.0.0.0/0"); }); });
-      });
-    });
-  };
-  xml.list("securityGroupInfo", chosen, [&](const Network& n) {
-    xml.text("ownerId", n.account).text("groupId", n.group()).text("groupName", "default");
-    xml.text("groupDescription", "default VPC security group").text("vpcId", n.vpc());
-    everything("ipPermissions", true, n);
-    everything("ipPermissionsEgress", false, n);
   });
   return xml.take();
 }

@@ -1,12 +1,9 @@
 #include "farm/ec2/records.h"
 
-#include <boost/json.hpp>
-
 #include "base/text.h"
+#include "farm/ec2/record_io.h"
 
 namespace croft::farm::ec2 {
-
-namespace json = boost::json;
 
 std::string_view name_of(InstanceState state) {
   switch (state) {
@@ -53,91 +50,20 @@ std::string Instance::mac() const {
 
 namespace {
 
-/// Both directions of a record in one list of fields, so that they cannot drift apart.
-class Writer {
- public:
-  void field(std::string_view name, const std::string& value) { object_[name] = value; }
-  void field(std::string_view name, int64_t value) { object_[name] = value; }
-  void field(std::string_view name, int value) { object_[name] = value; }
-  void field(std::string_view name, bool value) { object_[name] = value; }
-  void field(std::string_view name, WallTime value) { object_[name] = value.ns; }
-  void field(std::string_view name, InstanceState value) {
-    object_[name] = static_cast<int>(value);
-  }
-  void field(std::string_view name, const Tags& tags) {
-    json::object out;
-    for (const auto& [key, value] : tags) out[key] = value;
-    object_[name] = std::move(out);
-  }
-  void raw(std::string_view name, const std::string& value) { object_[name] = base64(value); }
-  std::string text() const { return json::serialize(object_); }
-
- private:
-  json::object object_;
-};
-
-class Reader {
- public:
-  explicit Reader(const json::object& object) : object_(object) {}
-  void field(std::string_view name, std::string& out) {
-    if (auto* v = get(name); v && v->is_string())
-      out = std::string(v->get_string());
-    else
-      bad(name);
-  }
-  void field(std::string_view name, int64_t& out) {
-    if (auto* v = get(name); v && v->is_int64())
-      out = v->get_int64();
-    else
-      bad(name);
-  }
-  void field(std::string_view name, int& out) {
-    int64_t wide = 0;
-    field(name, wide);
-    out = static_cast<int>(wide);
-  }
-  void field(std::string_view name, bool& out) {
-    if (auto* v = get(name); v && v->is_bool())
-      out = v->get_bool();
-    else
-      bad(name);
-  }
-  void field(std::string_view name, WallTime& out) { field(name, out.ns); }
-  void field(std::string_view name, InstanceState& out) {
-    int code = 0;
-    field(name, code);
-    out = static_cast<InstanceState>(code);
-    for (int known : {0, 16, 32, 48, 64, 80})
-      if (code == known) return;
-    bad(name);
-  }
-  void field(std::string_view name, Tags& out) {
-    auto* v = get(name);
-    if (!v || !v->is_object()) return bad(name);
-    for (const auto& [key, value] : v->get_object())
-      if (value.is_string()) out.emplace(std::string(key), std::string(value.get_string()));
-  }
-  void raw(std::string_view name, std::string& out) {
-    field(name, out);
-    auto plain = unbase64(out);
-    if (plain)
-      out = std::move(*plain);
-    else
-      bad(name);
-  }
-  const std::string& wrong() const { return wrong_; }
-
- private:
-  const json::value* get(std::string_view name) const { return object_.if_contains(name); }
-  void bad(std::string_view name) {
-    if (wrong_.empty()) wrong_ = name;
-  }
-  const json::object& object_;
-  std::string wrong_;
-};
+void state_field(RecordWriter& io, const InstanceState& state) {
+  io.field("state", static_cast<int>(state));
+}
+void state_field(RecordReader& io, InstanceState& state) {
+  int code = 0;
+  io.field("state", code);
+  state = static_cast<InstanceState>(code);
+  for (int known : {0, 16, 32, 48, 64, 80})
+    if (code == known) return;
+  io.bad("state");
+}
 
 template <class IO, class T>
-void fields_of_instance(IO& io, T& i) {
+void instance_fields(IO& io, T& i) {
   io.field("id", i.id);
   io.field("account", i.account);
   io.field("reservation", i.reservation);
@@ -152,7 +78,7 @@ void fields_of_instance(IO& io, T& i) {
   io.field("privateAddress", i.private_address);
   io.field("launched", i.launched);
   io.field("created", i.created);
-  io.field("state", i.state);
+  state_field(io, i.state);
   io.field("reasonCode", i.reason.code);
   io.field("reasonMessage", i.reason.message);
   io.field("transition", i.transition);
@@ -169,10 +95,20 @@ void fields_of_instance(IO& io, T& i) {
   io.field("metadataEnabled", i.metadata_enabled);
   io.field("metadataTags", i.metadata_tags);
   io.field("hopLimit", i.hop_limit);
+  io.later("vpc", i.vpc);
+  io.later("subnet", i.subnet);
+  io.later("groups", i.groups);
+  io.later("wantsPublic", i.wants_public);
+  io.later("publicAddress", i.public_address);
+  io.later("interface", i.interface);
+  io.later("profile", i.profile);
+  io.later("stopProtection", i.stop_protection);
+  io.later("sourceDestCheck", i.source_dest_check);
+  io.later("spot", i.spot);
 }
 
 template <class IO, class T>
-void fields_of_key_pair(IO& io, T& k) {
+void key_fields(IO& io, T& k) {
   io.field("account", k.account);
   io.field("name", k.name);
   io.field("id", k.id);
@@ -184,7 +120,7 @@ void fields_of_key_pair(IO& io, T& k) {
 }
 
 template <class IO, class T>
-void fields_of_image(IO& io, T& i) {
+void image_fields(IO& io, T& i) {
   io.field("id", i.id);
   io.field("owner", i.owner);
   io.field("name", i.name);
@@ -192,66 +128,77 @@ void fields_of_image(IO& io, T& i) {
   io.field("folder", i.folder);
   io.field("created", i.created);
   io.field("tags", i.tags);
+  io.later("state", i.state);
+  io.later("reason", i.reason);
+  io.later("snapshot", i.snapshot);
+  io.later("diskGiB", i.disk_gib);
+  io.later("users", i.users);
+  io.later("public", i.is_public);
+  io.later("architecture", i.architecture);
+  io.later("source", i.source);
 }
 
 template <class IO, class T>
-void fields_of_token(IO& io, T& t) {
+void token_fields(IO& io, T& t) {
   io.field("account", t.account);
   io.field("token", t.token);
   io.field("fingerprint", t.fingerprint);
   io.field("reservation", t.reservation);
   io.field("created", t.created);
-}
-
-template <class T, class Fields>
-Result<T> decode(std::string_view what, std::string_view text, Fields fields) {
-  boost::system::error_code error;
-  json::value value = json::parse(text, error);
-  if (error || !value.is_object())
-    return fail(Code::corrupt, fmt::format("the {} record is not JSON", what));
-  T out;
-  Reader reader(value.get_object());
-  fields(reader, out);
-  if (!reader.wrong().empty())
-    return fail(Code::corrupt, fmt::format("the {} record has no good '{}'", what, reader.wrong()));
-  return out;
+  io.later("answer", t.answer);
 }
 
 }  // namespace
 
+void fields(RecordReader& io, Instance& v) {
+  instance_fields(io, v);
+}
+void fields(RecordWriter& io, const Instance& v) {
+  instance_fields(io, v);
+}
+void fields(RecordReader& io, KeyPair& v) {
+  key_fields(io, v);
+}
+void fields(RecordWriter& io, const KeyPair& v) {
+  key_fields(io, v);
+}
+void fields(RecordReader& io, Image& v) {
+  image_fields(io, v);
+}
+void fields(RecordWriter& io, const Image& v) {
+  image_fields(io, v);
+}
+void fields(RecordReader& io, TokenRecord& v) {
+  token_fields(io, v);
+}
+void fields(RecordWriter& io, const TokenRecord& v) {
+  token_fields(io, v);
+}
+
 std::string encode(const Instance& instance) {
-  Writer writer;
-  fields_of_instance(writer, instance);
-  return writer.text();
+  return encode_record(instance);
 }
 std::string encode(const KeyPair& key) {
-  Writer writer;
-  fields_of_key_pair(writer, key);
-  return writer.text();
+  return encode_record(key);
 }
 std::string encode(const Image& image) {
-  Writer writer;
-  fields_of_image(writer, image);
-  return writer.text();
+  return encode_record(image);
 }
 std::string encode(const TokenRecord& token) {
-  Writer writer;
-  fields_of_token(writer, token);
-  return writer.text();
+  return encode_record(token);
 }
 
 Result<Instance> decode_instance(std::string_view text) {
-  return decode<Instance>("instance", text, [](auto& io, auto& v) { fields_of_instance(io, v); });
+  return decode_record<Instance>("instance", text);
 }
 Result<KeyPair> decode_key_pair(std::string_view text) {
-  return decode<KeyPair>("key pair", text, [](auto& io, auto& v) { fields_of_key_pair(io, v); });
+  return decode_record<KeyPair>("key pair", text);
 }
 Result<Image> decode_image(std::string_view text) {
-  return decode<Image>("image", text, [](auto& io, auto& v) { fields_of_image(io, v); });
+  return decode_record<Image>("image", text);
 }
 Result<TokenRecord> decode_token(std::string_view text) {
-  return decode<TokenRecord>("client token", text,
-                             [](auto& io, auto& v) { fields_of_token(io, v); });
+  return decode_record<TokenRecord>("client token", text);
 }
 
 }  // namespace croft::farm::ec2

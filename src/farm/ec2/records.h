@@ -60,6 +60,15 @@ struct Instance {
   bool metadata_enabled = true;
   bool metadata_tags = false;
   int hop_limit = 1;
+  std::string vpc, subnet;          ///< ids
+  std::vector<std::string> groups;  ///< ids of its security groups
+  bool wants_public = false;        ///< every start gives it a public address of its own
+  std::string public_address;       ///< that one, until Stop; empty: none
+  std::string interface;            ///< "eni-..." made before the launch; empty: its own
+  std::string profile;              ///< name of its instance profile
+  bool stop_protection = false;
+  bool source_dest_check = true;
+  std::string spot;  ///< "sir-...": runs until the farm wants its place back
 
   std::string hostname() const;  ///< "ip-10-77-0-5"
   std::string mac() const;       ///< from the private address
@@ -84,6 +93,14 @@ struct Image {
   std::string folder;  ///< root file system; empty: the built-in image
   WallTime created;
   Tags tags;
+  std::string state = "available";  ///< pending | available | failed
+  std::string reason;               ///< why it failed
+  std::string snapshot;             ///< "snap-..." of its root disk; empty: none was made
+  int64_t disk_gib = 8;
+  std::vector<std::string> users;  ///< accounts that may launch it
+  bool is_public = false;          ///< everybody may launch it
+  std::string architecture = "x86_64";
+  std::string source;  ///< the instance or image that it was made from
 };
 
 /// What a ClientToken stands for.
@@ -93,6 +110,7 @@ struct TokenRecord {
   std::string fingerprint;
   std::string reservation;
   WallTime created;
+  std::string answer;  ///< of actions other than RunInstances: what was said the first time
 };
 
 std::string encode(const Instance& instance);

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "farm/ec2/address.h"
+#include "farm/ec2/group_rules.h"
 #include "farm/ec2/handlers.h"
 #include "farm/ec2/ids.h"
 
@@ -19,7 +20,7 @@ constexpr std::string_view root_device = "/dev/sda1";
 struct Launch {
   Instance model;
   const InstanceType* type = nullptr;
-  size_t zone = 0;
+  Subnet subnet;
   int64_t min_count = 1;
   int64_t max_count = 1;
   std::string fixed_address;
@@ -44,57 +45,97 @@ Result<std::string> read_user_data(const Params& params) {
   return std::move(*raw);
 }
 
-/// Zone, subnet, groups and address, from the top level or from NetworkInterface.1.
-Result<> read_network(Core& core, const Call& call, Launch& launch) {
-  const Params& p = call.params;
-  std::string account = call.account(), subnet = p.text("SubnetId"),
-              address = p.text("PrivateIpAddress");
-  auto groups = p.list("SecurityGroupId");
+/// Where an instance shall be, as the call says it: at its top level or of its one interface.
+struct Wanted {
+  std::string subnet, address;
+  std::vector<std::string> groups;
+  std::optional<bool> public_address;
+};
+
+Result<Wanted> read_wanted(const Params& p) {
+  Wanted out{p.text("SubnetId"), p.text("PrivateIpAddress"), p.list("SecurityGroupId"), {}};
   auto interfaces = p.items("NetworkInterface");
   if (interfaces.size() > 1)
     return fail(aws_error("UnsupportedOperation", 400,
                           "This farm gives an instance one network interface"));
-  if (!interfaces.empty()) {
-    if (!subnet.empty() || !groups.empty())
-      return fail(aws_error("InvalidParameterCombination", 400,
-                            "Network interfaces and an instance-level subnet ID may not be "
-                            "specified on the same request"));
-    subnet = interfaces[0].text("SubnetId");
-    address = interfaces[0].text("PrivateIpAddress");
-    groups = interfaces[0].list("SecurityGroupId");
-  }
-  std::string zone = p.text("Placement.AvailabilityZone");
-  launch.zone = zone.empty() ? 0 : core.zone_index(zone);
-  if (launch.zone >= core.context.zones.size())
-    return fail(invalid("Placement.AvailabilityZone", zone,
-                        "The zones are " + join(core.context.zones, ", ")));
-  if (!subnet.empty()) {
-    size_t index = 0;
-    while (index < core.context.zones.size() &&
-           core.subnet_of(account, core.context.zones[index]) != subnet)
-      ++index;
-    if (index == core.context.zones.size()) return fail(not_found(*id_kind("subnet"), {subnet}));
-    if (!zone.empty() && index != launch.zone)
-      return fail(aws_error("InvalidParameterCombination", 400,
-                            "The subnet is not in the availability zone"));
-    launch.zone = index;
-  }
-  for (const std::string& group : groups)
-    if (group != core.default_group_of(account)) return fail(not_found(*id_kind("sg"), {group}));
-  for (const std::string& group : p.list("SecurityGroup"))
-    if (group != "default")
+  if (interfaces.empty()) return out;
+  if (!out.subnet.empty() || !out.groups.empty() || !p.list("SecurityGroup").empty())
+    return fail(aws_error("InvalidParameterCombination", 400,
+                          "Network interfaces and an instance-level subnet ID or security groups "
+                          "may not be specified on the same request"));
+  const Params& one = interfaces[0];
+  out = {one.text("SubnetId"), one.text("PrivateIpAddress"), one.list("SecurityGroupId"), {}};
+  if (one.has("AssociatePublicIpAddress"))
+    out.public_address = one.flag("AssociatePublicIpAddress");
+  return out;
+}
+
+/// The subnet that is named, else the default one of the zone.
+Result<SubnetRecord*> read_subnet(Core& core, const Call& call, const Wanted& wanted) {
+  std::string zone = call.params.text("Placement.AvailabilityZone");
+  const auto& zones = core.context.zones;
+  if (!zone.empty() && core.zone_index(zone) >= zones.size())
+    return fail(invalid("Placement.AvailabilityZone", zone, "The zones are " + join(zones, ", ")));
+  std::string id = wanted.subnet;
+  if (id.empty()) id = core.subnet_of(call.account(), zone.empty() ? zones[0] : zone);
+  SubnetRecord* subnet = core.state.subnets.find(call.account(), id);
+  if (!subnet) return fail(not_found(*id_kind("subnet"), {id}));
+  if (!zone.empty() && subnet->zone != zone)
+    return fail(aws_error("InvalidParameterCombination", 400,
+                          "The subnet is not in the availability zone"));
+  return subnet;
+}
+
+Result<std::vector<std::string>> read_groups(Core& core, const Call& call, const Wanted& wanted,
+                                             const SubnetRecord& subnet) {
+  constexpr size_t most_groups = 16;
+  std::vector<std::string> out;
+  for (const std::string& id : wanted.groups) {
+    SecurityGroup* group = core.state.groups.find(call.account(), id);
+    if (!group) return fail(not_found(*id_kind("sg"), {id}));
+    if (group->vpc != subnet.vpc)
       return fail(
-          aws_error("InvalidGroup.NotFound", 400,
-                    fmt::format("The security group '{}' does not exist", printable(group))));
-  if (!address.empty()) {
-    auto number = parse_ipv4(address);
-    if (!number || !subnet_of(launch.zone, core.context.zones.size()).contains(*number))
-      return fail(invalid("PrivateIpAddress", address, "It is not an address of the subnet"));
-    if (launch.max_count != 1)
-      return fail(invalid("PrivateIpAddress", address, "It can be given to one instance only"));
-    launch.fixed_address = address;
+          aws_error("InvalidParameter", 400,
+                    fmt::format("Security group {} and subnet {} belong to different networks.", id,
+                                subnet.id)));
+    out.push_back(id);
   }
-  launch.model.zone = core.context.zones[launch.zone];
+  for (const std::string& name : call.params.list("SecurityGroup")) {
+    SecurityGroup* group = TRY(group_by_name(core, call.account(), name));
+    if (group->vpc != subnet.vpc)
+      return fail(aws_error("InvalidParameterCombination", 400,
+                            "The parameter groupName cannot be used with the parameter subnet"));
+    out.push_back(group->id);
+  }
+  if (out.empty())
+    for (SecurityGroup* group : core.state.groups.of(call.account()))
+      if (group->vpc == subnet.vpc && group->name == "default") out.push_back(group->id);
+  std::ranges::sort(out);
+  out.erase(std::unique(out.begin(), out.end()), out.end());
+  if (out.size() > most_groups)
+    return fail(aws_error("SecurityGroupsPerInterfaceLimitExceeded", 400,
+                          fmt::format("More than {} security groups", most_groups)));
+  return out;
+}
+
+/// Zone, subnet, groups and address.
+Result<> read_network(Core& core, const Call& call, Launch& launch) {
+  Wanted wanted = TRY(read_wanted(call.params));
+  SubnetRecord* subnet = TRY(read_subnet(core, call, wanted));
+  launch.subnet = *parse_network(subnet->cidr);
+  launch.model.groups = TRY(read_groups(core, call, wanted, *subnet));
+  launch.model.subnet = subnet->id;
+  launch.model.vpc = subnet->vpc;
+  launch.model.zone = subnet->zone;
+  launch.model.wants_public = wanted.public_address.value_or(subnet->map_public);
+  if (wanted.address.empty()) return {};
+  auto number = parse_ipv4(wanted.address);
+  if (!number || !launch.subnet.contains(*number))
+    return fail(invalid("PrivateIpAddress", wanted.address, "It is not an address of the subnet"));
+  if (launch.max_count != 1)
+    return fail(
+        invalid("PrivateIpAddress", wanted.address, "It can be given to one instance only"));
+  launch.fixed_address = wanted.address;
   return {};
 }
 
@@ -140,6 +181,7 @@ Result<Launch> read_launch(Core& core, const Call& call) {
   model.client_token = p.text("ClientToken");
   model.shutdown_behavior = p.text("InstanceInitiatedShutdownBehavior", "stop");
   model.termination_protection = p.flag("DisableApiTermination");
+  model.stop_protection = p.flag("DisableApiStop");
   model.monitoring = p.flag("Monitoring.Enabled");
   model.tokens_required = p.text("MetadataOptions.HttpTokens") == "required";
   model.metadata_enabled = p.text("MetadataOptions.HttpEndpoint", "enabled") == "enabled";
@@ -163,8 +205,12 @@ Result<size_t> how_many(Core& core, const Call& call, const Launch& launch) {
                     "allows; {} are in use",
                     launch.min_count, quota, quota - left)));
   int64_t room = static_cast<int64_t>(core.capacity.room_for(*launch.type, core.state));
-  room = std::min(room, static_cast<int64_t>(
-                            core.state.free_addresses(launch.zone, core.context.zones.size())));
+  int64_t addresses = static_cast<int64_t>(core.state.free_addresses(launch.subnet));
+  if (addresses < launch.min_count)
+    return fail(aws_error(
+        "InsufficientFreeAddressesInSubnet", 400,
+        fmt::format("The subnet {} has {} free addresses", launch.model.subnet, addresses)));
+  room = std::min(room, addresses);
   if (room < launch.min_count)
     return fail(aws_error(
         "InsufficientInstanceCapacity", 500,
@@ -194,10 +240,11 @@ Result<std::vector<std::string>> record(Core& core, const Launch& launch, size_t
                               fmt::format("Address {} is in use", launch.fixed_address)));
       instance.private_address = launch.fixed_address;
     } else {
-      auto address = core.state.take_address(launch.zone, core.context.zones.size());
+      auto address = core.state.take_address(launch.subnet);
       CHECK(address, "addresses were counted before they were taken");
       instance.private_address = *address;
     }
+    if (instance.wants_public) instance.public_address = core.take_public_address();
     do instance.id = new_id(random, "i");
     while (core.state.find_instance(instance.id));
     instance.reservation = reservation;

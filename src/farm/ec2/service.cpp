@@ -96,6 +96,7 @@ aio::Task<Result<>> Service::open() {
   if (!state_.find_image(builtin_image))
     CO_TRY(co_await add_image(*core_, {std::string(builtin_image), "croft-builtin",
                                        "Made of this machine's own files", "", ""}));
+  CO_TRY(co_await core_->open());
   CO_TRY(co_await fleet_->recover());
   add_routes();
   co_return Result<>{};
@@ -159,12 +160,15 @@ std::optional<imds::Facts> Service::facts_of(const std::string& id) {
   f.private_address = i->private_address;
   f.hostname = core_->private_dns(*i);
   f.mac = i->mac();
-  f.subnet_id = core_->subnet_of(i->account, i->zone);
-  f.subnet_cidr = subnet_of(core_->zone_index(i->zone), context_.zones.size()).text();
-  f.vpc_id = core_->vpc_of(i->account);
-  f.vpc_cidr = std::string(network_text);
-  f.interface_id = "eni-" + i->id.substr(2);
-  f.group_id = core_->default_group_of(i->account);
+  f.subnet_id = i->subnet;
+  if (SubnetRecord* subnet = state_.subnets.find(i->subnet)) f.subnet_cidr = subnet->cidr;
+  f.vpc_id = i->vpc;
+  if (Vpc* vpc = state_.vpcs.find(i->vpc)) f.vpc_cidr = vpc->cidr;
+  f.interface_id = core_->interface_of(*i);
+  f.groups.clear();
+  for (const std::string& group : i->groups) f.groups.emplace_back(group, core_->group_name(group));
+  f.public_address = core_->public_of(*i);
+  f.public_hostname = core_->public_dns(f.public_address);
   f.key_name = i->key_name;
   if (KeyPair* key = state_.find_key(i->account, i->key_name)) f.public_key = key->public_key;
   f.user_data = i->user_data;

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "farm/ec2/address.h"
-
 namespace croft::farm::ec2 {
 
 namespace {
@@ -55,8 +53,22 @@ aio::Task<Result<>> State::load() {
     Instance instance = CO_TRY(with_key(decode_instance(entry.value), entry.key));
     sequence_ = std::max(sequence_, instance.sequence);
     if (instance.state != InstanceState::terminated) take_address(instance.private_address);
+    if (!instance.public_address.empty()) take_address(instance.public_address);
     add_instance(std::move(instance));
   }
+  std::vector<std::string> prefixes;
+  each_table([&](auto& table, std::string_view) { prefixes.push_back(table.prefix()); });
+  for (const std::string& prefix : prefixes) {
+    auto entries = CO_TRY(co_await read_all(prefix));
+    Result<> loaded;
+    each_table([&](auto& table, std::string_view) {
+      if (table.prefix() != prefix) return;
+      for (const auto& entry : entries)
+        if (loaded) loaded = table.load(entry);
+    });
+    CO_TRY(std::move(loaded));
+  }
+  for (const auto& [id, address] : addresses.all()) take_address(address.address);
   co_return Result<>{};
 }
 
@@ -84,6 +96,7 @@ void State::erase_instance(const std::string& id) {
   auto held = by_address_.find(instance->private_address);
   if (held != by_address_.end() && held->second == instance)
     free_address(instance->private_address);
+  if (!instance->public_address.empty()) free_address(instance->public_address);
   by_account_[instance->account].erase(instance->sequence);
   instances_.erase(id);
 }
@@ -187,30 +200,27 @@ void State::erase_token(const TokenRecord& token) {
   tokens_.erase(Pair{token.account, token.token});
 }
 
-std::optional<std::string> State::take_address(size_t zone, size_t zones) {
-  Subnet subnet = subnet_of(zone, zones);
+std::optional<std::string> State::take_address(const Subnet& subnet) {
   uint32_t next = subnet.first();
-  for (auto at = addresses_.lower_bound(next); at != addresses_.end() && *at == next; ++at) ++next;
+  for (auto at = taken_.lower_bound(next); at != taken_.end() && *at == next; ++at) ++next;
   if (!subnet.contains(next)) return std::nullopt;
-  addresses_.insert(next);
+  taken_.insert(next);
   return ipv4_text(next);
 }
 
 bool State::take_address(std::string_view address) {
   auto number = parse_ipv4(address);
-  if (!number || !subnet_of(0, 1).contains(*number)) return false;
-  return addresses_.insert(*number).second;
+  return number && taken_.insert(*number).second;
 }
 
 void State::free_address(std::string_view address) {
-  if (auto number = parse_ipv4(address)) addresses_.erase(*number);
+  if (auto number = parse_ipv4(address)) taken_.erase(*number);
   if (auto held = by_address_.find(address); held != by_address_.end()) by_address_.erase(held);
 }
 
-size_t State::free_addresses(size_t zone, size_t zones) const {
-  Subnet subnet = subnet_of(zone, zones);
-  auto used =
-      std::distance(addresses_.lower_bound(subnet.first()), addresses_.upper_bound(subnet.last()));
+size_t State::free_addresses(const Subnet& subnet) const {
+  if (subnet.prefix > 29) return 0;
+  auto used = std::distance(taken_.lower_bound(subnet.first()), taken_.upper_bound(subnet.last()));
   return subnet.last() - subnet.first() + 1 - static_cast<size_t>(used);
 }
 

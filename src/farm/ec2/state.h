@@ -11,7 +11,10 @@
 #include <vector>
 
 #include "aio/world.h"
+#include "farm/ec2/address.h"
 #include "farm/ec2/records.h"
+#include "farm/ec2/resources.h"
+#include "farm/ec2/table.h"
 #include "store/store.h"
 
 namespace croft::farm::ec2 {
@@ -54,14 +57,32 @@ class State {
   std::vector<TokenRecord> stale_tokens(WallTime before) const;
   void erase_token(const TokenRecord& token);
 
-  /// Takes the first free address of the zone's part of 10.77/16; nullopt when all are in use.
-  std::optional<std::string> take_address(size_t zone, size_t zones);
-  /// False when it is taken or outside the network.
+  /// Takes the first free address of the subnet; nullopt when all are in use. An address has one
+  /// owner in the whole farm, so that also networks with overlapping ranges can be told apart.
+  std::optional<std::string> take_address(const Subnet& subnet);
+  /// False when it is taken, or no address.
   bool take_address(std::string_view address);
   void free_address(std::string_view address);
-  size_t free_addresses(size_t zone, size_t zones) const;
+  size_t free_addresses(const Subnet& subnet) const;
   /// The instance that holds this address (not a terminated one); null otherwise.
   Instance* by_address(std::string_view address);
+
+  Table<SecurityGroup> groups{"group"};
+  Table<Vpc> vpcs{"vpc"};
+  Table<SubnetRecord> subnets{"subnet"};
+  Table<ElasticAddress> addresses{"address"};
+  Table<InternetGateway> gateways{"gateway"};
+  Table<RouteTable> routes{"routes"};
+  /// Each table of the above, for what is the same for all: loading, tags.
+  template <class Each>
+  void each_table(Each&& each) {
+    each(groups, "sg");
+    each(vpcs, "vpc");
+    each(subnets, "subnet");
+    each(addresses, "eipalloc");
+    each(gateways, "igw");
+    each(routes, "rtb");
+  }
 
   // Changes for commit(), from the record as it is now.
   static store::Change put(const Instance& instance);
@@ -88,7 +109,7 @@ class State {
   std::map<Pair, KeyPair> keys_;
   std::map<std::string, Image, std::less<>> images_;
   std::map<Pair, TokenRecord> tokens_;
-  std::set<uint32_t> addresses_;  ///< in use, as host-order numbers
+  std::set<uint32_t> taken_;  ///< in use, as host-order numbers
 };
 
 }  // namespace croft::farm::ec2

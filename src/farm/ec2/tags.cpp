@@ -1,5 +1,6 @@
 // CreateTags, DeleteTags and DescribeTags over every kind of resource that can carry tags.
 #include <algorithm>
+#include <functional>
 
 #include "base/text.h"
 #include "farm/ec2/handlers.h"
@@ -12,14 +13,8 @@ namespace {
 /// A resource of this account that may carry tags.
 struct Tagged {
   std::string id;
-  Instance* instance = nullptr;
-  KeyPair* key = nullptr;
-  Image* image = nullptr;
-
-  Tags& tags() const { return instance ? instance->tags : key ? key->tags : image->tags; }
-  store::Change put() const {
-    return instance ? State::put(*instance) : key ? State::put(*key) : State::put(*image);
-  }
+  Tags* tags = nullptr;
+  std::function<store::Change()> put = {};
 };
 
 Result<Tagged> find_tagged(Core& core, const std::string& account, const std::string& id) {
@@ -29,16 +24,35 @@ Result<Tagged> find_tagged(Core& core, const std::string& account, const std::st
         aws_error("InvalidID", 400, fmt::format("The ID '{}' is not valid", printable(id))));
   TRY(check_id(*kind, id));
   Tagged out{id};
-  if (kind->resource_type == "instance") out.instance = core.state.find_instance(account, id);
-  if (kind->resource_type == "key-pair") out.key = core.state.find_key_by_id(account, id);
-  if (kind->resource_type == "image") {
-    out.image = core.state.find_image(account, id);
-    if (out.image && out.image->owner.empty())
+  if (Instance* instance = core.state.find_instance(account, id)) {
+    out.tags = &instance->tags;
+    out.put = [instance] { return State::put(*instance); };
+  } else if (KeyPair* key = core.state.find_key_by_id(account, id)) {
+    out.tags = &key->tags;
+    out.put = [key] { return State::put(*key); };
+  } else if (Image* image = core.state.find_image(account, id)) {
+    if (image->owner != account)
       return fail(
           aws_error("UnauthorizedOperation", 403,
-                    fmt::format("The image '{}' belongs to everybody: it cannot be tagged", id)));
+                    fmt::format("The image '{}' is not this account's: it cannot be tagged", id)));
+    out.tags = &image->tags;
+    out.put = [image] { return State::put(*image); };
+  } else if (kind->prefix == "sgr") {
+    for (SecurityGroup* group : core.state.groups.of(account))
+      for (GroupRule& rule : group->rules)
+        if (rule.id == id) {
+          out.tags = &rule.tags;
+          out.put = [&core, group] { return core.state.groups.put(*group); };
+        }
+  } else {
+    core.state.each_table([&](auto& table, std::string_view) {
+      auto* item = table.find(account, id);
+      if (!item) return;
+      out.tags = &item->tags;
+      out.put = [&table, item] { return table.put(*item); };
+    });
   }
-  if (!out.instance && !out.key && !out.image) return fail(not_found(*kind, {id}));
+  if (!out.tags) return fail(not_found(*kind, {id}));
   return out;
 }
 
@@ -69,12 +83,12 @@ aio::Task<Answer> create_tags(Core& core, Call call) {
   std::vector<Tags> results;
   for (const Tagged& resource : resources) {
     Tags merged = wanted;
-    merged.insert(resource.tags().begin(), resource.tags().end());
+    merged.insert(resource.tags->begin(), resource.tags->end());
     CO_TRY(check_tag_count(merged));
     results.push_back(std::move(merged));
   }
   CO_TRY(call.effect());
-  for (size_t i = 0; i < resources.size(); ++i) resources[i].tags() = std::move(results[i]);
+  for (size_t i = 0; i < resources.size(); ++i) *resources[i].tags = std::move(results[i]);
   co_return co_await commit_tags(core, "tag", std::move(resources));
 }
 
@@ -87,12 +101,12 @@ aio::Task<Answer> delete_tags(Core& core, Call call) {
                                "Tag keys starting with 'aws:' are reserved for internal use"));
   CO_TRY(call.effect());
   for (const Tagged& resource : resources) {
-    if (named.empty()) resource.tags().clear();
+    if (named.empty()) resource.tags->clear();
     for (const Params& tag : named) {
-      auto found = resource.tags().find(tag.text("Key"));
-      if (found == resource.tags().end()) continue;
+      auto found = resource.tags->find(tag.text("Key"));
+      if (found == resource.tags->end()) continue;
       // A value names this pair alone; without one, whatever the key holds goes.
-      if (!tag.has("Value") || tag.text("Value") == found->second) resource.tags().erase(found);
+      if (!tag.has("Value") || tag.text("Value") == found->second) resource.tags->erase(found);
     }
   }
   co_return co_await commit_tags(core, "untag", std::move(resources));
@@ -140,7 +154,13 @@ Answer describe_tags(Core& core, const Call& call) {
   std::string account = call.account();
   for (Instance* i : core.state.instances_of(account)) add(i->id, "instance", i->tags);
   for (KeyPair* k : core.state.keys_of(account)) add(k->id, "key-pair", k->tags);
-  for (Image* i : core.state.images_of(account)) add(i->id, "image", i->tags);
+  for (Image* i : core.state.images_of(account))
+    if (i->owner == account) add(i->id, "image", i->tags);
+  for (SecurityGroup* group : core.state.groups.of(account))
+    for (const GroupRule& rule : group->rules) add(rule.id, "security-group-rule", rule.tags);
+  core.state.each_table([&](auto& table, std::string_view prefix) {
+    for (auto* item : table.of(account)) add(item->id, id_kind(prefix)->resource_type, item->tags);
+  });
   std::ranges::sort(rows, {}, [](const auto& row) { return row.first; });
   std::string next = cut_page(call.action, call.page, rows);
   Xml xml;

@@ -88,8 +88,20 @@ std::map<std::string, std::string> tree_of(const Facts& f) {
   meta(interface + "local-ipv4s", f.private_address);
   meta(interface + "mac", f.mac);
   meta(interface + "owner-id", f.account);
-  meta(interface + "security-group-ids", f.group_id);
-  meta(interface + "security-groups", "default");
+  std::string group_ids, group_names;
+  for (const auto& [id, name] : f.groups) {
+    group_ids += (group_ids.empty() ? "" : "\n") + id;
+    group_names += (group_names.empty() ? "" : "\n") + name;
+  }
+  meta(interface + "security-group-ids", group_ids);
+  meta(interface + "security-groups", group_names);
+  if (!f.public_address.empty()) {
+    meta("public-ipv4", f.public_address);
+    meta("public-hostname", f.public_hostname);
+    meta(interface + "public-ipv4s", f.public_address);
+    meta(interface + "public-hostname", f.public_hostname);
+    meta(interface + "ipv4-associations/" + f.public_address, f.private_address);
+  }
   meta(interface + "subnet-id", f.subnet_id);
   meta(interface + "subnet-ipv4-cidr-block", f.subnet_cidr);
   meta(interface + "vpc-id", f.vpc_id);
@@ -100,7 +112,7 @@ std::map<std::string, std::string> tree_of(const Facts& f) {
   meta("profile", "default-hvm");
   if (!f.public_key.empty()) meta("public-keys/0/openssh-key", f.public_key);
   meta("reservation-id", f.reservation);
-  meta("security-groups", "default");
+  meta("security-groups", group_names);
   meta("services/domain", "amazonaws.com");
   meta("services/partition", "aws");
   if (f.tags_shown)

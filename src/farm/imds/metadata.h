@@ -8,6 +8,8 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "aio/world.h"
 #include "net/http_server.h"
@@ -31,7 +33,9 @@ struct Facts {
   std::string vpc_id;
   std::string vpc_cidr;
   std::string interface_id;
-  std::string group_id;
+  std::vector<std::pair<std::string, std::string>> groups;  ///< id, name
+  std::string public_address;                               ///< empty: none
+  std::string public_hostname;
   std::string key_name;  ///< empty: none
   std::string public_key;
   std::string user_data;  ///< raw; empty: none

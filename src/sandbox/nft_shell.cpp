@@ -1,0 +1,101 @@
+#include "sandbox/nft_shell.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/wait.h>
+
+#include <csignal>
+#include <cstdlib>
+
+#include "base/text.h"
+
+namespace croft::sandbox {
+
+namespace {
+
+// nft says nothing about success: what a listing of this empty set says comes after all the rest.
+constexpr std::string_view question = "list set ip croft answered\n";
+constexpr std::string_view answered = "table ip croft {\n\tset answered {\n\t\ttype mark\n\t}\n}\n";
+constexpr int patience_ms = 30'000;
+
+}  // namespace
+
+Result<NftShell> NftShell::open() {
+  int in[2];
+  int out[2];
+  if (pipe2(in, O_CLOEXEC) != 0) return fail_system("make a pipe");
+  Fd in_reader(in[0]);
+  Fd in_writer(in[1]);
+  if (pipe2(out, O_CLOEXEC) != 0) return fail_system("make a pipe");
+  Fd out_reader(out[0]);
+  Fd out_writer(out[1]);
+  NftShell shell;
+  shell.pid_ = fork();
+  if (shell.pid_ < 0) return fail_system("start nft");
+  if (shell.pid_ == 0) {
+    dup2(in_reader.get(), 0);
+    dup2(out_writer.get(), 1);
+    dup2(out_writer.get(), 2);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
+    execlp("nft", "nft", "-i", nullptr);
+    _exit(127);
+  }
+  shell.in_ = std::move(in_writer);
+  shell.out_ = std::move(out_reader);
+  if (auto works = shell.run("add table ip croft; add set ip croft answered { type mark; }");
+      !works)
+    return fail(std::move(works.error()).hint("machines need the program nft: install nftables"));
+  return shell;
+}
+
+NftShell& NftShell::operator=(NftShell&& other) noexcept {
+  if (this == &other) return *this;
+  end();
+  pid_ = std::exchange(other.pid_, 0);
+  in_ = std::move(other.in_);
+  out_ = std::move(other.out_);
+  return *this;
+}
+
+NftShell::~NftShell() {
+  end();
+}
+
+void NftShell::end() {
+  if (pid_ <= 0) return;
+  in_.reset();
+  out_.reset();
+  while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
+  pid_ = 0;
+}
+
+Result<> NftShell::run(std::string_view line) {
+  if (line.empty()) return {};
+  std::string text(line);
+  text.append("\n").append(question);
+  TRY(write_all(in_.get(), text));
+  std::string said;
+  while (!said.ends_with(answered)) {
+    pollfd wait{out_.get(), POLLIN, 0};
+    int ready = poll(&wait, 1, patience_ms);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready == 0) return fail(Code::timeout, "nft does not answer");
+    char buffer[4096];
+    ssize_t got = read(out_.get(), buffer, sizeof buffer);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0)
+      return fail(Code::unavailable, fmt::format("nft has ended: {}", printable(trim(said))));
+    said.append(buffer, static_cast<size_t>(got));
+  }
+  said.resize(said.size() - answered.size());
+  if (trim(said).empty()) return {};
+  return fail(Code::internal, fmt::format("nft refused a change of the packet filter: {}",
+                                          printable(trim(said).substr(0, 400))));
+}
+
+}  // namespace croft::sandbox
