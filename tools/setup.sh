@@ -12,7 +12,7 @@ build_packages=(
 run_packages=(nftables iproute2 e2fsprogs curl ca-certificates)
 test_packages=(
   libgtest-dev libgmock-dev librapidcheck-dev libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19
-  awscli openssh-client python3 python3-boto3 python3-pytest python3-pytest-xdist python3-yaml rclone s3cmd procps
+  awscli openssh-client python3 python3-boto3 python3-libcloud python3-pytest python3-pytest-xdist python3-yaml rclone s3cmd procps
   zsh fish mandoc librsvg2-bin fonts-dejavu-core
   s3fs fuse3 chromium
 )

@@ -74,6 +74,7 @@ struct Farm::State {
   FarmOptions options;
   std::unique_ptr<store::Store> store;
   std::unique_ptr<Sealer> sealer;
+  std::unique_ptr<Sessions> sessions;
   std::unique_ptr<Accounts> accounts;
   std::optional<meter::UsageMeter> meter;
   AdminRoutes admin;
@@ -116,6 +117,7 @@ aio::Task<Result<>> Farm::State::open() {
   std::string farm_id = CO_TRY(co_await identity(world, *store));
   sealer = CO_TRY(co_await open_file_sealer(world, key_file(options.data)));
   accounts = CO_TRY(co_await Accounts::open(world, *store, *sealer));
+  sessions = CO_TRY(co_await Sessions::open(world, *store, *sealer));
   aio::Address address = CO_TRY(aio::Address::parse(options.listen));
   listener = CO_TRY(world.net.listen(address));
   co_return co_await open_parts(std::move(farm_id));
@@ -135,6 +137,7 @@ aio::Task<Result<>> Farm::State::open_parts(std::string farm_id) {
   if (local.host == "0.0.0.0") local.host = "127.0.0.1";
   if (local.host == "::") local.host = "::1";
   context->url = "http://" + local.text();
+  context->sessions = sessions.get();
   context->fake_machines = options.fake_machines;
 
   s3 = std::make_unique<s3::Service>(

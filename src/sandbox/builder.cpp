@@ -157,32 +157,52 @@ Result<Fd> open_output(const std::string& path, int flags) {
   return file;
 }
 
-/// Per-machine files that must be there before the first process; the disk is fresh, so no path on
-/// it can mislead us.
+/// Puts a file on a disk, in place of what has its name there. The disk may be a copy of another
+/// machine's, which may have put links anywhere: none is followed.
+Result<> put_on_disk(int disk, const std::string& folder, const std::string& name,
+                     std::string_view text, uint32_t mode) {
+  std::string what = fmt::format("create {}/{} on the root disk", folder, name);
+  Fd parent(open_beneath(disk, folder, O_RDONLY | O_DIRECTORY));
+  if (!parent.valid()) return fail_system(what);
+  if (unlinkat(parent.get(), name.c_str(), 0) != 0 && errno != ENOENT) return fail_system(what);
+  Fd file(openat(parent.get(), name.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                 mode));
+  if (!file.valid()) return fail_system(what);
+  return write_all(file.get(), text);
+}
+
+/// Per-machine files that must be there before the first process.
 Result<> write_first_files(int disk, const SandboxPlan& plan, const Sheet& boot) {
-  auto put = [disk](const char* path, std::string_view text, uint32_t mode) -> Result<> {
-    Fd file(openat(disk, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode));
-    if (!file.valid()) return fail_system(fmt::format("create {} on the root disk", path));
-    return write_all(file.get(), text);
-  };
-  TRY(put("root/etc/hostname", plan.hostname + "\n", 0644));
-  TRY(put("root/etc/hosts",
-          fmt::format("127.0.0.1 localhost\n{} {}\n::1 localhost ip6-localhost\n", plan.address,
-                      plan.hostname),
-          0644));
+  TRY(put_on_disk(disk, "root/etc", "hostname", plan.hostname + "\n", 0644));
+  TRY(put_on_disk(disk, "root/etc", "hosts",
+                  fmt::format("127.0.0.1 localhost\n{} {}\n::1 localhost ip6-localhost\n",
+                              plan.address, plan.hostname),
+                  0644));
   if (std::string machine_id = boot.text("machine_id"); !machine_id.empty())
-    TRY(put("root/etc/machine-id", machine_id + "\n", 0444));
+    TRY(put_on_disk(disk, "root/etc", "machine-id", machine_id + "\n", 0444));
+  // Another machine's user data ran; this one's did not.
+  Fd marks(open_beneath(disk, "root/var/lib/cloud/instance/sem", O_RDONLY | O_DIRECTORY));
+  if (marks.valid() && unlinkat(marks.get(), "user-data", 0) != 0 && errno != ENOENT)
+    return fail_system("forget that user data ran");
   std::string key = boot.text("authorized_key");
   if (key.empty()) return {};
-  if (mkdirat(disk, "root/root/.ssh", 0700) != 0) return fail_system("make /root/.ssh");
-  return put("root/root/.ssh/authorized_keys", key + "\n", 0600);
+  Fd home(open_beneath(disk, "root/root", O_RDONLY | O_DIRECTORY));
+  if (!home.valid()) return fail_system("open /root on the root disk");
+  if (mkdirat(home.get(), ".ssh", 0700) != 0 && errno != EEXIST)
+    return fail_system("make /root/.ssh");
+  return put_on_disk(disk, "root/root/.ssh", "authorized_keys", key + "\n", 0600);
 }
 
 Result<MountedDisk> prepare_disk(const Workshop& workshop, Order& order) {
   const SandboxPlan& plan = order.plan;
   MountedDisk disk = std::move(order.disk);
+  for (const VolumeSpec& volume : plan.volumes)
+    TRY(make_volume(volume.image, volume.source, volume.size));
   if (!disk.mount.valid() && workshop.loop_disks) {
-    if (order.fresh) TRY(new_disk(order.template_image, plan.disk_image));
+    if (order.fresh && !plan.disk_source.empty())
+      TRY(make_volume(plan.disk_image, plan.disk_source, plan.disk_size));
+    else if (order.fresh)
+      TRY(new_disk(order.template_image, plan.disk_image));
     disk = TRY(mount_disk(plan.disk_image, order.fresh));
   } else if (!disk.mount.valid()) {
     if (order.fresh) {
@@ -301,6 +321,10 @@ Result<Built> raise(const Workshop& workshop, Order& order, Child& child, Fd dis
 
 }  // namespace
 
+namespace {
+constexpr uint32_t peer_index = 2;  // a new namespace has lo alone, as 1
+}
+
 Result<Built> build_machine(const Workshop& workshop, Order order) {
   Trace trace;
   TRY(make_folders(workshop.layout.machine(order.plan.id), 0700));
@@ -322,8 +346,18 @@ Result<Built> build_machine(const Workshop& workshop, Order order) {
   return built;
 }
 
+Result<> disconnect_machine(int network_namespace) {
+  if (setns(network_namespace, CLONE_NEWNET) != 0)
+    return fail_system("enter the machine's network namespace");
+  Netlink inner = TRY(Netlink::open(NETLINK_ROUTE));
+  NetlinkBatch batch;
+  link::remove(batch, peer_index);
+  auto removed = inner.run(std::move(batch));
+  if (!removed && removed.error().fact("errno") == std::to_string(ENODEV)) return {};
+  return removed;
+}
+
 Result<> connect_machine(const SandboxPlan& plan, int network_namespace) {
-  constexpr uint32_t peer_index = 2;  // a new namespace has lo alone, as 1
   uint32_t address = TRY(ipv4(plan.address));
   uint32_t gateway = TRY(ipv4(plan.gateway));
   Netlink router = TRY(Netlink::open(NETLINK_ROUTE));

@@ -42,6 +42,9 @@ struct Built {
 /// been killed; cgroup and folder are left to the caller.
 Result<Built> build_machine(const Workshop& workshop, Order order);
 
+/// Removes what is left of the link of a machine without a router: the other end may still be in a
+/// network that something holds. Leaves the caller in the machine's network namespace.
+Result<> disconnect_machine(int network_namespace);
 /// The veth, its routes, the addresses inside, and the packet filter: also for machines that are
 /// found again without a router. Leaves the caller in the machine's network namespace.
 Result<> connect_machine(const SandboxPlan& plan, int network_namespace);

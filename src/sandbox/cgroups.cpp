@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <set>
 
 #include "base/text.h"
 
@@ -188,6 +189,27 @@ std::vector<std::string> Cgroups::folders(const std::string& name) const {
   std::vector<std::string> out;
   for (const Hierarchy& hierarchy : hierarchies_) out.push_back(hierarchy.root + "/" + name);
   return out;
+}
+
+Result<> Cgroups::signal_all(const std::string& name, int signal) const {
+  CHECK(name.starts_with("croft/"), "only processes of groups below croft/ are sent signals");
+  constexpr int passes = 100;  // what forks while it is sent one has its children in the next pass
+  std::set<int64_t> told;
+  for (int pass = 0; pass < passes; ++pass) {
+    bool fresh = false;
+    for (const std::string& path : folders(name)) {
+      auto processes = read_whole(path + "/cgroup.procs");
+      if (!processes) return fail(std::move(processes).error());
+      for (const std::string& line : split(*processes, '\n')) {
+        auto pid = parse_i64(line);
+        if (!pid || *pid <= 1 || !told.insert(*pid).second) continue;
+        kill(static_cast<pid_t>(*pid), signal);
+        fresh = true;
+      }
+    }
+    if (!fresh) return {};
+  }
+  return fail(Code::unavailable, fmt::format("{} makes processes faster than they stop", name));
 }
 
 Result<> Cgroups::remove(const std::string& name) const {

@@ -46,6 +46,8 @@ class Cgroups {
   Result<Fd> open_v2(const std::string& name) const;
   /// Ends what still runs in it and removes it; waits for the kernel for at most a second.
   Result<> remove(const std::string& name) const;
+  /// SIGSTOP or SIGCONT to all that runs in it, until all have it.
+  Result<> signal_all(const std::string& name, int signal) const;
   std::vector<std::string> folders(const std::string& name) const;
 
   /// The files and texts that set `limits`, per hierarchy: for plans and tests.

@@ -23,7 +23,8 @@ const char* const disk_folders[] = {"root",      "work",     "usr",       "usr-w
 
 namespace {
 
-Result<> run_program(const std::vector<std::string>& command) {
+/// `most` is the highest exit status that means success.
+Result<> run_program(const std::vector<std::string>& command, int most = 0) {
   int out[2];
   if (pipe2(out, O_CLOEXEC) != 0) return fail_system("make a pipe");
   Fd reader(out[0]);
@@ -50,7 +51,7 @@ Result<> run_program(const std::vector<std::string>& command) {
   int status = 0;
   while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
   }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  if (WIFEXITED(status) && WEXITSTATUS(status) <= most) return {};
   return fail(Code::unavailable, fmt::format("{} failed: {}", command[0], printable(trim(said))));
 }
 
@@ -118,6 +119,69 @@ Result<> new_disk(const std::string& from_template, const std::string& image) {
     }
     at = hole;
   }
+}
+
+Result<> copy_image(const std::string& from, const std::string& to) {
+  std::string temporary = fmt::format("{}.new{}", to, getpid());
+  unlink(temporary.c_str());
+  auto copied = new_disk(from, temporary);
+  if (!copied) {
+    unlink(temporary.c_str());
+    return copied;
+  }
+  if (rename(temporary.c_str(), to.c_str()) != 0) return fail_system("name " + to);
+  return {};
+}
+
+namespace {
+
+/// The kernel gives a loop device back a moment after its last mount went.
+Result<> wait_for_release(const std::string& image) {
+  constexpr int attempts = 5000;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    if (loop_device_of(image).empty()) return {};
+    usleep(2000);
+  }
+  return fail(Code::conflict, fmt::format("{} is still attached", image));
+}
+
+/// A file system that is smaller than its volume takes all of it.
+Result<> grow(const std::string& image, Bytes size) {
+  struct stat info{};
+  if (stat(image.c_str(), &info) != 0) return fail_system("look at " + image);
+  if (info.st_size >= static_cast<off_t>(size.count())) return {};
+  if (truncate(image.c_str(), static_cast<off_t>(size.count())) != 0)
+    return fail_system("size " + image);
+  // Its journal is replayed first: the copy may be of a disk in use.
+  TRY(run_program({"e2fsck", "-p", "-f", image}, 1));
+  return run_program({"resize2fs", image});
+}
+
+}  // namespace
+
+Result<> make_volume(const std::string& image, const std::string& source, Bytes size) {
+  if (exists(image)) return wait_for_release(image);
+  size_t slash = image.rfind('/');
+  TRY(make_folders(image.substr(0, slash), 0700));
+  std::string temporary = fmt::format("{}.new{}", image, getpid());
+  unlink(temporary.c_str());
+  if (!source.empty()) {
+    TRY(new_disk(source, temporary));
+    TRY(grow(temporary, size));
+  } else {
+    TRY(write_new(temporary, "", 0600));
+    if (truncate(temporary.c_str(), static_cast<off_t>(size.count())) != 0)
+      return fail_system("size " + temporary);
+    auto made =
+        run_program({"mkfs.ext4", "-q", "-F", "-m", "0", "-E",
+                     "lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0", temporary});
+    if (!made) {
+      unlink(temporary.c_str());
+      return fail(std::move(made.error()).hint("volumes are ext4 images: install e2fsprogs"));
+    }
+  }
+  if (rename(temporary.c_str(), image.c_str()) != 0) return fail_system("name " + image);
+  return {};
 }
 
 bool is_attached(const std::string& device, const std::string& image) {

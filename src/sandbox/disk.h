@@ -27,6 +27,12 @@ std::string loop_device_of(const std::string& image);
 /// Whether this one device still has the image.
 bool is_attached(const std::string& device, const std::string& image);
 bool loop_devices_work();
+/// The image of a volume, ready to be mounted: when it is not there, a copy of `source`, grown to
+/// `size`, or an empty file system whose root belongs to root. Waits while another machine gives it
+/// up; Code::conflict when that takes too long.
+Result<> make_volume(const std::string& image, const std::string& source, Bytes size);
+/// All of `from`'s data in `to`, which appears whole or not at all.
+Result<> copy_image(const std::string& from, const std::string& to);
 
 /// Folders that a root disk starts with; `write` files below root/ are put in at first boot.
 extern const char* const disk_folders[];

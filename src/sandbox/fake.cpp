@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <csignal>
+
 namespace croft::sandbox {
 
 aio::Task<Result<Machine>> FakeMachines::start(MachineSpec spec) {
@@ -17,6 +19,10 @@ aio::Task<Result<Machine>> FakeMachines::start(MachineSpec spec) {
   Record& record = records_[id];
   record.spec = std::move(spec);
   record.runs = true;
+  for (const VolumeSpec& volume : record.spec.volumes) {
+    disks.insert(volume.image);
+    volumes[volume.image] = id;
+  }
   record.pid = next_pid_++;
   record.console += fmt::format("croft-init: booting {}\n", record.spec.hostname);
   if (record.spec.first_boot && on_user_data) record.console += on_user_data(record.spec);
@@ -28,12 +34,14 @@ aio::Task<Result<>> FakeMachines::stop(std::string id, Duration) {
   CO_TRY(co_await world_.clock.sleep(stop_time));
   auto at = records_.find(id);
   if (at != records_.end()) at->second.runs = false;
+  std::erase_if(volumes, [&](const auto& item) { return item.second == id; });
   co_return Result<>{};
 }
 
 aio::Task<Result<>> FakeMachines::destroy(std::string id) {
   CO_TRY(co_await world_.clock.sleep(stop_time));
   records_.erase(id);
+  std::erase_if(volumes, [&](const auto& item) { return item.second == id; });
   co_return Result<>{};
 }
 
@@ -61,6 +69,46 @@ aio::Task<Result<std::string>> FakeMachines::console(std::string id, Bytes limit
   const std::string& text = at->second.console;
   auto most = static_cast<size_t>(limit.count());
   co_return text.size() > most ? text.substr(text.size() - most) : text;
+}
+
+aio::Task<Result<>> FakeMachines::signal(std::string id, int signal) {
+  if (signal == SIGSTOP) frozen.insert(id);
+  if (signal == SIGCONT) frozen.erase(id);
+  if (signal == SIGKILL) end(id, "killed by signal 9", false);
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> FakeMachines::attach_volume(std::string id, VolumeSpec volume) {
+  auto at = records_.find(id);
+  if (at == records_.end() || !at->second.runs)
+    co_return fail(Code::conflict, fmt::format("the machine {} does not run", id));
+  if (volumes.contains(volume.image))
+    co_return fail(Code::conflict, fmt::format("{} is attached already", volume.image));
+  disks.insert(volume.image);
+  volumes[volume.image] = id;
+  at->second.spec.volumes.push_back(std::move(volume));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> FakeMachines::detach_volume(std::string id, std::string name, bool) {
+  auto at = records_.find(id);
+  if (at == records_.end()) co_return Result<>{};
+  std::erase_if(at->second.spec.volumes, [&](const VolumeSpec& volume) {
+    if (volume.name != name) return false;
+    volumes.erase(volume.image);
+    return true;
+  });
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> FakeMachines::copy_disk(std::string, std::string, std::string to) {
+  disks.insert(std::move(to));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> FakeMachines::remove_disk(std::string image) {
+  disks.erase(image);
+  co_return Result<>{};
 }
 
 aio::Task<Result<>> FakeMachines::set_groups(std::vector<PacketGroup> described) {

@@ -24,6 +24,11 @@ class FakeMachines final : public Machines {
   aio::Task<Result<MachineExit>> next_exit() override { co_return co_await exits_.pop(); }
   aio::Task<Result<std::string>> console(std::string id, Bytes limit) override;
   aio::Task<Result<>> close() override;
+  aio::Task<Result<>> signal(std::string id, int signal) override;
+  aio::Task<Result<>> attach_volume(std::string id, VolumeSpec volume) override;
+  aio::Task<Result<>> detach_volume(std::string id, std::string name, bool force) override;
+  aio::Task<Result<>> copy_disk(std::string id, std::string from, std::string to) override;
+  aio::Task<Result<>> remove_disk(std::string image) override;
   aio::Task<Result<>> set_groups(std::vector<PacketGroup> groups) override;
   aio::Task<Result<>> forget_group(std::string name) override;
   aio::Task<Result<>> join_groups(std::string id, std::vector<std::string> groups) override;
@@ -42,6 +47,9 @@ class FakeMachines final : public Machines {
   std::set<std::string> running() const;
   /// Running or stopped: those with a disk.
   std::set<std::string> existing() const;
+  std::set<std::string> disks;                 ///< images that were made
+  std::map<std::string, std::string> volumes;  ///< image -> machine that has it
+  std::set<std::string> frozen;
   std::map<std::string, PacketGroup> groups;
   std::map<std::string, std::string> publics;  ///< public address -> private one
 

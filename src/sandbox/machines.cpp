@@ -105,6 +105,11 @@ class SpawnedMachines final : public Machines {
   aio::Task<Result<>> close() override;
   aio::Task<Result<int>> gateway_listener(uint16_t port, bool datagram) override;
   aio::Task<Result<int>> router_socket() override;
+  aio::Task<Result<>> signal(std::string id, int signal) override;
+  aio::Task<Result<>> attach_volume(std::string id, VolumeSpec volume) override;
+  aio::Task<Result<>> detach_volume(std::string id, std::string name, bool force) override;
+  aio::Task<Result<>> copy_disk(std::string id, std::string from, std::string to) override;
+  aio::Task<Result<>> remove_disk(std::string image) override;
   aio::Task<Result<>> set_groups(std::vector<PacketGroup> groups) override;
   aio::Task<Result<>> forget_group(std::string name) override;
   aio::Task<Result<>> join_groups(std::string id, std::vector<std::string> groups) override;
@@ -251,6 +256,42 @@ aio::Task<Result<int>> SpawnedMachines::router_socket() {
   if (answers.back().descriptors.empty())
     co_return fail(Code::internal, "the spawner sent no socket");
   co_return answers.back().descriptors.front().release();
+}
+
+aio::Task<Result<>> SpawnedMachines::signal(std::string id, int signal) {
+  Sheet request;
+  request.add("op", "signal").add("id", id).add("signal", signal);
+  CO_TRY(co_await ask(std::move(request), answer_limit));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> SpawnedMachines::attach_volume(std::string id, VolumeSpec volume) {
+  Sheet request;
+  request.add("op", "attach-volume").add("id", id);
+  put_volume(request, volume);
+  CO_TRY(co_await ask(std::move(request), answer_limit));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> SpawnedMachines::detach_volume(std::string id, std::string name, bool force) {
+  Sheet request;
+  request.add("op", "detach-volume").add("id", id).add("name", name).add("force", force ? 1 : 0);
+  CO_TRY(co_await ask(std::move(request), answer_limit));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> SpawnedMachines::copy_disk(std::string id, std::string from, std::string to) {
+  Sheet request;
+  request.add("op", "copy-disk").add("id", id).add("from", from).add("to", to);
+  CO_TRY(co_await ask(std::move(request), answer_limit));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> SpawnedMachines::remove_disk(std::string image) {
+  Sheet request;
+  request.add("op", "remove-disk").add("image", image);
+  CO_TRY(co_await ask(std::move(request), answer_limit));
+  co_return Result<>{};
 }
 
 aio::Task<Result<>> SpawnedMachines::set_groups(std::vector<PacketGroup> groups) {

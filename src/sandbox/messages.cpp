@@ -32,6 +32,8 @@ void put_spec(Sheet& sheet, const MachineSpec& spec) {
       .add("cpu_permille", spec.cpu_permille)
       .add("pids", spec.pids);
   sheet.add("disk", spec.disk.count()).add("first_boot", spec.first_boot ? 1 : 0);
+  sheet.add("disk_source", spec.disk_source);
+  for (const VolumeSpec& volume : spec.volumes) put_volume(sheet, volume);
   for (const InsideListener& listener : spec.listeners) put_listener(sheet, "", listener);
 }
 
@@ -49,8 +51,27 @@ MachineSpec spec_from(const Sheet& sheet) {
   spec.pids = static_cast<int>(sheet.number("pids"));
   spec.disk = Bytes(sheet.number("disk"));
   spec.first_boot = sheet.flag("first_boot");
+  spec.disk_source = sheet.text("disk_source");
+  spec.volumes = volumes_from(sheet);
   spec.listeners = listeners_from(sheet, "");
   return spec;
+}
+
+void put_volume(Sheet& sheet, const VolumeSpec& volume) {
+  sheet.add("volume", volume.name).add("volume.image", volume.image);
+  sheet.add("volume.source", volume.source).add("volume.size", volume.size.count());
+}
+
+std::vector<VolumeSpec> volumes_from(const Sheet& sheet) {
+  std::vector<VolumeSpec> out;
+  for (const auto& [key, value] : sheet.entries()) {
+    if (key == "volume") out.push_back({value, "", "", Bytes()});
+    if (out.empty()) continue;
+    if (key == "volume.image") out.back().image = value;
+    if (key == "volume.source") out.back().source = value;
+    if (key == "volume.size") out.back().size = Bytes(parse_i64(value).value_or(0));
+  }
+  return out;
 }
 
 void put_member(Sheet& sheet, const Member& member) {

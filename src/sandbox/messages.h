@@ -24,6 +24,9 @@ std::vector<std::string> groups_from(const Sheet& sheet);
 void put_group(Sheet& sheet, const PacketGroup& group);
 std::vector<PacketGroup> packet_groups_from(const Sheet& sheet);
 
+void put_volume(Sheet& sheet, const VolumeSpec& volume);
+std::vector<VolumeSpec> volumes_from(const Sheet& sheet);
+
 /// `scope` tells machines apart in one request; empty in a start.
 void put_listener(Sheet& sheet, const std::string& scope, const InsideListener& listener);
 std::vector<InsideListener> listeners_from(const Sheet& sheet, const std::string& scope);

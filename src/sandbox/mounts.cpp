@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/openat2.h>
+#include <sched.h>
 #include <sys/capability.h>
 #include <sys/fsuid.h>
 #include <sys/mount.h>
@@ -11,10 +12,11 @@
 #include <sys/sysmacros.h>
 
 #include "base/text.h"
+#include "sandbox/disk.h"
+
+extern "C" int setns(int fd, int type) noexcept;
 
 namespace croft::sandbox {
-
-namespace {
 
 int open_beneath(int folder, const std::string& path, uint64_t flags) {
   open_how how{};
@@ -23,6 +25,8 @@ int open_beneath(int folder, const std::string& path, uint64_t flags) {
   return static_cast<int>(syscall(SYS_openat2, folder, path.c_str(), &how, sizeof how));
 }
 
+namespace {
+
 /// The folder to mount on. What a machine has put in its place (a link, a file) is replaced.
 Result<Fd> mount_point(const std::string& target) {
   Fd found(open_beneath(AT_FDCWD, target, O_PATH | O_DIRECTORY));
@@ -30,7 +34,11 @@ Result<Fd> mount_point(const std::string& target) {
   size_t slash = target.rfind('/');
   std::string above = slash == std::string::npos ? "." : target.substr(0, slash);
   std::string name = target.substr(slash + 1);
+  // One folder above may be missing too: /volumes.
   Fd parent(open_beneath(AT_FDCWD, above, O_PATH | O_DIRECTORY));
+  if (!parent.valid() && above.find('/') != std::string::npos) parent = TRY(mount_point(above));
+  if (!parent.valid() && mkdirat(AT_FDCWD, above.c_str(), 0755) == 0)
+    parent.reset(open_beneath(AT_FDCWD, above, O_PATH | O_DIRECTORY));
   if (!parent.valid()) return fail_system("open the mount point's folder " + above);
   if (unlinkat(parent.get(), name.c_str(), 0) != 0 && errno != ENOENT)
     return fail_system("clear the mount point " + target);
@@ -120,6 +128,11 @@ Result<> run_outer(const Step& step, const SandboxPlan& plan, int ids, Fd& disk)
       Fd copy = TRY(mapped_copy(step.source, ids));
       return place(copy.get(), step.target);
     }
+    case StepKind::volume: {
+      MountedDisk volume = TRY(mount_disk(step.source, false));
+      TRY(map_ids(volume.mount.get(), ids, step.source));
+      return place(volume.mount.get(), step.target);
+    }
     case StepKind::overlay: {
       Fd mount = TRY(new_file_system("overlay", step.source, tame));
       return place(mount.get(), step.target);
@@ -190,6 +203,30 @@ Result<> run_outer_steps(const SandboxPlan& plan, int ids, Fd disk) {
   return create_files_as(0);
 }
 
+Result<> show_volume(const VolumeSpec& volume, int ids, int mounts, uint32_t first_id) {
+  MountedDisk disk = TRY(mount_disk(volume.image, false));
+  TRY(map_ids(disk.mount.get(), ids, volume.image));
+  if (setns(mounts, CLONE_NEWNS) != 0) return fail_system("enter the machine's mount namespace");
+  TRY(create_files_as(first_id));
+  return place(disk.mount.get(), "volumes/" + volume.name);
+}
+
+Result<> hide_volume(const std::string& name, int mounts, bool force) {
+  if (setns(mounts, CLONE_NEWNS) != 0) return fail_system("enter the machine's mount namespace");
+  Fd point(open_beneath(AT_FDCWD, "volumes/" + name, O_PATH | O_DIRECTORY));
+  if (!point.valid() && errno == ENOENT) return {};
+  if (!point.valid()) return fail_system("open /volumes/" + name);
+  point.reset();
+  std::string path = "/volumes/" + name;
+  if (umount2(path.c_str(), UMOUNT_NOFOLLOW | (force ? MNT_DETACH : 0)) != 0 && errno != EINVAL) {
+    if (errno == EBUSY)
+      return fail(Code::conflict, fmt::format("a process in the machine uses {}", path));
+    return fail_system("take away " + path);
+  }
+  rmdir(path.c_str());
+  return {};
+}
+
 Result<> run_processes_step(const SandboxPlan& plan, int root) {
   for (const Step& step : plan.inner) {
     if (step.kind != StepKind::processes) continue;
@@ -234,6 +271,7 @@ Result<> run_masks(const SandboxPlan& plan) {
       }
       case StepKind::disk:
       case StepKind::attach:
+      case StepKind::volume:
       case StepKind::overlay:
       case StepKind::scratch:
       case StepKind::terminals:

@@ -17,6 +17,15 @@ Result<> run_processes_step(const SandboxPlan& plan, int root);
 /// Root is the machine's.
 Result<> run_masks(const SandboxPlan& plan);
 
+/// openat2 that neither leaves `folder` nor follows a symbolic link; -1 and errno.
+int open_beneath(int folder, const std::string& path, uint64_t flags);
+
+/// Mounts a volume in the running machine whose user and mount namespaces are given; the caller
+/// stays there, with `first_id` as its file system identity. For workers.
+Result<> show_volume(const VolumeSpec& volume, int ids, int mounts, uint32_t first_id);
+/// The reverse. Code::conflict while it is used, unless `force`.
+Result<> hide_volume(const std::string& name, int mounts, bool force);
+
 /// Copies the mount of `path` and maps its ids through `ids`; detached.
 Result<Fd> mapped_copy(const std::string& path, int ids);
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include <csignal>
@@ -31,6 +32,7 @@ Result<NftShell> NftShell::open() {
   Fd out_reader(out[0]);
   Fd out_writer(out[1]);
   NftShell shell;
+  pid_t parent = getpid();
   shell.pid_ = fork();
   if (shell.pid_ < 0) return fail_system("start nft");
   if (shell.pid_ == 0) {
@@ -40,6 +42,9 @@ Result<NftShell> NftShell::open() {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, nullptr);
+    // It holds the farm's network namespace: a killed spawner must not leave that behind.
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(1);
     setenv("PATH", "/usr/sbin:/usr/bin:/sbin:/bin", 1);
     execlp("nft", "nft", "-i", nullptr);
     _exit(127);

@@ -56,8 +56,23 @@ Result<> check(const MachineSpec& spec) {
   if (spec.listeners.size() > most_listeners)
     return fail(Code::invalid_argument, "MachineSpec.listeners: more than 32");
   for (const InsideListener& listener : spec.listeners) TRY(ipv4(listener.address));
+  for (const VolumeSpec& volume : spec.volumes) TRY(check_volume(volume));
   return {};
 }
+
+}  // namespace
+
+Result<> check_volume(const VolumeSpec& volume) {
+  TRY(valid_name("volumes.name", volume.name, 64));
+  for (const std::string& path : {volume.image, volume.source})
+    if (!path.empty() && path[0] != '/')
+      return fail(Code::invalid_argument,
+                  fmt::format("VolumeSpec: '{}' is not an absolute path", path));
+  if (volume.image.empty()) return fail(Code::invalid_argument, "VolumeSpec.image is empty");
+  return {};
+}
+
+namespace {
 
 Node device(std::string name, uint32_t major, uint32_t minor) {
   return {Node::Kind::device, std::move(name), 0666, major, minor, {}};
@@ -167,6 +182,8 @@ std::string_view name_of(StepKind kind) {
       return "disk";
     case StepKind::attach:
       return "attach";
+    case StepKind::volume:
+      return "volume";
     case StepKind::overlay:
       return "overlay";
     case StepKind::scratch:
@@ -212,10 +229,14 @@ Result<SandboxPlan> plan_machine(const MachineSpec& spec, const FarmLayout& layo
   plan.disk_image = layout.machine(spec.id) + "/disk.img";
   plan.disk_size = spec.disk;
   plan.cgroup = layout.cgroup() + "/" + spec.id;
+  plan.disk_source = spec.disk_source;
+  plan.volumes = spec.volumes;
   plan.limits = {spec.memory, spec.cpu_permille, spec.pids};
   plan.gateway = layout.gateway;
   plan.capabilities = kept_capabilities;
   plan_image(plan, spec, layout);
+  for (const VolumeSpec& volume : spec.volumes)
+    plan.outer.push_back({StepKind::volume, volume.image, "root/volumes/" + volume.name, {}});
   plan_devices(plan, spec);
   plan_inner(plan);
   plan_network(plan, spec);

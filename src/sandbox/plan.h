@@ -37,6 +37,7 @@ struct Lease {
 enum class StepKind {
   disk,         ///< the root disk, ids mapped, at `target`
   attach,       ///< the folder `source`, ids mapped, at `target`
+  volume,       ///< the file system in the image `source`, ids mapped, at `target`
   overlay,      ///< `source` are the options
   scratch,      ///< a tmpfs with the options `source` and the `content`
   terminals,    ///< a devpts of its own, options in `source`
@@ -70,6 +71,8 @@ struct SandboxPlan {
   Lease lease;
   std::string disk_image;  ///< file, sparse; or a folder where loop devices are refused
   Bytes disk_size;
+  std::string disk_source;  ///< image that a fresh disk is a copy of; empty: the template
+  std::vector<VolumeSpec> volumes;
   std::string cgroup;
   Limits limits;
   std::vector<Step> outer;  ///< by the builder, from outside
@@ -89,6 +92,8 @@ struct SandboxPlan {
 /// Code::invalid_argument with the field's name for what no kernel would take.
 Result<SandboxPlan> plan_machine(const MachineSpec& spec, const FarmLayout& layout,
                                  const Lease& lease);
+
+Result<> check_volume(const VolumeSpec& volume);
 
 /// The clone flags for SandboxPlan::namespaces.
 uint64_t namespace_flags(const std::vector<std::string>& namespaces);

@@ -38,6 +38,14 @@ struct PacketGroup {
   std::vector<PacketRule> in, out;
 };
 
+/// A disk that outlives machines: one image file, seen in a machine as the folder /volumes/NAME.
+struct VolumeSpec {
+  std::string name;    ///< "sdf": a file name
+  std::string image;   ///< absolute path; made at the first use
+  std::string source;  ///< image to begin with; empty: an empty file system
+  Bytes size = Bytes::gib(1);
+};
+
 struct MachineSpec {
   std::string id;               ///< "i-0123456789abcdef0": names folder, cgroup, namespaces, veth
   std::string hostname;         ///< "ip-10-77-0-5"
@@ -49,6 +57,8 @@ struct MachineSpec {
   int cpu_permille = 1000;  ///< of one core
   int pids = 512;
   Bytes disk = Bytes::gib(8);
+  std::string disk_source;  ///< image that the root disk begins as, at first boot; empty: fresh
+  std::vector<VolumeSpec> volumes;
   std::string user_data;       ///< raw; run once, at the first boot (DESIGN 8.12)
   std::string authorized_key;  ///< OpenSSH public key line for root; empty: none
   std::vector<InsideListener> listeners;
@@ -82,6 +92,8 @@ class Machines {
   /// Machines that still run from before a restart of the farm, with new sockets for `listeners`.
   virtual aio::Task<Result<std::vector<Machine>>> find_running(
       std::map<std::string, std::vector<InsideListener>> listeners) = 0;
+  /// SIGSTOP, SIGCONT or SIGKILL to all processes of a running machine: faults on purpose.
+  virtual aio::Task<Result<>> signal(std::string id, int signal) = 0;
   /// The next machine that ended by itself.
   virtual aio::Task<Result<MachineExit>> next_exit() = 0;
   /// What it printed on its console, newest `limit` bytes.
@@ -99,6 +111,16 @@ class Machines {
   /// Packets to `address`, from this computer and from other machines, reach the machine with
   /// `private_address`, and its answers come from there; empty: nobody any more.
   virtual aio::Task<Result<>> set_public(std::string address, std::string private_address) = 0;
+
+  /// Shows the volume in a running machine. Code::conflict while another machine has it.
+  virtual aio::Task<Result<>> attach_volume(std::string id, VolumeSpec volume) = 0;
+  /// Code::conflict while a process in the machine uses it, unless `force`. Idempotent.
+  virtual aio::Task<Result<>> detach_volume(std::string id, std::string name, bool force) = 0;
+  /// A copy of a disk as it is at one moment: the processes of machine `id` (if it runs) stand
+  /// still meanwhile. `from` empty: its root disk. Only a whole copy ever has the name `to`.
+  virtual aio::Task<Result<>> copy_disk(std::string id, std::string from, std::string to) = 0;
+  /// Removes an image that copy_disk or a volume made. Idempotent.
+  virtual aio::Task<Result<>> remove_disk(std::string image) = 0;
 
   /// A socket at the gateway's address, which all machines reach: port 0 lets the kernel choose
   /// (getsockname tells). The receiver owns the descriptor. Machines that fake answer

@@ -179,7 +179,10 @@ Result<> Spawner::reconnect(const std::string& id, MachineState& machine) {
   plan.filter = TRY(elements_for(machine.member));
   Fd network(::open(fmt::format("/proc/{}/ns/net", machine.pid).c_str(), O_RDONLY | O_CLOEXEC));
   if (!network.valid()) return fail_system("open the network of " + id);
-  auto connected = connect_machine(plan, network.get());
+  auto connected = disconnect_machine(network.get());
+  if (setns(own_network_.get(), CLONE_NEWNET) != 0)
+    return fail_system("return to the farm's network");
+  if (connected) connected = connect_machine(plan, network.get());
   if (setns(own_network_.get(), CLONE_NEWNET) != 0)
     return fail_system("return to the farm's network");
   return connected;
@@ -258,6 +261,9 @@ bool Spawner::turn() {
       case Worker::Kind::spare:
         spare_made(worker, std::move(packet));
         break;
+      case Worker::Kind::disk:
+        disk_done(worker, std::move(packet));
+        break;
     }
   }
   if (!leaving_ && waits[0].revents != 0 && !take_request()) leaving_ = true;
@@ -305,6 +311,11 @@ void Spawner::handle(const Sheet& request) {
   if (op == "destroy") return stop(request, true);
   if (op == "reboot") return restart(request);
   if (op == "find") return find(request);
+  if (op == "signal") return signal_machine(request);
+  if (op == "attach-volume") return disk_work(request, &Spawner::attach_volume);
+  if (op == "detach-volume") return disk_work(request, &Spawner::detach_volume);
+  if (op == "copy-disk") return disk_work(request, &Spawner::copy_disk);
+  if (op == "remove-disk") return disk_work(request, &Spawner::remove_disk);
   if (op == "groups") return set_groups(request);
   if (op == "forget-group") return forget_group(request);
   if (op == "join") return join_groups(request);
@@ -348,6 +359,20 @@ void Spawner::restart(const Sheet& request) {
   if (syscall(SYS_pidfd_send_signal, at->second.process.get(), info.si_signo, &info, 0) != 0) {
     return answer_error(serial, system_error("restart " + at->first));
   }
+  answer(Sheet().add("serial", serial));
+}
+
+void Spawner::signal_machine(const Sheet& request) {
+  int64_t serial = request.number("serial");
+  int number = static_cast<int>(request.number("signal"));
+  auto at = machines_.find(request.text("id"));
+  if (at == machines_.end() || at->second.phase != MachineState::Phase::running)
+    return answer_error(
+        serial, Error(Code::conflict, "the machine " + request.text("id") + " does not run"));
+  if (number != SIGSTOP && number != SIGCONT && number != SIGKILL)
+    return answer_error(serial, Error(Code::invalid_argument, "no such signal for machines"));
+  auto done = shop_.cgroups.signal_all(shop_.layout.cgroup() + "/" + at->first, number);
+  if (!done) return answer_error(serial, done.error());
   answer(Sheet().add("serial", serial));
 }
 

@@ -60,7 +60,9 @@ Result<Order> Spawner::order_for(const Sheet& request, MachineState& machine) {
   if (!spec.first_boot && !exists(order.plan.disk_image)) {
     return fail(Code::not_found, fmt::format("the root disk of {} is gone", spec.id));
   }
-  if (order.fresh && shop_.loop_disks) {
+  if (order.fresh && !spec.disk_source.empty() && !shop_.loop_disks)
+    return fail(Code::unsupported, "images made of instances need loop devices for their disks");
+  if (order.fresh && spec.disk_source.empty() && shop_.loop_disks) {
     order.template_image = TRY(disk_template(shop_.layout.folder + "/.templates", spec.disk));
     TRY(take_spare(order));
   }

@@ -47,11 +47,12 @@ struct Spare {
 
 /// A forked process that does something slow for one machine and sends one packet at its end.
 struct Worker {
-  enum class Kind { build, clear, spare } kind = Kind::build;
+  enum class Kind { build, clear, spare, disk } kind = Kind::build;
   pid_t pid = 0;
   Fd socket;
   std::string machine;
   bool destroys = false;
+  int64_t serial = 0;  ///< of the request that a disk worker answers
 };
 
 class Spawner {
@@ -85,11 +86,20 @@ class Spawner {
   void gateway(const Sheet& request);
   void router_socket(const Sheet& request);
   void restart(const Sheet& request);
+  void signal_machine(const Sheet& request);
 
   void answer(Sheet sheet, const std::vector<int>& descriptors = {});
   void answer_error(int64_t serial, const Error& error);
   void reap();
   void leave();
+  // Volumes and copies of disks: spawner_disks.cpp.
+  void disk_work(const Sheet& request, Result<> (Spawner::*work)(const Sheet&));
+  Result<> attach_volume(const Sheet& request);
+  Result<> detach_volume(const Sheet& request);
+  Result<> copy_disk(const Sheet& request);
+  Result<> remove_disk(const Sheet& request);
+  void disk_done(Worker& worker, Result<Packet> packet);
+
   // The packet filter: spawner_filter.cpp.
   Result<> apply(const std::string& line);
   Result<> apply_all();

@@ -173,6 +173,7 @@ std::string TestFarm::traces() {
   auto mounts = read_whole("/proc/self/mountinfo");
   if (mounts && mounts->find(folder_) != std::string::npos) left += "a mount\n";
   if (auto data = read_whole(folder_ + "/.router")) left += "the router's record\n";
+  if (exists("/sys/class/net/croft-" + farm_id_)) left += "the link to this computer\n";
   return left;
 }
 

@@ -1,6 +1,5 @@
 """Security groups and addresses with real packets, through the API: what one machine reaches of another, from
 within and from this computer, before and after rules change. Instances tell through objects they put."""
-import os
 import socket
 
 import pytest

@@ -241,9 +241,9 @@ def test_sigv2_says_what_to_set(farm, bucket):
 
 
 def test_other_services(farm, account):
-    signer = Signer(account, farm.port, "sts")
+    signer = Signer(account, farm.port, "iam")
     headers = signer.headers("POST", "/", EMPTY)
-    status, code = send(farm, "POST", "/", headers, b"Action=GetCallerIdentity&Version=2011-06-15")
+    status, code = send(farm, "POST", "/", headers, b"Action=ListUsers&Version=2010-05-08")
     assert (status, code) == (501, "NotImplemented")
 
 

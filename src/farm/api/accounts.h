@@ -58,12 +58,15 @@ struct NewAccount {
   std::optional<bool> sigv2;  ///< else as it is; off for a new account
 };
 
+struct Session;  // farm/api/sessions.h
+
 /// Who a request is from, after its signature was found right.
 struct Caller {
   AccountRef account;
   std::string access_key;
   std::string region;    ///< of the credential scope
   std::string instance;  ///< "i-..." when it came through an instance's own listener; else empty
+  std::shared_ptr<const Session> session = nullptr;  ///< of temporary keys; else null
 };
 
 class Accounts {

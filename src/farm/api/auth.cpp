@@ -32,7 +32,7 @@ Error sigv2_refused(Protocol protocol) {
 Error translate(const Error& error, Protocol protocol, bool query) {
   std::string_view reason = error.fact("reason");
   if (reason == "sigv2") return sigv2_refused(protocol);
-  if (protocol == Protocol::ec2) {
+  if (protocol != Protocol::s3) {
     if (reason == "absent")
       return aws_error("MissingAuthenticationToken", 403,
                        "Request is missing Authentication Token");
@@ -74,7 +74,10 @@ bool known_payload_hash(std::string_view hash) {
 }
 
 Error unknown_key(const sigv4::Authorization& auth, Protocol protocol) {
-  if (protocol == Protocol::ec2)
+  if (protocol == Protocol::sts)
+    return aws_error("InvalidClientTokenId", 403,
+                     "The security token included in the request is invalid.");
+  if (protocol != Protocol::s3)
     return aws_error("AuthFailure", 401,
                      "AWS was not able to validate the provided access credentials");
   return aws_error("InvalidAccessKeyId", 403,
@@ -84,9 +87,10 @@ Error unknown_key(const sigv4::Authorization& auth, Protocol protocol) {
 
 Error mismatch(const sigv4::Authorization& auth, const wire::RequestHead& head, Protocol protocol,
                std::string_view payload_hash) {
-  if (protocol == Protocol::ec2)
+  if (protocol != Protocol::s3)
     return aws_error(
-        "AuthFailure", 401,
+        protocol == Protocol::sts ? "SignatureDoesNotMatch" : "AuthFailure",
+        protocol == Protocol::sts ? 403 : 401,
         "AWS was not able to validate the provided access credentials: the request signature we "
         "calculated does not match the signature you provided");
   Error error = aws_error(
@@ -114,6 +118,8 @@ std::string_view name_of(Protocol protocol) {
       return "ec2";
     case Protocol::s3:
       return "s3";
+    case Protocol::sts:
+      return "sts";
   }
   return "s3";
 }
@@ -124,13 +130,14 @@ Result<> Authenticator::check_form(const sigv4::Authorization& auth, const wire:
   if (auth.scope.service != service) {
     std::string why = fmt::format("incorrect service \"{}\". This endpoint belongs to \"{}\"",
                                   printable(auth.scope.service), service);
-    if (protocol == Protocol::ec2)
-      return fail(aws_error("AuthFailure", 401,
-                            fmt::format("Credential should be scoped to correct service: 'ec2'")));
+    if (protocol != Protocol::s3)
+      return fail(
+          aws_error("AuthFailure", 401,
+                    fmt::format("Credential should be scoped to correct service: '{}'", service)));
     return fail(malformed_authorization(auth, std::move(why), region_));
   }
   if (auth.scope.region != region_) {
-    if (protocol == Protocol::ec2)
+    if (protocol != Protocol::s3)
       return fail(aws_error(
           "AuthFailure", 401,
           fmt::format("Credential should be scoped to a valid region, not '{}'; this farm is '{}'",
@@ -140,18 +147,10 @@ Result<> Authenticator::check_form(const sigv4::Authorization& auth, const wire:
                                                     printable(auth.scope.region), region_),
                                         region_));
   }
-  if (!auth.session_token.empty()) {
-    // No temporary credentials are issued yet: whatever the token is, it is not ours.
-    if (protocol == Protocol::ec2)
-      return fail(
-          aws_error("AuthFailure", 401, "The security token included in the request is invalid"));
-    return fail(
-        aws_error("InvalidToken", 400, "The provided token is malformed or otherwise invalid."));
-  }
   // One request has one canonical form: a list in another order would be a second one.
   if (std::ranges::adjacent_find(auth.signed_headers, std::greater_equal<>()) !=
       auth.signed_headers.end()) {
-    if (protocol == Protocol::ec2)
+    if (protocol != Protocol::s3)
       return fail(aws_error("IncompleteSignature", 400,
                             "SignedHeaders must be sorted and name each header once"));
     return fail(malformed_authorization(
@@ -159,7 +158,7 @@ Result<> Authenticator::check_form(const sigv4::Authorization& auth, const wire:
   }
   std::vector<std::string> missing = sigv4::unsigned_headers(auth, head);
   if (!missing.empty()) {
-    if (protocol == Protocol::ec2)
+    if (protocol != Protocol::s3)
       return fail(aws_error("IncompleteSignature", 400,
                             fmt::format("'{}' must be a signed header", join(missing, ", "))));
     return fail(aws_error("AccessDenied", 403,
@@ -192,7 +191,7 @@ Result<> Authenticator::check_time(const sigv4::Authorization& auth, Protocol pr
                       ? aws_error("AccessDenied", 403, "Request is not yet valid")
                       : aws_error("RequestExpired", 400, "Request is not yet valid"));
     if (age <= auth.expires) return {};
-    if (protocol == Protocol::ec2)
+    if (protocol != Protocol::s3)
       return fail(aws_error("RequestExpired", 400, "Request has expired."));
     return fail(aws_error("AccessDenied", 403, "Request has expired")
                     .fact("xml:X-Amz-Expires", std::to_string(auth.expires.ns() / 1'000'000'000))
@@ -200,7 +199,7 @@ Result<> Authenticator::check_time(const sigv4::Authorization& auth, Protocol pr
                     .fact("xml:ServerTime", now.iso8601()));
   }
   if (!future && age <= allowed_skew) return {};
-  if (protocol == Protocol::ec2)
+  if (protocol != Protocol::s3)
     return fail(
         aws_error("RequestExpired", 400,
                   fmt::format("Request has expired. Timestamp date is {}, the current time is {}",
@@ -261,7 +260,7 @@ Result<Verified> Authenticator::check_v2(Claim claim, Protocol protocol,
   bool same = wire::sigv2::matches(v2, usable ? found.key->secret : nobody_);
   if (!usable) return fail(sigv2_refused(protocol));
   if (!same) {
-    if (protocol == Protocol::ec2)
+    if (protocol != Protocol::s3)
       return fail(aws_error(
           "AuthFailure", 401,
           "AWS was not able to validate the provided access credentials: the request signature we "
@@ -275,12 +274,12 @@ Result<Verified> Authenticator::check_v2(Claim claim, Protocol protocol,
   }
   WallTime now = world_.clock.wall();
   if (v2.expires && *v2.expires < now)
-    return fail(protocol == Protocol::ec2 ? aws_error("RequestExpired", 400, "Request has expired.")
-                                          : aws_error("AccessDenied", 403, "Request has expired")
-                                                .fact("xml:Expires", v2.expires->iso8601())
-                                                .fact("xml:ServerTime", now.iso8601()));
+    return fail(protocol != Protocol::s3 ? aws_error("RequestExpired", 400, "Request has expired.")
+                                         : aws_error("AccessDenied", 403, "Request has expired")
+                                               .fact("xml:Expires", v2.expires->iso8601())
+                                               .fact("xml:ServerTime", now.iso8601()));
   if (v2.time && (now - *v2.time > allowed_skew || *v2.time - now > allowed_skew))
-    return fail(protocol == Protocol::ec2
+    return fail(protocol != Protocol::s3
                     ? aws_error("RequestExpired", 400, "Request has expired.")
                     : aws_error("RequestTimeTooSkewed", 403,
                                 "The difference between the request time and the current time is "
@@ -295,24 +294,24 @@ Result<Verified> Authenticator::check(Claim claim, const wire::RequestHead& head
                                       std::string_view payload_hash, const Accounts::Found& found) {
   if (claim.v2) return check_v2(std::move(claim), protocol, found);
   sigv4::Authorization auth = std::move(claim.authorization);
-  bool usable = found.account && found.key->enabled;
-  const Secret& secret = usable ? found.key->secret : nobody_;
+  auto holder = holder_of(auth, protocol, found);
+  const Secret& secret = holder ? holder->secret : nobody_;
   auto expected = sigv4::expected_signature(auth, head, payload_hash, secret, &keys_);
   if (!expected)
     return fail(
         translate(Error(expected.error()).fact("reason", "malformed"), protocol, auth.presigned));
   bool same = constant_time_equal(*expected, auth.signature);
-  if (!usable || !same) {
+  if (!holder || !same) {
     // The texts that help a client's author are written for an unknown key as well, and dropped.
     Error wrong = mismatch(auth, head, protocol, payload_hash);
-    if (!usable) return fail(unknown_key(auth, protocol));
+    if (!holder) return fail(std::move(holder).error());
     return fail(std::move(wrong));
   }
   bool changes = head.method != "GET" && head.method != "HEAD" && !auth.presigned;
   if (changes && seen_.again(auth.signature, world_.clock.wall()))
     log::info(name_of(protocol), "a signature of {} came again: {} {}", printable(auth.access_key),
               head.method, printable(head.path()));
-  Caller caller{found.account, auth.access_key, auth.scope.region, {}};
+  Caller caller{holder->account, auth.access_key, auth.scope.region, {}, holder->session};
   return Verified{std::move(caller), std::move(auth)};
 }
 
@@ -326,7 +325,35 @@ void Authenticator::remember(const wire::RequestHead& head, const Verified& veri
   const sigv4::Authorization& auth = verified.authorization;
   bool host_alone = auth.signed_headers.size() == 1 && auth.signed_headers.front() == "host";
   if (!auth.presigned || !host_alone || auth.payload_hash != sigv4::unsigned_payload) return;
+  // A session may end before its URL does.
+  if (verified.caller.session) return;
   urls_.put(head, accounts_.generation(), world_.clock.wall(), verified);
+}
+
+Result<Authenticator::Holder> Authenticator::holder_of(const sigv4::Authorization& auth,
+                                                       Protocol protocol,
+                                                       const Accounts::Found& found) const {
+  if (auth.session_token.empty()) {
+    if (!found.account || !found.key->enabled) return fail(unknown_key(auth, protocol));
+    return Holder{found.account, found.key->secret, nullptr};
+  }
+  auto checked = sessions_ ? sessions_->check(auth.access_key, auth.session_token)
+                           : Result<Sessions::Checked>(fail(Code::permission_denied, "no token"));
+  AccountRef account = checked ? accounts_.find(checked->session.account_id) : nullptr;
+  if (account)
+    return Holder{account, checked->secret,
+                  std::make_shared<const Session>(std::move(checked->session))};
+  bool expired = !checked && checked.error().code == Code::timeout;
+  if (protocol == Protocol::s3)
+    return fail(expired ? aws_error("ExpiredToken", 400, "The provided token has expired.")
+                        : aws_error("InvalidToken", 400,
+                                    "The provided token is malformed or otherwise invalid."));
+  if (expired)
+    return fail(aws_error(protocol == Protocol::sts ? "ExpiredToken" : "RequestExpired", 400,
+                          "The security token included in the request is expired"));
+  return fail(aws_error(protocol == Protocol::sts ? "InvalidClientTokenId" : "AuthFailure",
+                        protocol == Protocol::sts ? 403 : 401,
+                        "The security token included in the request is invalid"));
 }
 
 std::optional<sigv4::ChunkSigner> Authenticator::chunk_signer(const Verified& verified) {
@@ -334,6 +361,12 @@ std::optional<sigv4::ChunkSigner> Authenticator::chunk_signer(const Verified& ve
   if (auth.payload_hash != sigv4::streaming && auth.payload_hash != sigv4::streaming_trailer)
     return {};
   if (!verified.caller.account) return {};  // an anonymous caller has nothing to sign with
+  if (verified.caller.session) {
+    auto checked = sessions_->check(auth.access_key, auth.session_token);
+    if (!checked) return {};
+    return sigv4::ChunkSigner(keys_.key(checked->secret, auth.scope), auth.amz_date, auth.scope,
+                              auth.signature);
+  }
   // The account as it was when the signature was checked.
   for (const AccessKey& key : verified.caller.account->keys)
     if (key.id == auth.access_key)

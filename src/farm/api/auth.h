@@ -11,6 +11,7 @@
 #include "farm/api/accounts.h"
 #include "farm/api/known_urls.h"
 #include "farm/api/seen_signatures.h"
+#include "farm/api/sessions.h"
 #include "wire/http.h"
 #include "wire/sigv2.h"
 #include "wire/sigv4.h"
@@ -18,8 +19,8 @@
 namespace croft::farm {
 
 /// Which envelope and which error codes.
-enum class Protocol { ec2, s3 };
-std::string_view name_of(Protocol protocol);  ///< "ec2", "s3": also the service of the scope
+enum class Protocol { ec2, s3, sts };
+std::string_view name_of(Protocol protocol);  ///< "ec2": also the service of the scope
 
 struct Verified {
   Caller caller;
@@ -40,8 +41,10 @@ class Authenticator {
   /// the service live with 15.
   static constexpr Duration allowed_skew = Duration::minutes(15);
 
-  Authenticator(aio::World& world, const Accounts& accounts, std::string region)
-      : world_(world), accounts_(accounts), region_(std::move(region)) {}
+  /// `sessions` may be null: then no session token is good.
+  Authenticator(aio::World& world, const Accounts& accounts, std::string region,
+                const Sessions* sessions = nullptr)
+      : world_(world), accounts_(accounts), sessions_(sessions), region_(std::move(region)) {}
 
   /// `payload_hash`: of the body for EC2 (its signature covers it); empty for S3, where the header
   /// says it and the body is checked while it arrives. Errors are aws_error()s of `protocol`.
@@ -76,7 +79,17 @@ class Authenticator {
   Result<Verified> check_v2(Claim claim, Protocol protocol, const Accounts::Found& found);
 
   aio::World& world_;
+  /// The account and secret behind a key, and its session where it is a temporary one.
+  struct Holder {
+    AccountRef account;
+    Secret secret;
+    std::shared_ptr<const Session> session;
+  };
+  Result<Holder> holder_of(const wire::sigv4::Authorization& auth, Protocol protocol,
+                           const Accounts::Found& found) const;
+
   const Accounts& accounts_;
+  const Sessions* sessions_;
   std::string region_;
   wire::sigv4::KeyCache keys_;
   KnownUrls<Verified> urls_;

@@ -12,6 +12,7 @@
 #include "aio/world.h"
 #include "farm/api/accounts.h"
 #include "farm/api/error.h"
+#include "farm/api/sessions.h"
 #include "store/store.h"
 
 namespace croft::farm {
@@ -94,6 +95,9 @@ struct Context {
   /// Serves EC2 and S3 on a listener that belongs to one instance, until cancelled or closed.
   std::function<aio::Task<Result<>>(std::unique_ptr<aio::Listener>, std::string instance)>
       serve_inside;
+  Sessions* sessions = nullptr;  ///< null: no temporary keys (tests)
+  /// What a role of an account may use; nullopt: there is no such role. Set by the EC2 side.
+  std::function<std::optional<Scope>(std::string_view account, std::string_view role)> find_role;
   bool fake_machines = false;  ///< records instead of sandboxes (tests, simulation)
 };
 

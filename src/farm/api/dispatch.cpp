@@ -50,6 +50,29 @@ bool is_anonymous(const wire::RequestHead& head) {
   return true;
 }
 
+bool serves(const Scope& scope, std::string_view service) {
+  return scope.services.empty() ||
+         std::ranges::find(scope.services, service) != scope.services.end();
+}
+
+bool in_scope(const Scope& scope, std::string_view bucket) {
+  return scope.buckets.empty() || std::ranges::any_of(scope.buckets, [&](const auto& pattern) {
+           return wildcard_match(pattern, bucket);
+         });
+}
+
+/// A role's session sees the buckets of its scope, as target and as source of a copy.
+Result<> allowed_s3(const Scope& scope, std::string_view bucket, std::string_view copy_source) {
+  auto decoded = wire::percent_decode(copy_source);  // as the copy itself will read it
+  std::string_view source = decoded ? std::string_view(*decoded) : std::string_view();
+  if (source.starts_with('/')) source.remove_prefix(1);
+  source = source.substr(0, source.find('/'));
+  if (serves(scope, "s3") && in_scope(scope, bucket) &&
+      (copy_source.empty() || in_scope(scope, source)))
+    return {};
+  return fail(aws_error("AccessDenied", 403, "Access Denied"));
+}
+
 }  // namespace
 
 std::string scope_service(const wire::RequestHead& head) {
@@ -108,7 +131,7 @@ FrontDoor::FrontDoor(Context& context, S3Service& s3, Ec2Service* ec2,
       s3_(s3),
       ec2_(ec2),
       domains_(std::move(domains)),
-      authenticator_(context.world, context.accounts, context.region),
+      authenticator_(context.world, context.accounts, context.region, context.sessions),
       keys_(context.world, context.accounts, key_limits),
       remember_urls_(key_limits.fresh > Duration()) {}
 
@@ -135,6 +158,7 @@ aio::Task<Result<>> FrontDoor::handle(net::Exchange& exchange, std::string insta
   if (service.empty()) service = looks_like_ec2(head) ? "ec2" : "s3";
   if (service == "s3") co_return co_await serve_s3(exchange, std::move(instance));
   if (service == "ec2") co_return co_await serve_ec2(exchange, std::move(instance));
+  if (service == "sts") co_return co_await serve_sts(exchange, std::move(instance));
   co_return co_await refuse_service(exchange, std::move(service));
 }
 
@@ -156,6 +180,16 @@ aio::Task<Result<Accounts::Found>> FrontDoor::who(const Claim& claim, Moment dea
   co_return fail(Error(Code::throttled, found.error().what));
 }
 
+/// Of the services whose signatures cover the form in the body.
+aio::Task<Result<Verified>> FrontDoor::verify_query(const wire::RequestHead& head,
+                                                    Protocol protocol, const std::string& body) {
+  Claim claim = CO_TRY(authenticator_.read(head, protocol, body));
+  Moment deadline = CO_TRY(deadline_of(head));
+  Accounts::Found found;  // temporary keys are not looked up: their token says all
+  if (claim.authorization.session_token.empty()) found = CO_TRY(co_await who(claim, deadline));
+  co_return authenticator_.check(std::move(claim), head, protocol, sha256_hex(body), found);
+}
+
 aio::Task<Result<>> FrontDoor::health(net::Exchange& exchange) {
   wire::Headers headers{{"Content-Type", "application/json"}, {"Cache-Control", "no-store"}};
   std::string body = fmt::format("{{\"status\":\"ok\",\"farm\":\"{}\",\"region\":\"{}\"}}\n",
@@ -163,7 +197,7 @@ aio::Task<Result<>> FrontDoor::health(net::Exchange& exchange) {
   co_return co_await exchange.respond(200, std::move(headers), std::move(body));
 }
 
-/// Query-protocol services that the farm does not have (sts, iam, ...): their own envelope.
+/// Query-protocol services that the farm does not have (iam, ...): their own envelope.
 aio::Task<Result<>> FrontDoor::refuse_service(net::Exchange& exchange, std::string service) {
   Answer answer(exchange, {ec2_id(), {}});
   wire::xml::Writer writer;
@@ -172,7 +206,7 @@ aio::Task<Result<>> FrontDoor::refuse_service(net::Exchange& exchange, std::stri
       .element("Type", "Sender")
       .element("Code", "NotImplemented");
   writer.element("Message",
-                 fmt::format("This farm serves ec2 and s3, not '{}'", printable(service)));
+                 fmt::format("This farm serves ec2, s3 and sts, not '{}'", printable(service)));
   writer.close().element("RequestId", answer.ids().request_id);
   wire::Headers headers{{"Content-Type", "text/xml"}};
   std::string body = writer.take();
@@ -207,7 +241,8 @@ aio::Task<Result<Verified>> FrontDoor::verify_s3(const wire::RequestHead& head,
       if (const Verified* known = authenticator_.known(head)) co_return *known;
     std::string_view host_bucket = address.by_host ? std::string_view(address.bucket) : "";
     Claim claim = CO_TRY(authenticator_.read(head, Protocol::s3, {}, host_bucket));
-    Accounts::Found found = CO_TRY(co_await who(claim, deadline));
+    Accounts::Found found;
+    if (claim.authorization.session_token.empty()) found = CO_TRY(co_await who(claim, deadline));
     auto verified = authenticator_.check(std::move(claim), head, Protocol::s3, {}, found);
     if (verified && remember_urls_) authenticator_.remember(head, *verified);
     co_return verified;
@@ -229,6 +264,9 @@ aio::Task<Result<>> FrontDoor::call_s3(net::Exchange& exchange, Answer& answer,
   S3Address address = CO_TRY(s3_address(head.headers.value("Host"), head.path(), domains_));
   Verified verified = CO_TRY(co_await verify_s3(head, address));
   verified.caller.instance = std::move(instance);
+  if (verified.caller.session)
+    CO_TRY(allowed_s3(verified.caller.session->scope, address.bucket,
+                      head.headers.value("x-amz-copy-source")));
   wire::Query query = std::move(verified.authorization.query);
   auto chunks = authenticator_.chunk_signer(verified);
   AccountRef account = verified.caller.account;
@@ -289,15 +327,15 @@ aio::Task<Result<std::string>> FrontDoor::call_ec2(net::Exchange& exchange, Ec2R
     co_return fail(std::move(body).error());
   }
   usage.bytes_in = body->size();
-  Claim claim = CO_TRY(authenticator_.read(head, Protocol::ec2, *body));
-  Moment deadline = CO_TRY(deadline_of(head));
-  Accounts::Found found = CO_TRY(co_await who(claim, deadline));
-  Verified verified =
-      CO_TRY(authenticator_.check(std::move(claim), head, Protocol::ec2, sha256_hex(*body), found));
+  Verified verified = CO_TRY(co_await verify_query(head, Protocol::ec2, *body));
   std::string instance = std::move(request.caller.instance);
   request.caller = std::move(verified.caller);
   request.caller.instance = std::move(instance);
   usage.account_id = request.caller.account->account_id;
+  if (request.caller.session && !serves(request.caller.session->scope, "ec2"))
+    co_return fail(
+        aws_error("UnauthorizedOperation", 403,
+                  fmt::format("The role {} may not use ec2", request.caller.session->role)));
   for (std::string_view text : {head.query(), std::string_view(*body)}) {
     auto query = wire::Query::parse(text);
     if (!query) co_return fail(aws_error("MalformedQueryString", 400, query.error().what));

@@ -84,12 +84,17 @@ class FrontDoor {
   aio::Task<Result<>> health(net::Exchange& exchange);
   aio::Task<Result<Accounts::Found>> who(const Claim& claim, Moment deadline);
   Result<Moment> deadline_of(const wire::RequestHead& head) const;
+  aio::Task<Result<Verified>> verify_query(const wire::RequestHead& head, Protocol protocol,
+                                           const std::string& body);
   aio::Task<Result<>> serve_s3(net::Exchange& exchange, std::string instance);
   aio::Task<Result<Verified>> verify_s3(const wire::RequestHead& head, const S3Address& address);
   aio::Task<Result<>> call_s3(net::Exchange& exchange, Answer& answer, std::string instance,
                               Usage& usage);
   aio::Task<Result<>> serve_ec2(net::Exchange& exchange, std::string instance);
   aio::Task<Result<std::string>> call_ec2(net::Exchange& exchange, Ec2Request& request,
+                                          Usage& usage);
+  aio::Task<Result<>> serve_sts(net::Exchange& exchange, std::string instance);
+  aio::Task<Result<std::string>> call_sts(net::Exchange& exchange, std::string& action,
                                           Usage& usage);
   aio::Task<Result<>> refuse_service(net::Exchange& exchange, std::string service);
   RequestIds s3_ids();

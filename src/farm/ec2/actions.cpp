@@ -1,13 +1,14 @@
 // The table of EC2 actions: name, parameters, handler. Names and limits: the 2016-11-15 model. The
 // topics have their own tables; here are those of instances, tags, keys, and what the farm is.
 #include "farm/ec2/handlers.h"
+#include "farm/ec2/launch_templates.h"
 
 namespace croft::farm::ec2 {
 
 namespace {
 
 constexpr Param run_instances_params[] = {
-    {"ImageId", Kind::id, true, "ami"},
+    {"ImageId", Kind::id, false, "ami"},
     {"MinCount", Kind::integer, true, "", 1, 1000},
     {"MaxCount", Kind::integer, true, "", 1, 1000},
     {"InstanceType", Kind::text, false, "", 1, 64},
@@ -41,6 +42,7 @@ constexpr Param run_instances_params[] = {
     {"BlockDeviceMapping.N.Ebs.VolumeType", Kind::choice, false,
      "standard|gp2|gp3|io1|io2|sc1|st1"},
     {"BlockDeviceMapping.N.Ebs.DeleteOnTermination", Kind::boolean},
+    {"BlockDeviceMapping.N.Ebs.SnapshotId", Kind::id, false, "snap"},
     {"BlockDeviceMapping.N.Ebs.Encrypted", Kind::ignored},
     {"BlockDeviceMapping.N.Ebs.Iops", Kind::ignored},
     {"BlockDeviceMapping.N.Ebs.Throughput", Kind::ignored},
@@ -51,6 +53,7 @@ constexpr Param run_instances_params[] = {
     {"MetadataOptions.HttpProtocolIpv6", Kind::choice, false, "disabled"},
     {"Ipv6AddressCount", Kind::unsupported},
     {"NetworkInterface.N.DeviceIndex", Kind::integer, false, "", 0, 0},
+    {"NetworkInterface.N.NetworkInterfaceId", Kind::id, false, "eni"},
     {"NetworkInterface.N.SubnetId", Kind::id, false, "subnet"},
     {"NetworkInterface.N.PrivateIpAddress", Kind::text, false, "", 7, 15},
     {"NetworkInterface.N.SecurityGroupId.N", Kind::id, false, "sg"},
@@ -68,8 +71,11 @@ constexpr Param run_instances_params[] = {
     {"LicenseSpecification.*", Kind::unsupported},
     {"EnclaveOptions.*", Kind::unsupported},
     {"PrivateDnsNameOptions.*", Kind::unsupported},
-    {"LaunchTemplate.*", Kind::unsupported},
-    {"IamInstanceProfile.*", Kind::unsupported},
+    {"LaunchTemplate.LaunchTemplateId", Kind::id, false, "lt"},
+    {"LaunchTemplate.LaunchTemplateName", Kind::text, false, "", 3, 128},
+    {"LaunchTemplate.Version", Kind::text, false, "", 1, 32},
+    {"IamInstanceProfile.Name", Kind::text, false, "", 1, 128},
+    {"IamInstanceProfile.Arn", Kind::text, false, "", 1, 256},
     {"CpuOptions.*", Kind::unsupported},
     {"HibernationOptions.*", Kind::unsupported},
 };
@@ -205,6 +211,10 @@ constexpr Action table[] = {
 
 }  // namespace
 
+Schema run_instances_schema() {
+  return run_instances_params;
+}
+
 std::span<const Action> instance_actions() {
   return table;
 }
@@ -213,7 +223,8 @@ std::span<const Action> actions() {
   static const std::vector<Action> all = [] {
     std::vector<Action> out;
     for (auto topic : {instance_actions(), group_actions(), rule_actions(), network_actions(),
-                       address_actions(), route_actions()})
+                       address_actions(), route_actions(), volume_actions(), snapshot_actions(),
+                       image_actions(), template_actions(), interface_actions()})
       out.insert(out.end(), topic.begin(), topic.end());
     return out;
   }();

@@ -61,6 +61,27 @@ struct Maker {
     return at("AssociateRouteTable", {{"RouteTableId", table}, {"SubnetId", subnet(in)}},
               "associationId");
   }
+  std::string volume() {
+    return at("CreateVolume", {{"AvailabilityZone", "us-east-1a"}, {"Size", "1"}}, "volumeId");
+  }
+  std::string snapshot(std::string of) {
+    return at("CreateSnapshot", {{"VolumeId", std::move(of)}}, "snapshotId");
+  }
+  std::string image(std::string of) {
+    return at("CreateImage",
+              {{"InstanceId", std::move(of)}, {"Name", fmt::format("image-{}", ++count)}},
+              "imageId");
+  }
+  std::string launch_template() {
+    return at("CreateLaunchTemplate",
+              {{"LaunchTemplateName", fmt::format("template-{}", ++count)},
+               {"LaunchTemplateData.InstanceType", "t2.nano"}},
+              "launchTemplate/launchTemplateId");
+  }
+  std::string interface() {
+    return at("CreateNetworkInterface", {{"SubnetId", subnet(vpc())}},
+              "networkInterface/networkInterfaceId");
+  }
   std::string address() { return at("AllocateAddress", {}, "allocationId"); }
   int count = 0;
 };
@@ -222,6 +243,102 @@ constexpr Special specials[] = {
        std::string association = make.association(table);
        return {{"AssociationId", association}, {"RouteTableId", table}};
      }},
+    {"CreateVolume",
+     [](Maker&, const std::string&) -> Fields {
+       return {{"AvailabilityZone", "us-east-1a"}, {"Size", "1"}};
+     }},
+    {"DeleteVolume",
+     [](Maker& make, const std::string&) -> Fields { return {{"VolumeId", make.volume()}}; }},
+    {"AttachVolume",
+     [](Maker& make, const std::string& id) -> Fields {
+       return {{"VolumeId", make.volume()},
+               {"InstanceId", id},
+               {"Device", fmt::format("/dev/sd{}", make.count)}};
+     }},
+    {"DetachVolume",
+     [](Maker& make, const std::string& id) -> Fields {
+       std::string volume = make.volume();
+       make.farm.ask("AttachVolume", {{"VolumeId", volume},
+                                      {"InstanceId", id},
+                                      {"Device", fmt::format("/dev/sd{}", make.count)}});
+       return {{"VolumeId", volume}};
+     }},
+    {"CreateSnapshot",
+     [](Maker& make, const std::string&) -> Fields { return {{"VolumeId", make.volume()}}; }},
+    {"CopySnapshot",
+     [](Maker& make, const std::string&) -> Fields {
+       return {{"SourceSnapshotId", make.snapshot(make.volume())}, {"SourceRegion", "us-east-1"}};
+     }},
+    {"DeleteSnapshot",
+     [](Maker& make, const std::string&) -> Fields {
+       return {{"SnapshotId", make.snapshot(make.volume())}};
+     }},
+    {"CreateImage",
+     [](Maker& make, const std::string& id) -> Fields {
+       return {{"InstanceId", id}, {"Name", fmt::format("made-{}", make.count)}};
+     }},
+    {"RegisterImage",
+     [](Maker& make, const std::string& id) -> Fields {
+       return {{"Name", fmt::format("registered-{}", make.count)},
+               {"BlockDeviceMapping.1.DeviceName", "/dev/sda1"},
+               {"BlockDeviceMapping.1.Ebs.SnapshotId", make.snapshot("vol-" + id.substr(2))}};
+     }},
+    {"CopyImage",
+     [](Maker& make, const std::string& id) -> Fields {
+       return {{"SourceImageId", make.image(id)},
+               {"SourceRegion", "us-east-1"},
+               {"Name", fmt::format("copied-{}", make.count)}};
+     }},
+    {"DeregisterImage",
+     [](Maker& make, const std::string& id) -> Fields { return {{"ImageId", make.image(id)}}; }},
+    {"ModifyImageAttribute",
+     [](Maker& make, const std::string& id) -> Fields {
+       return {{"ImageId", make.image(id)}, {"Description.Value", "d"}};
+     }},
+    {"ResetImageAttribute",
+     [](Maker& make, const std::string& id) -> Fields {
+       return {{"ImageId", make.image(id)}, {"Attribute", "launchPermission"}};
+     }},
+    {"DescribeImageAttribute",
+     [](Maker& make, const std::string& id) -> Fields {
+       return {{"ImageId", make.image(id)}, {"Attribute", "description"}};
+     }},
+    {"CreateLaunchTemplate",
+     [](Maker& make, const std::string&) -> Fields {
+       return {{"LaunchTemplateName", fmt::format("fresh-{}", make.count)},
+               {"LaunchTemplateData.InstanceType", "t2.nano"}};
+     }},
+    {"CreateLaunchTemplateVersion",
+     [](Maker& make, const std::string&) -> Fields {
+       return {{"LaunchTemplateId", make.launch_template()},
+               {"LaunchTemplateData.InstanceType", "t2.micro"}};
+     }},
+    {"ModifyLaunchTemplate",
+     [](Maker& make, const std::string&) -> Fields {
+       return {{"LaunchTemplateId", make.launch_template()}, {"SetDefaultVersion", "1"}};
+     }},
+    {"DeleteLaunchTemplate",
+     [](Maker& make, const std::string&) -> Fields {
+       return {{"LaunchTemplateId", make.launch_template()}};
+     }},
+    {"DeleteLaunchTemplateVersions",
+     [](Maker& make, const std::string&) -> Fields {
+       return {{"LaunchTemplateId", make.launch_template()}, {"LaunchTemplateVersion.1", "1"}};
+     }},
+    {"DescribeLaunchTemplateVersions",
+     [](Maker& make, const std::string&) -> Fields {
+       return {{"LaunchTemplateId", make.launch_template()}};
+     }},
+    {"CreateNetworkInterface",
+     [](Maker& make, const std::string&) -> Fields {
+       return {{"SubnetId", make.subnet(make.vpc())}};
+     }},
+    {"DeleteNetworkInterface",
+     [](Maker& make,
+        const std::string&) -> Fields { return {{"NetworkInterfaceId", make.interface()}}; }},
+    {"ModifyNetworkInterfaceAttribute",
+     [](Maker& make, const std::string&)
+         -> Fields { return {{"NetworkInterfaceId", make.interface()}, {"Description.Value", "d"}}; }},
 };
 
 /// Parameters with which each action succeeds, given one running instance.
@@ -312,6 +429,8 @@ TEST_F(EveryAction, ids_are_checked_for_form_and_then_for_being_there) {
           << action.name << " " << name;
       absent.emplace_back(name, fmt::format("{}-0123456789abcdef0", prefix));
       if (action.name == "DeleteKeyPair") continue;  // idempotent
+      // What a template holds is looked for when it is launched.
+      if (param.path.starts_with("LaunchTemplateData.")) continue;
       EXPECT_TRUE(farm.refusal(std::string(action.name), absent).ends_with(".NotFound"))
           << action.name << " " << name;
     }

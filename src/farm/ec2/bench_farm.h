@@ -58,13 +58,22 @@ class BenchFarm {
     context->url = "http://127.0.0.1:7480";
     state = std::make_unique<State>(sim.world(), *store);
     FleetOptions options;
+    options.volumes = [this](const std::string& instance) {
+      std::vector<sandbox::VolumeSpec> out;
+      for (const auto& [id, volume] : state->volumes.all())
+        if (volume.instance == instance) out.push_back(core->volume_spec(volume));
+      return out;
+    };
+    options.disk_file = [this](const std::string& volume) { return core->disk_file(volume); };
     fleet = std::make_unique<Fleet>(sim.world(), *state, machines, options);
-    core = std::make_unique<Core>(Core{*context, *state, *fleet, capacity});
+    faults = std::make_unique<Faults>(*context, *state, machines);
+    core = std::make_unique<Core>(Core{*context, *state, *fleet, capacity, faults.get()});
     auto loaded = sim.run(start());
     CHECK(loaded, "the farm opens: " + (loaded ? "" : loaded.error().render()));
   }
   void close() {
     core.reset();
+    faults.reset();
     fleet.reset();
     state.reset();
     context.reset();
@@ -131,6 +140,7 @@ class BenchFarm {
   std::unique_ptr<Context> context;
   std::unique_ptr<State> state;
   std::unique_ptr<Fleet> fleet;
+  std::unique_ptr<Faults> faults;
   std::unique_ptr<Core> core;
 
  private:
@@ -144,6 +154,7 @@ class BenchFarm {
   aio::Task<Result<>> work(Duration time) {
     aio::Scope scope(co_await aio::here());
     scope.spawn(fleet->run());
+    scope.spawn(faults->run());
     CO_TRY(co_await sim.world().clock.sleep(time));
     scope.cancel();
     co_return co_await scope.join();

@@ -161,6 +161,34 @@ std::string Core::take_public_address() {
   }
 }
 
+std::string Core::disk_file(std::string_view id) const {
+  return fmt::format("{}/disks/{}.img", context.data, id);
+}
+
+sandbox::VolumeSpec Core::volume_spec(const Volume& volume) const {
+  sandbox::VolumeSpec out;
+  out.name = volume.folder_name();
+  out.image = disk_file(volume.id);
+  const Snapshot* snapshot = state.snapshots.find(volume.snapshot);
+  if (snapshot && !snapshot->empty) out.source = disk_file(snapshot->id);
+  out.size = Bytes::gib(volume.size_gib);
+  return out;
+}
+
+Volume Core::root_volume(const Instance& instance) const {
+  Volume out;
+  out.id = "vol-" + instance.id.substr(2);
+  out.account = instance.account;
+  out.zone = instance.zone;
+  out.size_gib = instance.disk_gib;
+  if (const Image* image = state.find_image(instance.image)) out.snapshot = image->snapshot;
+  out.created = out.attached = instance.created;
+  out.instance = instance.id;
+  out.device = "/dev/sda1";
+  out.delete_on_termination = out.used = true;
+  return out;
+}
+
 std::string Core::public_of(const Instance& instance) const {
   if (instance.state == InstanceState::terminated) return "";
   for (const auto& [id, address] : state.addresses.all())
@@ -173,6 +201,19 @@ std::string Core::public_dns(const std::string& address) const {
   std::string name = "ec2-" + replace_all(address, ".", "-");
   if (context.region == "us-east-1") return name + ".compute-1.amazonaws.com";
   return fmt::format("{}.{}.compute.amazonaws.com", name, context.region);
+}
+
+std::string Core::profile_arn(const Instance& instance) const {
+  return fmt::format("arn:aws:iam::{}:instance-profile/{}", instance.account, instance.profile);
+}
+
+std::string Core::profile_id(const Instance& instance) const {
+  const std::string& id = derived("profile", instance.account, instance.profile);
+  return "AIPA" + to_upper(id.substr(id.find('-') + 1));
+}
+
+bool Core::hidden(const Instance& instance) const {
+  return faults && instance.created > faults->seen_until();
 }
 
 std::string Core::interface_of(const Instance& instance) const {
@@ -352,6 +393,7 @@ aio::Task<Answer> dispatch(Core& core, const Ec2Request& request) {
                              fmt::format("The action {} is not valid for this web service{}",
                                          request.action, hint.empty() ? "" : "; " + hint)));
   }
+  if (core.faults) CO_TRY(core.faults->meet(action->name));
   Call call;
   call.action = action->name;
   call.caller = request.caller;

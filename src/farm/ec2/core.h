@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "farm/api/context.h"
+#include "farm/ec2/faults.h"
 #include "farm/ec2/filter.h"
 #include "farm/ec2/fleet.h"
 #include "farm/ec2/page.h"
@@ -36,7 +37,10 @@ struct Core {
   State& state;
   Fleet& fleet;
   Capacity capacity;
+  Faults* faults = nullptr;  ///< failures on purpose; null: none
 
+  /// Made so lately that a lagging farm does not show it yet.
+  bool hidden(const Instance& instance) const;
   WallTime now() const { return context.world.clock.wall(); }
   size_t zone_index(std::string_view zone) const;  ///< zones.size() when unknown
   // The default network of an account: ids worked out once, for lists of a thousand instances.
@@ -53,8 +57,14 @@ struct Core {
   aio::Task<Result<>> tell_groups(std::vector<std::string> ids);
   /// A free one of 198.18.0.0/15, which no network uses; given back with State::free_address.
   std::string take_public_address();
+  std::string disk_file(std::string_view id) const;  ///< of a volume or snapshot
+  sandbox::VolumeSpec volume_spec(const Volume& volume) const;
+  /// The root disk of an instance as a volume; it has no record of its own.
+  Volume root_volume(const Instance& instance) const;
   /// Its elastic address, else the one of its own; empty: none.
   std::string public_of(const Instance& instance) const;
+  std::string profile_arn(const Instance& instance) const;
+  std::string profile_id(const Instance& instance) const;
   std::string interface_of(const Instance& instance) const;
   Instance* instance_of_interface(std::string_view account, std::string_view interface) const;
   std::string group_name(const std::string& id) const;
@@ -105,6 +115,11 @@ std::span<const Action> rule_actions();
 std::span<const Action> network_actions();
 std::span<const Action> address_actions();
 std::span<const Action> route_actions();
+std::span<const Action> volume_actions();
+std::span<const Action> snapshot_actions();
+std::span<const Action> image_actions();
+std::span<const Action> interface_actions();
+std::span<const Action> template_actions();
 const Action* find_action(std::string_view name);
 
 /// Checks the call against the table and runs it.

@@ -73,6 +73,26 @@ class MortalMachines final : public sandbox::Machines {
     co_return co_await inner_.console(std::move(id), limit);
   }
   aio::Task<Result<>> close() override { co_return Result<>{}; }
+  aio::Task<Result<>> signal(std::string id, int number) override {
+    if (process_.dead()) co_return fail(dead());
+    co_return co_await inner_.signal(std::move(id), number);
+  }
+  aio::Task<Result<>> attach_volume(std::string id, sandbox::VolumeSpec volume) override {
+    if (process_.dead()) co_return fail(dead());
+    co_return co_await inner_.attach_volume(std::move(id), std::move(volume));
+  }
+  aio::Task<Result<>> detach_volume(std::string id, std::string name, bool force) override {
+    if (process_.dead()) co_return fail(dead());
+    co_return co_await inner_.detach_volume(std::move(id), std::move(name), force);
+  }
+  aio::Task<Result<>> copy_disk(std::string id, std::string from, std::string to) override {
+    if (process_.dead()) co_return fail(dead());
+    co_return co_await inner_.copy_disk(std::move(id), std::move(from), std::move(to));
+  }
+  aio::Task<Result<>> remove_disk(std::string image) override {
+    if (process_.dead()) co_return fail(dead());
+    co_return co_await inner_.remove_disk(std::move(image));
+  }
   aio::Task<Result<>> set_groups(std::vector<sandbox::PacketGroup> groups) override {
     if (process_.dead()) co_return fail(dead());
     co_return co_await inner_.set_groups(std::move(groups));

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "farm/ec2/handlers.h"
 #include "farm/ec2/ids.h"
+#include "farm/ec2/volumes.h"
 
 namespace croft::farm::ec2 {
 
@@ -15,7 +16,7 @@ Result<std::vector<Instance*>> named_instances(Core& core, const Call& call,
   std::string account = call.account();
   for (const std::string& id : call.params.list(parameter)) {
     Instance* instance = core.state.find_instance(account, id);
-    if (!instance)
+    if (!instance || core.hidden(*instance))
       missing.push_back(id);
     else if (std::ranges::find(out, instance) == out.end())
       out.push_back(instance);
@@ -76,16 +77,17 @@ void write_interface(Xml& xml, Core& core, const Instance& i, const std::string&
   xml.text("interfaceType", "interface");
 }
 
-void write_root_device(Xml& xml, const Instance& i) {
-  xml.text("rootDeviceType", "ebs").text("rootDeviceName", "/dev/sda1");
-  if (i.state == InstanceState::terminated) return void(xml.text("blockDeviceMapping", ""));
-  xml.in("blockDeviceMapping", [&] {
-    xml.in("item", [&] {
-      xml.text("deviceName", "/dev/sda1");
-      xml.in("ebs", [&] {
-        xml.plain("volumeId", sub_id("vol", i)).text("status", "attached");
-        xml.time("attachTime", i.created).flag("deleteOnTermination", true);
-      });
+void write_devices(Xml& xml, Core& core, const Instance& i) {
+  std::vector<Volume> volumes{core.root_volume(i)};
+  for (const std::string& id : volumes_of(core, i.id))
+    volumes.push_back(*core.state.volumes.find(id));
+  if (i.state == InstanceState::terminated) volumes.clear();
+  xml.list("blockDeviceMapping", volumes, [&](const Volume& volume) {
+    xml.plain("deviceName", volume.device);
+    xml.in("ebs", [&] {
+      xml.plain("volumeId", volume.id).text("status", "attached");
+      xml.time("attachTime", volume.attached)
+          .flag("deleteOnTermination", volume.delete_on_termination);
     });
   });
 }
@@ -119,7 +121,11 @@ void write_instance(Xml& xml, Core& core, const Instance& i) {
     xml.in("stateReason",
            [&] { xml.text("code", i.reason.code).text("message", i.reason.message); });
   xml.text("architecture", "x86_64");
-  write_root_device(xml, i);
+  xml.text("rootDeviceType", "ebs").text("rootDeviceName", "/dev/sda1");
+  write_devices(xml, core, i);
+  if (!i.profile.empty())
+    xml.in("iamInstanceProfile",
+           [&] { xml.plain("arn", core.profile_arn(i)).plain("id", core.profile_id(i)); });
   xml.text("virtualizationType", "hvm").text("clientToken", i.client_token);
   write_tags(xml, i.tags);
   xml.text("hypervisor", "xen");
@@ -287,7 +293,16 @@ constexpr FilterField<Seen> instance_fields[] = {
      }},
     {"block-device-mapping.device-name",
      [](const Seen& s, Out out) {
-       if (!gone(s)) out.emplace_back("/dev/sda1");
+       if (gone(s)) return;
+       out.emplace_back("/dev/sda1");
+       for (const std::string& id : volumes_of(*s.core, s.i->id))
+         out.push_back(s.core->state.volumes.find(id)->device);
+     }},
+    {"block-device-mapping.volume-id",
+     [](const Seen& s, Out out) {
+       if (gone(s)) return;
+       out.push_back(sub_id("vol", *s.i));
+       for (const std::string& id : volumes_of(*s.core, s.i->id)) out.push_back(id);
      }},
     {"block-device-mapping.delete-on-termination",
      [](const Seen& s, Out out) {
@@ -309,6 +324,7 @@ Answer describe_instances(Core& core, const Call& call) {
   auto matches = TRY(Matcher<Seen>::make(call.filters, instance_fields, tags_of));
   std::vector<Instance*> candidates = TRY(named_instances(core, call, "InstanceId"));
   if (call.params.list("InstanceId").empty()) candidates = core.state.instances_of(call.account());
+  std::erase_if(candidates, [&](const Instance* one) { return core.hidden(*one); });
   std::ranges::sort(candidates, {}, &Instance::sequence);
   std::vector<std::pair<std::string, Instance*>> chosen;
   for (Instance* instance : candidates)
@@ -377,6 +393,7 @@ Answer describe_instance_status(Core& core, const Call& call) {
   auto matches = TRY(Matcher<Seen>::make(call.filters, status_fields, tags_of));
   std::vector<Instance*> candidates = TRY(named_instances(core, call, "InstanceId"));
   if (call.params.list("InstanceId").empty()) candidates = core.state.instances_of(call.account());
+  std::erase_if(candidates, [&](const Instance* one) { return core.hidden(*one); });
   std::ranges::sort(candidates, {}, &Instance::sequence);
   bool all = call.params.flag("IncludeAllInstances");
   std::vector<std::pair<std::string, Instance*>> chosen;
@@ -429,18 +446,9 @@ Answer describe_instance_attribute(Core& core, const Call& call) {
     write_groups(xml, core, *i);
   else if (attribute == "enclaveOptions")
     xml.in(attribute, [&] { xml.flag("enabled", false); });
-  else if (attribute == "blockDeviceMapping") {
-    xml.in("blockDeviceMapping", [&] {
-      xml.in("item", [&] {
-        xml.text("deviceName", "/dev/sda1");
-        xml.in("ebs", [&] {
-          xml.text("volumeId", sub_id("vol", *i))
-              .text("status", "attached")
-              .flag("deleteOnTermination", true);
-        });
-      });
-    });
-  } else if (attribute == "productCodes")
+  else if (attribute == "blockDeviceMapping")
+    write_devices(xml, core, *i);
+  else if (attribute == "productCodes")
     xml.text("productCodes", "");
   else
     value("");

@@ -49,7 +49,7 @@ void Fleet::set_state(Instance& instance, InstanceState state, StateReason reaso
   }
   if (state == InstanceState::terminated) {
     instance.ended = now;
-    state_.free_address(instance.private_address);
+    state_.leave_address(instance);
   }
   changes.push_back(State::put(instance));
 }
@@ -190,6 +190,8 @@ sandbox::MachineSpec Fleet::spec_of(const Instance& instance) {
     spec.pids = type->pids;
   }
   spec.disk = Bytes::gib(instance.disk_gib);
+  spec.disk_source = instance.disk_source;
+  if (options_.volumes) spec.volumes = options_.volumes(instance.id);
   spec.user_data = instance.user_data;
   if (KeyPair* key = state_.find_key(instance.account, instance.key_name))
     spec.authorized_key = key->public_key;
@@ -305,6 +307,19 @@ aio::Task<Result<bool>> Fleet::dispose(std::string id) {
     elastic.push_back(address.address);
   }
   for (std::string& address : elastic) CO_TRY(co_await withdraw(std::move(address)));
+  std::vector<std::string> gone;
+  for (auto& [volume_id, volume] : state_.volumes.all()) {
+    if (volume.instance != id) continue;
+    volume.instance.clear();
+    volume.device.clear();
+    if (volume.delete_on_termination) gone.push_back(volume_id);
+    changes.push_back(state_.volumes.put(volume));
+  }
+  for (const std::string& volume : gone) {
+    changes.push_back(state_.volumes.remove(volume));
+    state_.volumes.erase(volume);
+    if (options_.disk_file) CO_TRY(co_await machines_.remove_disk(options_.disk_file(volume)));
+  }
   instance = state_.find_instance(id);
   if (!instance || instance->state != InstanceState::shutting_down) co_return true;
   set_state(*instance, InstanceState::terminated, instance->reason, instance->transition, changes);

@@ -28,6 +28,10 @@ using ServeInside =
 struct FleetOptions {
   std::vector<sandbox::InsideListener> listeners;  ///< of every machine
   ServeInside serve;
+  /// The volumes that an instance has when it starts.
+  std::function<std::vector<sandbox::VolumeSpec>(const std::string& instance)> volumes;
+  /// The file of a volume that goes with its instance.
+  std::function<std::string(const std::string& volume)> disk_file;
   Duration boot_deadline = Duration::seconds(60);
   Duration stop_grace = Duration::seconds(10);
   Duration keep_terminated = Duration::hours(1);

@@ -54,6 +54,15 @@ constexpr auto revoke_params = [] {
   out.back() = {"SecurityGroupRuleId.N", Kind::id, false, "sgr"};
   return out;
 }();
+/// The same with what the rules are to be called, by their ids.
+constexpr auto texts_params = [] {
+  std::array<Param, std::size(rules_params) + 2> out;
+  std::ranges::copy(rules_params, out.begin());
+  out[out.size() - 2] = {"SecurityGroupRuleDescription.N.SecurityGroupRuleId", Kind::id, false,
+                         "sgr"};
+  out.back() = {"SecurityGroupRuleDescription.N.Description", Kind::text, false, "", 0, 255};
+  return out;
+}();
 constexpr Param modify_params[] = {
     {"GroupId", Kind::id, true, "sg"},
     {"SecurityGroupRule.N.SecurityGroupRuleId", Kind::id, true, "sgr"},
@@ -365,6 +374,12 @@ aio::Task<Answer> describe_anew(Core& core, Call call, bool egress) {
                                "The specified rule does not exist in this security group"));
     texts.emplace_back(&*at, rule.description);
   }
+  for (const Params& item : call.params.items("SecurityGroupRuleDescription")) {
+    std::string id = item.text("SecurityGroupRuleId");
+    auto at = std::ranges::find(group->rules, id, &GroupRule::id);
+    if (at == group->rules.end()) co_return fail(not_found(*id_kind("sgr"), {id}));
+    texts.emplace_back(&*at, item.text("Description"));
+  }
   CO_TRY(call.effect());
   for (auto& [rule, text] : texts) rule->description = text;
   co_return co_await settle(core, call, group->id, "describe-rules", answer_true());
@@ -419,8 +434,8 @@ constexpr Action table[] = {
     {"RevokeSecurityGroupIngress", revoke_params, nullptr, revoke_ingress},
     {"RevokeSecurityGroupEgress", revoke_params, nullptr, revoke_egress},
     {"ModifySecurityGroupRules", modify_params, nullptr, modify_rules},
-    {"UpdateSecurityGroupRuleDescriptionsIngress", rules_params, nullptr, update_ingress_texts},
-    {"UpdateSecurityGroupRuleDescriptionsEgress", rules_params, nullptr, update_egress_texts},
+    {"UpdateSecurityGroupRuleDescriptionsIngress", texts_params, nullptr, update_ingress_texts},
+    {"UpdateSecurityGroupRuleDescriptionsEgress", texts_params, nullptr, update_egress_texts},
     {"DescribeSecurityGroupRules", describe_params, describe_rules, nullptr, true, 5,
      "SecurityGroupRuleId"},
 };

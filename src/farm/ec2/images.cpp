@@ -17,6 +17,10 @@ std::string_view owner_of(const Image& image) {
   return image.owner.empty() ? public_owner : std::string_view(image.owner);
 }
 
+bool everybodys(const Image& image) {
+  return image.owner.empty() || image.is_public;
+}
+
 constexpr FilterField<Image> image_fields[] = {
     {"image-id", [](const Image& i, Out out) { out.push_back(i.id); }},
     {"name", [](const Image& i, Out out) { out.push_back(i.name); }},
@@ -27,8 +31,8 @@ constexpr FilterField<Image> image_fields[] = {
        if (i.owner.empty()) out.emplace_back("amazon");
      }},
     {"is-public",
-     [](const Image& i, Out out) { out.emplace_back(i.owner.empty() ? "true" : "false"); }},
-    {"state", [](const Image&, Out out) { out.emplace_back("available"); }},
+     [](const Image& i, Out out) { out.emplace_back(everybodys(i) ? "true" : "false"); }},
+    {"state", [](const Image& i, Out out) { out.push_back(i.state); }},
     {"architecture", [](const Image&, Out out) { out.emplace_back("x86_64"); }},
     {"image-type", [](const Image&, Out out) { out.emplace_back("machine"); }},
     {"root-device-type", [](const Image&, Out out) { out.emplace_back("ebs"); }},
@@ -38,6 +42,11 @@ constexpr FilterField<Image> image_fields[] = {
     {"platform", [](const Image&, Out) {}},
     {"ena-support", [](const Image&, Out out) { out.emplace_back("true"); }},
     {"manifest-location", [](const Image& i, Out out) { out.push_back(i.name); }},
+    {"block-device-mapping.snapshot-id",
+     [](const Image& i, Out out) { out.push_back(i.snapshot); }},
+    {"block-device-mapping.volume-size",
+     [](const Image& i, Out out) { out.push_back(std::to_string(i.disk_gib)); }},
+    {"source-instance-id", [](const Image& i, Out out) { out.push_back(i.source); }},
     {"creation-date", [](const Image& i, Out out) { out.push_back(i.created.iso8601()); }},
     {"block-device-mapping.volume-type", [](const Image&, Out out) { out.emplace_back("gp2"); }},
 };
@@ -59,8 +68,8 @@ bool executable_by(const Image& image, const std::vector<std::string>& who,
                    std::string_view account) {
   if (who.empty()) return true;
   for (const std::string& one : who)
-    if ((one == "all" && image.owner.empty()) || (one == "self" && image.owner == account) ||
-        one == image.owner)
+    if ((one == "all" && everybodys(image)) || (one == "self" && image.owner == account) ||
+        one == image.owner || std::ranges::find(image.users, one) != image.users.end())
       return true;
   return false;
 }
@@ -69,10 +78,12 @@ void write_image(Xml& xml, const Image& image) {
   bool everybody = image.owner.empty();
   xml.text("imageId", image.id)
       .text("imageLocation", fmt::format("{}/{}", everybody ? "amazon" : image.owner, image.name));
-  xml.text("imageState", "available")
+  xml.text("imageState", image.state)
       .text("imageOwnerId", owner_of(image))
       .time("creationDate", image.created);
-  xml.flag("isPublic", everybody).text("architecture", "x86_64").text("imageType", "machine");
+  xml.flag("isPublic", everybodys(image))
+      .text("architecture", "x86_64")
+      .text("imageType", "machine");
   if (everybody) xml.text("imageOwnerAlias", "amazon");
   xml.text("name", image.name).text("description", image.description);
   xml.text("rootDeviceType", "ebs").text("rootDeviceName", "/dev/sda1");
@@ -80,7 +91,9 @@ void write_image(Xml& xml, const Image& image) {
     xml.in("item", [&] {
       xml.text("deviceName", "/dev/sda1");
       xml.in("ebs", [&] {
-        xml.text("snapshotId", "snap-" + image.id.substr(4)).number("volumeSize", 8);
+        xml.text("snapshotId",
+                 image.snapshot.empty() ? "snap-" + image.id.substr(4) : image.snapshot);
+        xml.number("volumeSize", image.disk_gib);
         xml.flag("deleteOnTermination", true).text("volumeType", "gp2").flag("encrypted", false);
       });
     });
@@ -137,8 +150,13 @@ aio::Task<Result<>> add_image(Core& core, NewImage wanted) {
                    fmt::format("the image id {} already stands for {}", wanted.id,
                                known->folder.empty() ? "the built-in image" : known->folder));
   }
-  Image image{wanted.id,     wanted.account, wanted.name, wanted.description,
-              wanted.folder, core.now(),     {}};
+  Image image;
+  image.id = wanted.id;
+  image.owner = wanted.account;
+  image.name = wanted.name;
+  image.description = wanted.description;
+  image.folder = wanted.folder;
+  image.created = core.now();
   CO_TRY(co_await core.state.commit("image", {State::put(image)}));
   core.state.add_image(std::move(image));
   co_return Result<>{};

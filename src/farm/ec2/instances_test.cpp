@@ -105,7 +105,8 @@ TEST_F(Instances, wrong_launches_are_refused_each_with_its_code) {
   EXPECT_EQ(refusal({{"TagSpecification.1.ResourceType", "instance"},
                      {"TagSpecification.1.Tag.1.Key", "aws:a"}}),
             "InvalidParameterValue");
-  EXPECT_EQ(refusal({{"IamInstanceProfile.Name", "x"}}), "UnsupportedOperation");
+  EXPECT_EQ(refusal({{"IamInstanceProfile.Name", "x"}}), "InvalidParameterValue");
+  EXPECT_EQ(refusal({{"EnclaveOptions.Enabled", "true"}}), "UnsupportedOperation");
   EXPECT_EQ(refusal({{"UserData", base64(std::string(16384, 'x'))}}), "");
 }
 

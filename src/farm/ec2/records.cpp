@@ -37,6 +37,11 @@ bool is_live(InstanceState state) {
   return false;
 }
 
+bool Image::seen_by(std::string_view account) const {
+  return owner.empty() || owner == account || is_public ||
+         std::ranges::find(users, account) != users.end();
+}
+
 std::string Instance::hostname() const {
   return "ip-" + replace_all(private_address, ".", "-");
 }
@@ -104,7 +109,7 @@ void instance_fields(IO& io, T& i) {
   io.later("profile", i.profile);
   io.later("stopProtection", i.stop_protection);
   io.later("sourceDestCheck", i.source_dest_check);
-  io.later("spot", i.spot);
+  io.later("diskSource", i.disk_source);
 }
 
 template <class IO, class T>

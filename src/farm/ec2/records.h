@@ -68,7 +68,7 @@ struct Instance {
   std::string profile;              ///< name of its instance profile
   bool stop_protection = false;
   bool source_dest_check = true;
-  std::string spot;  ///< "sir-...": runs until the farm wants its place back
+  std::string disk_source;  ///< file that its root disk begins as; empty: fresh
 
   std::string hostname() const;  ///< "ip-10-77-0-5"
   std::string mac() const;       ///< from the private address
@@ -101,6 +101,8 @@ struct Image {
   bool is_public = false;          ///< everybody may launch it
   std::string architecture = "x86_64";
   std::string source;  ///< the instance or image that it was made from
+
+  bool seen_by(std::string_view account) const;
 };
 
 /// What a ClientToken stands for.

@@ -93,6 +93,122 @@ void fields(IO& io, R& a) {
   io.field("tags", a.tags);
 }
 
+/// A disk that outlives instances. Its file is made at its first use.
+struct Volume {
+  std::string id, account, zone;
+  int64_t size_gib = 1;
+  std::string type = "gp2";
+  std::string snapshot;  ///< what it begins with; empty: nothing
+  WallTime created;
+  std::string instance;  ///< empty: available
+  std::string device;    ///< "/dev/sdf": seen as the folder /volumes/sdf
+  WallTime attached;
+  bool delete_on_termination = false;
+  bool encrypted = false;
+  int64_t iops = 0;
+  bool used = false;  ///< its file may exist
+  Tags tags;
+
+  std::string folder_name() const { return device.substr(device.rfind('/') + 1); }
+};
+template <class IO, class R>
+  requires std::is_same_v<std::remove_const_t<R>, Volume>
+void fields(IO& io, R& v) {
+  io.field("id", v.id), io.field("account", v.account), io.field("zone", v.zone);
+  io.field("sizeGiB", v.size_gib), io.field("type", v.type), io.field("snapshot", v.snapshot);
+  io.field("created", v.created), io.field("instance", v.instance), io.field("device", v.device);
+  io.field("attached", v.attached), io.field("deleteOnTermination", v.delete_on_termination);
+  io.field("encrypted", v.encrypted), io.field("iops", v.iops), io.field("used", v.used);
+  io.field("tags", v.tags);
+}
+
+struct Snapshot {
+  std::string id, account;
+  std::string volume;
+  int64_t size_gib = 1;
+  std::string description;
+  WallTime created;
+  bool empty = false;    ///< of a volume that nobody had written to: there is no file
+  std::string folder;    ///< of a root disk: the image folder that lies below it
+  std::string instance;  ///< of a root disk: whose it was
+  Tags tags;
+};
+template <class IO, class R>
+  requires std::is_same_v<std::remove_const_t<R>, Snapshot>
+void fields(IO& io, R& s) {
+  io.field("id", s.id), io.field("account", s.account), io.field("volume", s.volume);
+  io.field("sizeGiB", s.size_gib), io.field("description", s.description);
+  io.field("created", s.created), io.field("empty", s.empty), io.field("folder", s.folder);
+  io.field("instance", s.instance), io.field("tags", s.tags);
+}
+
+/// One parameter of RunInstances, as it was sent.
+struct TemplateField {
+  std::string name, value;
+};
+template <class IO, class R>
+  requires std::is_same_v<std::remove_const_t<R>, TemplateField>
+void fields(IO& io, R& f) {
+  io.field("name", f.name), io.field("value", f.value);
+}
+struct TemplateVersion {
+  int64_t number = 1;
+  std::string description;
+  WallTime created;
+  std::vector<TemplateField> data;
+};
+template <class IO, class R>
+  requires std::is_same_v<std::remove_const_t<R>, TemplateVersion>
+void fields(IO& io, R& v) {
+  io.field("number", v.number), io.field("description", v.description);
+  io.field("created", v.created), io.field("data", v.data);
+}
+struct LaunchTemplate {
+  std::string id, account, name;
+  WallTime created;
+  int64_t default_version = 1;
+  std::vector<TemplateVersion> versions;  ///< in order; never empty
+  Tags tags;
+};
+template <class IO, class R>
+  requires std::is_same_v<std::remove_const_t<R>, LaunchTemplate>
+void fields(IO& io, R& t) {
+  io.field("id", t.id), io.field("account", t.account), io.field("name", t.name);
+  io.field("created", t.created), io.field("defaultVersion", t.default_version);
+  io.field("versions", t.versions), io.field("tags", t.tags);
+}
+
+/// A role that instances and AssumeRole may take on, made by the farm's administrator.
+struct InstanceProfile {
+  std::string id, account, name;  ///< id: ACCOUNT/NAME
+  std::vector<std::string> services, buckets;
+  Tags tags;
+};
+template <class IO, class R>
+  requires std::is_same_v<std::remove_const_t<R>, InstanceProfile>
+void fields(IO& io, R& p) {
+  io.field("id", p.id), io.field("account", p.account), io.field("name", p.name);
+  io.field("services", p.services), io.field("buckets", p.buckets), io.field("tags", p.tags);
+}
+
+/// A network interface that was made for itself. While an instance has it, the instance's own
+/// record says what holds.
+struct Interface {
+  std::string id, account, subnet, address, description;
+  std::vector<std::string> groups;
+  bool source_dest_check = true;
+  std::string instance;  ///< filled in for answers only
+  Tags tags;
+};
+template <class IO, class R>
+  requires std::is_same_v<std::remove_const_t<R>, Interface>
+void fields(IO& io, R& i) {
+  io.field("id", i.id), io.field("account", i.account), io.field("subnet", i.subnet);
+  io.field("address", i.address), io.field("description", i.description);
+  io.field("groups", i.groups), io.field("sourceDestCheck", i.source_dest_check);
+  io.field("tags", i.tags);
+}
+
 struct InternetGateway {
   std::string id, account, vpc;  ///< vpc empty: detached
   Tags tags;

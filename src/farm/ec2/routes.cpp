@@ -350,7 +350,7 @@ aio::Task<Answer> replace_association(Core& core, Call call) {
   RouteAssociation moved{new_id(core.context.world.random, "rtbassoc"), at->subnet};
   found.table->associations.erase(at);
   if (moved.subnet.empty()) {
-    found.table->main = false;
+    found.table->main = false;  // may be the same table, which then stays it
     table->main = true;
   }
   std::string id = moved.id;
@@ -359,8 +359,8 @@ aio::Task<Answer> replace_association(Core& core, Call call) {
   xml.plain("newAssociationId", id).in("associationState", [&] {
     xml.text("state", "associated");
   });
-  std::vector<store::Change> changes{core.state.routes.put(*found.table),
-                                     core.state.routes.put(*table)};
+  std::vector<store::Change> changes{core.state.routes.put(*table)};
+  if (found.table != table) changes.push_back(core.state.routes.put(*found.table));
   co_return co_await finish(core, call, "replace-routes", std::move(changes), xml.take());
 }
 

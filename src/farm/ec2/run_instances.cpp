@@ -7,6 +7,8 @@
 #include "farm/ec2/group_rules.h"
 #include "farm/ec2/handlers.h"
 #include "farm/ec2/ids.h"
+#include "farm/ec2/launch_templates.h"
+#include "farm/ec2/volumes.h"
 
 namespace croft::farm::ec2 {
 
@@ -24,6 +26,8 @@ struct Launch {
   int64_t min_count = 1;
   int64_t max_count = 1;
   std::string fixed_address;
+  std::vector<Volume> volumes;  ///< of each instance
+  Tags volume_tags;
 };
 
 Error invalid(std::string_view parameter, std::string_view value, std::string_view why = "") {
@@ -118,8 +122,33 @@ Result<std::vector<std::string>> read_groups(Core& core, const Call& call, const
   return out;
 }
 
+/// An interface that was made before says all of it.
+Result<> read_interface(Core& core, const Call& call, const std::string& id, Launch& launch) {
+  Interface* one = core.state.interfaces.find(call.account(), id);
+  if (!one) return fail(not_found(*id_kind("eni"), {id}));
+  if (Instance* holder = core.instance_of_interface(call.account(), id))
+    return fail(aws_error("InvalidNetworkInterface.InUse", 400,
+                          fmt::format("The interface '{}' is in use by {}", id, holder->id)));
+  if (launch.max_count != 1)
+    return fail(invalid("NetworkInterfaceId", id, "It can be given to one instance only"));
+  SubnetRecord* subnet = core.state.subnets.find(one->subnet);
+  if (!subnet) return fail(not_found(*id_kind("subnet"), {one->subnet}));
+  launch.subnet = *parse_network(subnet->cidr);
+  launch.model.interface = id;
+  launch.model.groups = one->groups;
+  launch.model.source_dest_check = one->source_dest_check;
+  launch.model.subnet = subnet->id;
+  launch.model.vpc = subnet->vpc;
+  launch.model.zone = subnet->zone;
+  launch.fixed_address = one->address;
+  return {};
+}
+
 /// Zone, subnet, groups and address.
 Result<> read_network(Core& core, const Call& call, Launch& launch) {
+  if (auto interfaces = call.params.items("NetworkInterface");
+      interfaces.size() == 1 && interfaces[0].has("NetworkInterfaceId"))
+    return read_interface(core, call, interfaces[0].text("NetworkInterfaceId"), launch);
   Wanted wanted = TRY(read_wanted(call.params));
   SubnetRecord* subnet = TRY(read_subnet(core, call, wanted));
   launch.subnet = *parse_network(subnet->cidr);
@@ -139,18 +168,56 @@ Result<> read_network(Core& core, const Call& call, Launch& launch) {
   return {};
 }
 
-Result<> read_disks(const Params& params, Instance& model) {
+/// The size of the root disk, and volumes that are made together with each instance.
+Result<> read_disks(Core& core, const Params& params, Launch& launch) {
   for (const Params& device : params.items("BlockDeviceMapping")) {
     std::string name = device.text("DeviceName");
     if (name == root_device || name == "/dev/xvda") {
-      model.disk_gib = device.number("Ebs.VolumeSize", model.disk_gib);
-    } else if (!device.has("NoDevice") && !device.text("VirtualName").starts_with("ephemeral")) {
-      return fail(aws_error("UnsupportedOperation", 400,
-                            fmt::format("This farm has no further volumes ({}): only {}",
-                                        printable(name), root_device)));
+      int64_t size = device.number("Ebs.VolumeSize", launch.model.disk_gib);
+      if (size < launch.model.disk_gib && !launch.model.disk_source.empty())
+        return fail(aws_error(
+            "InvalidBlockDeviceMapping", 400,
+            fmt::format("Volume of size {}GB is smaller than snapshot, expect size >= {}GB", size,
+                        launch.model.disk_gib)));
+      launch.model.disk_gib = size;
+      continue;
     }
+    if (device.has("NoDevice") || device.text("VirtualName").starts_with("ephemeral")) continue;
+    Volume volume;
+    volume.device = name;
+    volume.snapshot = device.text("Ebs.SnapshotId");
+    const Snapshot* snapshot = core.state.snapshots.find(launch.model.account, volume.snapshot);
+    if (!volume.snapshot.empty() && !snapshot)
+      return fail(not_found(*id_kind("snap"), {volume.snapshot}));
+    TRY(check_device(name));
+    volume.size_gib = device.number("Ebs.VolumeSize", snapshot ? snapshot->size_gib : 0);
+    if (volume.size_gib == 0)
+      return fail(aws_error("MissingParameter", 400,
+                            "The request must contain the parameter size or snapshotId"));
+    volume.type = device.text("Ebs.VolumeType", "gp2");
+    volume.delete_on_termination = device.flag("Ebs.DeleteOnTermination", true);
+    for (const Volume& other : launch.volumes)
+      if (other.folder_name() == volume.folder_name())
+        return fail(invalid("deviceName", name, "It is given twice"));
+    launch.volumes.push_back(std::move(volume));
   }
   return {};
+}
+
+/// By name, or by the last part of its ARN.
+Result<std::string> read_profile(Core& core, const Params& p, const std::string& account) {
+  std::string name = p.text("IamInstanceProfile.Name"), arn = p.text("IamInstanceProfile.Arn");
+  if (name.empty() && arn.empty()) return std::string();
+  if (name.empty()) {
+    std::string prefix = fmt::format("arn:aws:iam::{}:instance-profile/", account);
+    if (arn.starts_with(prefix)) name = arn.substr(prefix.size());
+  }
+  if (core.state.profiles.find(account, account + "/" + name)) return name;
+  return fail(aws_error(
+      "InvalidParameterValue", 400,
+      fmt::format("Value ({}) for parameter iamInstanceProfile is invalid. Invalid IAM Instance "
+                  "Profile; 'croft farm profile add' makes one",
+                  printable(name.empty() ? arn : name))));
 }
 
 Result<Launch> read_launch(Core& core, const Call& call) {
@@ -165,7 +232,12 @@ Result<Launch> read_launch(Core& core, const Call& call) {
   Image* image = core.state.find_image(model.account, p.text("ImageId"));
   if (!image) return fail(not_found(*id_kind("ami"), {p.text("ImageId")}));
   model.image = image->id;
+  if (image->state != "available")
+    return fail(aws_error("InvalidAMIID.Unavailable", 400,
+                          fmt::format("The image ID '{}' is {}", image->id, image->state)));
   model.image_folder = image->folder;
+  model.disk_gib = image->disk_gib;
+  if (!image->snapshot.empty()) model.disk_source = core.disk_file(image->snapshot);
   model.type = p.text("InstanceType", default_type);
   launch.type = find_instance_type(model.type);
   if (!launch.type) {
@@ -179,6 +251,7 @@ Result<Launch> read_launch(Core& core, const Call& call) {
                   fmt::format("The key pair '{}' does not exist", printable(model.key_name))));
   model.user_data = TRY(read_user_data(p));
   model.client_token = p.text("ClientToken");
+  model.profile = TRY(read_profile(core, p, model.account));
   model.shutdown_behavior = p.text("InstanceInitiatedShutdownBehavior", "stop");
   model.termination_protection = p.flag("DisableApiTermination");
   model.stop_protection = p.flag("DisableApiStop");
@@ -189,7 +262,8 @@ Result<Launch> read_launch(Core& core, const Call& call) {
   model.hop_limit = static_cast<int>(p.number("MetadataOptions.HttpPutResponseHopLimit", 1));
   auto specs = TRY(read_tag_specs(p, {"instance", "volume", "network-interface"}));
   model.tags = tags_for(specs, "instance");
-  TRY(read_disks(p, model));
+  launch.volume_tags = tags_for(specs, "volume");
+  TRY(read_disks(core, p, launch));
   TRY(read_network(core, call, launch));
   return launch;
 }
@@ -206,6 +280,7 @@ Result<size_t> how_many(Core& core, const Call& call, const Launch& launch) {
                     launch.min_count, quota, quota - left)));
   int64_t room = static_cast<int64_t>(core.capacity.room_for(*launch.type, core.state));
   int64_t addresses = static_cast<int64_t>(core.state.free_addresses(launch.subnet));
+  if (!launch.model.interface.empty()) addresses = 1;
   if (addresses < launch.min_count)
     return fail(aws_error(
         "InsufficientFreeAddressesInSubnet", 400,
@@ -235,7 +310,7 @@ Result<std::vector<std::string>> record(Core& core, const Launch& launch, size_t
   for (size_t index = 0; index < count; ++index) {
     Instance instance = launch.model;
     if (!launch.fixed_address.empty()) {
-      if (!core.state.take_address(launch.fixed_address))
+      if (launch.model.interface.empty() && !core.state.take_address(launch.fixed_address))
         return fail(aws_error("InvalidIPAddress.InUse", 400,
                               fmt::format("Address {} is in use", launch.fixed_address)));
       instance.private_address = launch.fixed_address;
@@ -252,6 +327,16 @@ Result<std::vector<std::string>> record(Core& core, const Launch& launch, size_t
     instance.launch_index = static_cast<int>(index);
     instance.created = instance.launched = core.now();
     ids.push_back(instance.id);
+    for (Volume volume : launch.volumes) {
+      volume.id = new_id(random, "vol");
+      volume.account = instance.account;
+      volume.zone = instance.zone;
+      volume.instance = instance.id;
+      volume.created = volume.attached = core.now();
+      volume.used = true;
+      volume.tags = launch.volume_tags;
+      changes.push_back(core.state.volumes.put(core.state.volumes.add(std::move(volume))));
+    }
     changes.push_back(State::put(core.state.add_instance(std::move(instance))));
   }
   return ids;
@@ -277,6 +362,10 @@ aio::Task<Answer> run_instances(Core& core, Call call) {
       co_return reservation_answer(core, account, reservation);
     }
   }
+  call.params = CO_TRY(with_template(core, call));
+  if (!call.params.has("ImageId"))
+    co_return fail(
+        aws_error("MissingParameter", 400, "The request must contain the parameter ImageId"));
   Launch launch = CO_TRY(read_launch(core, call));
   size_t count = CO_TRY(how_many(core, call, launch));
   CO_TRY(call.effect());
@@ -287,7 +376,10 @@ aio::Task<Answer> run_instances(Core& core, Call call) {
   TokenRecord record_of_token{account, token, fingerprint, reservation, core.now()};
   if (!token.empty()) changes.push_back(State::put(core.state.add_token(record_of_token)));
   if (auto done = co_await core.state.commit("run", std::move(changes)); !done) {
-    for (const std::string& id : ids) core.state.erase_instance(id);
+    for (const std::string& id : ids) {
+      for (const std::string& volume : volumes_of(core, id)) core.state.volumes.erase(volume);
+      core.state.erase_instance(id);
+    }
     if (!token.empty()) core.state.erase_token(record_of_token);
     co_return fail(std::move(done).error());
   }

@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
+#include <csignal>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -46,7 +48,12 @@ class Service final : public Ec2Service {
   aio::Task<Result<std::string>> call(Ec2Request request) override {
     co_return co_await dispatch(*core_, request);
   }
-  aio::Task<Result<>> run() override { co_return co_await fleet_->run(); }
+  aio::Task<Result<>> run() override {
+    aio::Scope scope(co_await aio::here());
+    scope.spawn(fleet_->run());
+    scope.spawn(faults_->run());
+    co_return co_await scope.join();
+  }
   std::string info() const override;
   size_t live() const override;
   aio::Task<Result<>> destroy() override { co_return co_await fleet_->destroy_all(); }
@@ -60,6 +67,7 @@ class Service final : public Ec2Service {
   aio::Task<Result<>> serve_inside(std::string instance, std::string name, int descriptor);
   std::vector<sandbox::InsideListener> listeners() const;
   std::optional<imds::Facts> facts_of(const std::string& id);
+  void add_role(const Instance& instance, imds::Facts& facts);
   dns::Names names();
   std::optional<std::string> address_of(const std::string& asker, std::string_view name);
   std::optional<std::string> name_of_address(const std::string& asker, std::string_view address);
@@ -73,6 +81,7 @@ class Service final : public Ec2Service {
   dns::Resolver resolver_;
   net::HttpServer http_;
   std::optional<Fleet> fleet_;
+  std::optional<Faults> faults_;
   std::optional<Core> core_;
 };
 
@@ -91,14 +100,36 @@ aio::Task<Result<>> Service::open() {
   options.serve = [this](std::string instance, std::string name, int descriptor) {
     return serve_inside(std::move(instance), std::move(name), descriptor);
   };
+  options.volumes = [this](const std::string& instance) {
+    std::vector<sandbox::VolumeSpec> out;
+    for (const auto& [id, volume] : state_.volumes.all())
+      if (volume.instance == instance) out.push_back(core_->volume_spec(volume));
+    return out;
+  };
+  options.disk_file = [this](const std::string& volume) { return core_->disk_file(volume); };
   fleet_.emplace(context_.world, state_, *machines_, std::move(options));
-  core_.emplace(Core{context_, state_, *fleet_, capacity_});
+  faults_.emplace(context_, state_, *machines_);
+  core_.emplace(Core{context_, state_, *fleet_, capacity_, &*faults_});
   if (!state_.find_image(builtin_image))
     CO_TRY(co_await add_image(*core_, {std::string(builtin_image), "croft-builtin",
                                        "Made of this machine's own files", "", ""}));
+  context_.find_role = [this](std::string_view account,
+                              std::string_view role) -> std::optional<Scope> {
+    InstanceProfile* profile = state_.profiles.find(account, fmt::format("{}/{}", account, role));
+    if (!profile) return std::nullopt;
+    return Scope{profile->services, profile->buckets};
+  };
   CO_TRY(co_await core_->open());
   CO_TRY(co_await fleet_->recover());
+  // A farm that died while machines stood still on its demand does not leave them so.
+  std::vector<std::string> running;
+  for (const auto& [id, instance] : state_.instances())
+    if (instance.state == InstanceState::running) running.push_back(id);
+  for (const std::string& id : running)
+    if (auto goes_on = co_await machines_->signal(id, SIGCONT); !goes_on)
+      log::warn("ec2", "{}", goes_on.error().line());
   add_routes();
+  faults_->add_routes();
   co_return Result<>{};
 }
 
@@ -167,6 +198,7 @@ std::optional<imds::Facts> Service::facts_of(const std::string& id) {
   f.interface_id = core_->interface_of(*i);
   f.groups.clear();
   for (const std::string& group : i->groups) f.groups.emplace_back(group, core_->group_name(group));
+  add_role(*i, f);
   f.public_address = core_->public_of(*i);
   f.public_hostname = core_->public_dns(f.public_address);
   f.key_name = i->key_name;
@@ -179,6 +211,26 @@ std::optional<imds::Facts> Service::facts_of(const std::string& id) {
   f.enabled = i->metadata_enabled;
   f.tokens_required = i->tokens_required;
   return f;
+}
+
+/// Keys of the instance's role: the same ones for an hour, good for six.
+void Service::add_role(const Instance& i, imds::Facts& f) {
+  constexpr Duration same = Duration::hours(1);
+  constexpr Duration good = Duration::hours(6);
+  InstanceProfile* profile = state_.profiles.find(i.account, i.account + "/" + i.profile);
+  if (!profile || !context_.sessions) return;
+  WallTime now = context_.world.clock.wall();
+  f.role = profile->name;
+  f.profile_arn = core_->profile_arn(i);
+  f.profile_id = core_->profile_id(i);
+  f.keys_from = WallTime{now.ns - now.ns % same.ns()};
+  f.keys_until = f.keys_from + good;
+  Session session{i.account,   profile->name, i.id, i.id, {profile->services, profile->buckets},
+                  f.keys_until};
+  Sessions::Keys keys = context_.sessions->issue(session);
+  f.access_key = keys.access_key;
+  f.secret = keys.secret;
+  f.token = keys.token;
 }
 
 dns::Names Service::names() {
@@ -247,8 +299,51 @@ aio::Task<Result<std::string>> post_image(Core& core, std::string body) {
   co_return boost::json::serialize(boost::json::object{{"id", id}});
 }
 
+std::vector<std::string> texts_of(const json::Object& object, std::string_view name) {
+  std::vector<std::string> out;
+  if (auto list = json::array_if(object, name); list && *list)
+    for (const json::Value& value : **list)
+      if (value.is_string()) out.emplace_back(value.get_string());
+  return out;
+}
+
+/// Makes a profile, or gives one another scope: {account, name, services, buckets}.
+aio::Task<Result<std::string>> post_profile(Core& core, std::string body) {
+  auto object = CO_TRY(json::parse_object(body, "the profile"));
+  InstanceProfile profile;
+  profile.account = CO_TRY(json::string_at(object, "account"));
+  profile.name = CO_TRY(json::string_at(object, "name"));
+  profile.services = texts_of(object, "services");
+  profile.buckets = texts_of(object, "buckets");
+  if (AccountRef named = core.context.accounts.find_by_name(profile.account))
+    profile.account = named->account_id;
+  if (!core.context.accounts.find(profile.account))
+    co_return fail(Code::not_found, fmt::format("no account {}", printable(profile.account)));
+  bool plain = !profile.name.empty() && profile.name.size() <= 64 &&
+               std::ranges::all_of(profile.name, [](char c) {
+                 return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                        (c >= '0' && c <= '9') ||
+                        std::string_view("+=,.@_-").find(c) != std::string_view::npos;
+               });
+  if (!plain)
+    co_return fail(Code::invalid_argument,
+                   fmt::format("'{}' is no profile name: 1 to 64 of [A-Za-z0-9+=,.@_-]",
+                               printable(profile.name)));
+  for (const std::string& service : profile.services)
+    if (service != "ec2" && service != "s3")
+      co_return fail(Code::invalid_argument,
+                     fmt::format("'{}' is no service of a farm: ec2 or s3", printable(service)));
+  profile.id = profile.account + "/" + profile.name;
+  InstanceProfile& kept = core.state.profiles.add(std::move(profile));
+  std::string arn = fmt::format("arn:aws:iam::{}:instance-profile/{}", kept.account, kept.name);
+  CO_TRY(co_await core.state.commit("profile", {core.state.profiles.put(kept)}));
+  co_return boost::json::serialize(boost::json::object{{"arn", arn}});
+}
+
 void Service::add_routes() {
   Core& core = *core_;
+  context_.admin.route("POST", "/profiles",
+                       [&core](std::string body) { return post_profile(core, std::move(body)); });
   context_.admin.route("GET", "/images", [&core](std::string) { return list_images(core); });
   context_.admin.route("POST", "/images",
                        [&core](std::string body) { return post_image(core, std::move(body)); });

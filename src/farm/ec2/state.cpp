@@ -68,7 +68,10 @@ aio::Task<Result<>> State::load() {
     });
     CO_TRY(std::move(loaded));
   }
+  auto roles = CO_TRY(co_await read_all(profiles.prefix()));
+  for (const auto& entry : roles) CO_TRY(profiles.load(entry));
   for (const auto& [id, address] : addresses.all()) take_address(address.address);
+  for (const auto& [id, interface] : interfaces.all()) take_address(interface.address);
   co_return Result<>{};
 }
 
@@ -94,11 +97,16 @@ void State::erase_instance(const std::string& id) {
   Instance* instance = find_instance(id);
   if (!instance) return;
   auto held = by_address_.find(instance->private_address);
-  if (held != by_address_.end() && held->second == instance)
-    free_address(instance->private_address);
+  if (held != by_address_.end() && held->second == instance) leave_address(*instance);
   if (!instance->public_address.empty()) free_address(instance->public_address);
   by_account_[instance->account].erase(instance->sequence);
   instances_.erase(id);
+}
+
+void State::leave_address(const Instance& instance) {
+  free_address(instance.private_address);
+  Interface* kept = interfaces.find(instance.interface);
+  if (kept && kept->address == instance.private_address) take_address(kept->address);
 }
 
 std::vector<Instance*> State::instances_of(std::string_view account) {
@@ -162,13 +170,13 @@ Image* State::find_image(std::string_view id) {
 
 Image* State::find_image(std::string_view account, std::string_view id) {
   Image* image = find_image(id);
-  return image && (image->owner.empty() || image->owner == account) ? image : nullptr;
+  return image && image->seen_by(account) ? image : nullptr;
 }
 
 std::vector<Image*> State::images_of(std::string_view account) {
   std::vector<Image*> out;
   for (auto& [id, image] : images_)
-    if (image.owner.empty() || image.owner == account) out.push_back(&image);
+    if (image.seen_by(account)) out.push_back(&image);
   return out;
 }
 
@@ -246,6 +254,9 @@ store::Change State::remove(const Instance& instance) {
 }
 store::Change State::remove(const KeyPair& key) {
   return {key_key(key), std::nullopt};
+}
+store::Change State::remove(const Image& image) {
+  return {image_key(image.id), std::nullopt};
 }
 store::Change State::remove(const TokenRecord& token) {
   return {token_key(token), std::nullopt};

@@ -34,6 +34,8 @@ class State {
   const std::map<std::string, Instance, std::less<>>& instances() const { return instances_; }
   /// Of one account, in order of launch.
   std::vector<Instance*> instances_of(std::string_view account);
+  /// A terminated instance's address, unless an interface keeps it.
+  void leave_address(const Instance& instance);
   std::vector<Instance*> reservation(std::string_view account, std::string_view reservation);
   int64_t next_sequence() { return ++sequence_; }
   /// Everything that is not terminated: what the quota counts.
@@ -50,6 +52,8 @@ class State {
   Image* find_image(std::string_view id);
   std::vector<Image*> images_of(std::string_view account);
   Image& add_image(Image image);
+  void erase_image(const std::string& id) { images_.erase(id); }
+  const std::map<std::string, Image, std::less<>>& images() const { return images_; }
 
   TokenRecord* find_token(std::string_view account, std::string_view token);
   TokenRecord& add_token(TokenRecord token);
@@ -71,6 +75,11 @@ class State {
   Table<Vpc> vpcs{"vpc"};
   Table<SubnetRecord> subnets{"subnet"};
   Table<ElasticAddress> addresses{"address"};
+  Table<InstanceProfile> profiles{"profile"};  ///< not of each_table: they have no EC2 id
+  Table<Interface> interfaces{"interface"};
+  Table<LaunchTemplate> templates{"template"};
+  Table<Volume> volumes{"volume"};
+  Table<Snapshot> snapshots{"snapshot"};
   Table<InternetGateway> gateways{"gateway"};
   Table<RouteTable> routes{"routes"};
   /// Each table of the above, for what is the same for all: loading, tags.
@@ -80,6 +89,10 @@ class State {
     each(vpcs, "vpc");
     each(subnets, "subnet");
     each(addresses, "eipalloc");
+    each(interfaces, "eni");
+    each(templates, "lt");
+    each(volumes, "vol");
+    each(snapshots, "snap");
     each(gateways, "igw");
     each(routes, "rtb");
   }
@@ -91,6 +104,7 @@ class State {
   static store::Change put(const TokenRecord& token);
   static store::Change remove(const Instance& instance);
   static store::Change remove(const KeyPair& key);
+  static store::Change remove(const Image& image);
   static store::Change remove(const TokenRecord& token);
   /// All or nothing, durable on return. `point` names it for crash tests: "ec2.NAME.before",
   /// ".after".

@@ -61,6 +61,21 @@ std::optional<std::string> listing(const std::map<std::string, std::string>& tre
   return join(names, "\n");
 }
 
+std::string role_document(const Facts& f) {
+  return fmt::format(
+      "{{\n  \"Code\" : \"Success\",\n  \"LastUpdated\" : \"{}\",\n  \"InstanceProfileArn\" : "
+      "\"{}\",\n  \"InstanceProfileId\" : \"{}\"\n}}",
+      f.keys_from.iso8601(), f.profile_arn, f.profile_id);
+}
+
+std::string credentials_document(const Facts& f) {
+  return fmt::format(
+      "{{\n  \"Code\" : \"Success\",\n  \"LastUpdated\" : \"{}\",\n  \"Type\" : \"AWS-HMAC\",\n  "
+      "\"AccessKeyId\" : \"{}\",\n  \"SecretAccessKey\" : \"{}\",\n  \"Token\" : \"{}\",\n  "
+      "\"Expiration\" : \"{}\"\n}}",
+      f.keys_from.iso8601(), f.access_key, f.secret.reveal(), f.token, f.keys_until.iso8601());
+}
+
 }  // namespace
 
 std::map<std::string, std::string> tree_of(const Facts& f) {
@@ -74,6 +89,10 @@ std::map<std::string, std::string> tree_of(const Facts& f) {
   meta("block-device-mapping/ami", "/dev/sda1");
   meta("block-device-mapping/root", "/dev/sda1");
   meta("hostname", f.hostname);
+  if (!f.role.empty()) {
+    meta("iam/info", role_document(f));
+    meta("iam/security-credentials/" + f.role, credentials_document(f));
+  }
   meta("instance-action", "none");
   meta("instance-id", f.instance_id);
   meta("instance-life-cycle", "on-demand");

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "aio/world.h"
+#include "base/secret.h"
 #include "net/http_server.h"
 
 namespace croft::farm::imds {
@@ -36,6 +37,11 @@ struct Facts {
   std::vector<std::pair<std::string, std::string>> groups;  ///< id, name
   std::string public_address;                               ///< empty: none
   std::string public_hostname;
+  std::string role;  ///< of its instance profile; empty: none
+  std::string profile_arn, profile_id;
+  std::string access_key, token;  ///< temporary, of the role
+  Secret secret;
+  WallTime keys_from, keys_until;
   std::string key_name;  ///< empty: none
   std::string public_key;
   std::string user_data;  ///< raw; empty: none
