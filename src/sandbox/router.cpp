@@ -130,6 +130,17 @@ Result<> link_to_host(const FarmLayout& layout, int host_network, int router_net
   uint32_t host = TRY(ipv4(host_address));
   uint32_t gateway = TRY(ipv4(layout.gateway));
   const std::string name = host_link_name(layout);
+  // Of a router that was killed: something may still hold its network, and so the pair.
+  TRY(elsewhere(host_network, router_network, [&]() -> Result<> {
+    uint32_t old = index_of(name);
+    if (old == 0) return {};
+    Netlink outside = TRY(Netlink::open(NETLINK_ROUTE));
+    NetlinkBatch batch;
+    link::remove(batch, old);
+    auto removed = outside.run(std::move(batch));
+    if (!removed && index_of(name) == 0) return {};  // it went by itself meanwhile
+    return removed;
+  }));
   Netlink router = TRY(Netlink::open(NETLINK_ROUTE));
   NetlinkBatch pair;
   link::add_pair(pair, public_link, 0, name, 0, host_network);

@@ -251,7 +251,10 @@ def test_parameters_of_the_model_are_known_to_the_farm(ec2):
             return [sample(shape.member, depth + 1)]
         enum = getattr(shape, "enum", None)
         least = shape.metadata.get("min")
-        return enum[0] if enum else least if isinstance(samples[shape.type_name], int) and least else samples[shape.type_name]
+        value = samples[shape.type_name]
+        if enum:
+            return enum[0]
+        return value if not least else least if isinstance(value, int) else value * least
 
     for name in ("TerminateInstances", "StopInstances", "StartInstances", "RebootInstances", "DescribeInstances",
                  "DescribeInstanceStatus", "CreateTags", "DeleteTags", "DescribeTags", "CreateKeyPair", "ImportKeyPair",

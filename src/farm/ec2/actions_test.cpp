@@ -419,7 +419,8 @@ TEST_F(EveryAction, ids_are_checked_for_form_and_then_for_being_there) {
   for (const Action& action : actions()) {
     for (const Param& param : action.parameters) {
       if (param.kind != Kind::id) continue;
-      std::string name = replace_all(param.path, ".N", ".1");
+      std::string name = replace_all(param.path, ".N.", ".1.");
+      if (name.ends_with(".N")) name.replace(name.size() - 1, 1, "1");
       std::string_view prefix = param.detail;
       Fields fields = good_fields(farm, action, id);
       std::erase_if(fields, [&](const auto& field) { return field.first == name; });
