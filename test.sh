@@ -15,6 +15,8 @@ while (($#)); do
   shift
 done
 
+[[ $long == yes ]] && export CROFT_LONG_TESTS=1  # every crash point, not a sample
+
 passed=0
 failed=0
 started=$SECONDS

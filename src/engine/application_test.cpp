@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "aio/sim/crash_points.h"
 #include "base/log.h"
 #include "engine/test_rig.h"
 
@@ -291,18 +292,30 @@ bool crash_once(uint64_t seed, uint64_t at, bool in_down, bool power_cut) {
   return in_down ? third.has_value() : first.has_value();
 }
 
+/// The crash points of an `up`, and of the `down` after it.
+std::pair<uint64_t, uint64_t> points_of_a_life(uint64_t seed) {
+  aio::SimWorld sim(seed);
+  FakeCloud cloud;
+  EXPECT_TRUE(sim.run(live(sim.world(), cloud, three_things(), settle)));
+  uint64_t up = sim.main().crash_points();
+  EXPECT_TRUE(sim.run(live(sim.world(), cloud, three_things(), settle)));
+  uint64_t before = sim.main().crash_points();
+  EXPECT_TRUE(sim.run(live(sim.world(), cloud, std::nullopt, take_down)));
+  return {up, sim.main().crash_points() - before};
+}
+
 TEST(Crash, at_every_point_of_up_and_down_nothing_is_doubled_or_forgotten) {
+  constexpr size_t crashes = 12;
+  uint64_t seed = 0;
   for (bool in_down : {false, true})
     for (bool power_cut : {false, true}) {
-      uint64_t at = 1;
-      constexpr uint64_t points_max = 500;
-      while (at < points_max && !crash_once(at, at, in_down, power_cut) &&
-             !testing::Test::HasFailure())
-        ++at;
-      EXPECT_GT(at, 10u);
-      EXPECT_LT(at, points_max);
-      RecordProperty(fmt::format("points_{}{}", in_down ? "down" : "up", power_cut ? "_power" : ""),
-                     static_cast<int>(at - 1));
+      auto [up, down] = points_of_a_life(++seed);
+      auto name = fmt::format("{}{}", in_down ? "down" : "up", power_cut ? "_power" : "");
+      EXPECT_GT(in_down ? down : up, 10u);
+      for (uint64_t at : aio::crash_points(name, in_down ? down : up, crashes)) {
+        EXPECT_FALSE(crash_once(seed, at, in_down, power_cut)) << name << " lived past " << at;
+        if (testing::Test::HasFailure()) return;
+      }
     }
 }
 
