@@ -169,8 +169,11 @@ std::string acl_document(const Acl& acl, std::string_view owner, const Accounts&
   std::vector<Grant> grants{{std::string(owner), "FULL_CONTROL"}};
   if (acl) grants = *acl;
   // Groups stand first: clients that sort by name find none there.
-  std::ranges::stable_partition(grants, [](const Grant& grant) { return is_group(grant.grantee); });
-  for (const Grant& grant : grants) {
+  std::vector<Grant> ordered;
+  for (bool groups : {true, false})
+    for (const Grant& grant : grants)
+      if (is_group(grant.grantee) == groups) ordered.push_back(grant);
+  for (const Grant& grant : ordered) {
     bool group = is_group(grant.grantee);
     writer.open("Grant").open("Grantee",
                               {{"xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance"},

@@ -35,7 +35,10 @@ void Service::add_cors(S3Request& request) const {
   if (origin.empty()) return;
   BucketRef bucket = index_.bucket(request.bucket);
   if (!bucket || bucket->rules->cors.empty()) return;
-  wire::Headers headers = bucket->rules->cors.headers_for(origin, request.head().method, "", false);
+  // Scripts that ask about another method than they use are answered about that.
+  std::string_view asked = request.header("Access-Control-Request-Method");
+  std::string_view method = asked.empty() ? std::string_view(request.head().method) : asked;
+  wire::Headers headers = bucket->rules->cors.headers_for(origin, method, "", false);
   for (const auto& [name, value] : headers.fields()) request.answer.add_header(name, value);
 }
 

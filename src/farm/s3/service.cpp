@@ -213,9 +213,9 @@ Result<> Service::admit(const wire::RequestHead& head) {
 aio::Task<Result<>> Service::call(S3Request& request) {
   if (BucketRef bucket = index_.bucket(request.bucket)) request.billed = bucket->record.owner;
   if (request.website) co_return co_await serve_site(request);
-  add_cors(request);
   if (request.head().method == "OPTIONS" && !request.bucket.empty())
     co_return co_await preflight(request);
+  add_cors(request);
   // A form tells within itself who sends it.
   if (request.head().method == "POST" && !request.bucket.empty() && request.key.empty() &&
       form_boundary(request.header("Content-Type"))) {
