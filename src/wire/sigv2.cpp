@@ -12,34 +12,43 @@ namespace {
 constexpr uint64_t last_second = 9'000'000'000;
 
 /// The query names that take part in an S3 signature, sorted.
-constexpr auto signed_names = std::to_array<std::string_view>({"accelerate",
-                                                               "acl",
-                                                               "cors",
-                                                               "defaultObjectAcl",
-                                                               "delete",
-                                                               "lifecycle",
-                                                               "location",
-                                                               "logging",
-                                                               "notification",
-                                                               "partNumber",
-                                                               "policy",
-                                                               "replication",
-                                                               "requestPayment",
-                                                               "response-cache-control",
-                                                               "response-content-disposition",
-                                                               "response-content-encoding",
-                                                               "response-content-language",
-                                                               "response-content-type",
-                                                               "response-expires",
-                                                               "restore",
-                                                               "tagging",
-                                                               "torrent",
-                                                               "uploadId",
-                                                               "uploads",
-                                                               "versionId",
-                                                               "versioning",
-                                                               "versions",
-                                                               "website"});
+constexpr auto signed_names = std::to_array<std::string_view>({
+    "accelerate",
+    "acl",
+    "analytics",
+    "cors",
+    "defaultObjectAcl",
+    "delete",
+    "inventory",
+    "lifecycle",
+    "location",
+    "logging",
+    "metrics",
+    "notification",
+    "object-lock",
+    "partNumber",
+    "policy",
+    "replication",
+    "requestPayment",
+    "response-cache-control",
+    "response-content-disposition",
+    "response-content-encoding",
+    "response-content-language",
+    "response-content-type",
+    "response-expires",
+    "restore",
+    "select",
+    "select-type",
+    "storageClass",
+    "tagging",
+    "torrent",
+    "uploadId",
+    "uploads",
+    "versionId",
+    "versioning",
+    "versions",
+    "website",
+});
 
 std::unexpected<Error> malformed(std::string what) {
   return fail(Error(Code::syntax, std::move(what)).fact("reason", "malformed"));
@@ -123,7 +132,11 @@ Result<Authorization> read_s3(const RequestHead& head, std::string_view host_buc
       return malformed("Authorization must be 'AWS KEY:SIGNATURE'");
     auth.access_key = std::string(trim(rest.substr(0, colon)));
     auth.signature = std::string(trim(rest.substr(colon + 1)));
-    auth.time = TRY(request_time(head.headers));
+    auto time = request_time(head.headers);
+    if (time)
+      auth.time = *time;
+    else
+      auth.undated = time.error().what;
   } else {
     auth.presigned = true;
     auth.access_key = TRY(one(query, "AWSAccessKeyId"));
@@ -145,7 +158,12 @@ Result<Authorization> read_s3(const RequestHead& head, std::string_view host_buc
   std::string path(head.path());
   auth.string_to_sign = text + resource(path, query, host_bucket);
   bool bucket_alone = host_bucket.empty() && path.size() > 1 && path.find('/', 1) == path.npos;
-  if (bucket_alone) auth.other_string_to_sign = text + resource(path + "/", query, host_bucket);
+  if (bucket_alone)
+    auth.other_strings_to_sign.push_back(text + resource(path + "/", query, host_bucket));
+  std::string_view lead = head.query().substr(0, head.query().find('&'));
+  if (!auth.presigned && !lead.empty())
+    auth.other_strings_to_sign.push_back(
+        text + resource(path + "?" + std::string(lead), query, host_bucket));
   return auth;
 }
 
@@ -190,9 +208,9 @@ std::string signature(const Authorization& auth, const Secret& secret, std::stri
 
 bool matches(const Authorization& auth, const Secret& secret) {
   bool same = constant_time_equal(signature(auth, secret, auth.string_to_sign), auth.signature);
-  if (auth.other_string_to_sign.empty()) return same;
-  std::string other = signature(auth, secret, auth.other_string_to_sign);
-  return constant_time_equal(other, auth.signature) || same;
+  for (const std::string& text : auth.other_strings_to_sign)
+    same |= constant_time_equal(signature(auth, secret, text), auth.signature);
+  return same;
 }
 
 }  // namespace croft::wire::sigv2

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/digest.h"
 #include "base/error.h"
@@ -21,11 +22,13 @@ struct Authorization {
   std::string signature;  ///< base64
   Hash hash = Hash::sha1;
   bool presigned = false;           ///< by Expires, else signed now
-  std::optional<WallTime> time;     ///< of the request; absent with `expires`
+  std::optional<WallTime> time;     ///< of the request; absent with `expires`, and if `undated`
+  std::string undated;              ///< why a request that is signed now has no time
   std::optional<WallTime> expires;  ///< valid until
   std::string string_to_sign;
-  /// For "/bucket": some clients sign "/bucket/", others what they send. Else empty.
-  std::string other_string_to_sign;
+  /// What else clients sign for the same request. For "/bucket": "/bucket/". For a sub-resource:
+  /// with what leads the query named once more (botocore's "/bucket?location?location").
+  std::vector<std::string> other_strings_to_sign;
 };
 
 /// Does the request carry such a signature? `body`: of a form POST, else empty.

@@ -65,14 +65,17 @@ TEST(SigV2, a_bucket_is_signed_with_or_without_its_slash) {
   auto auth = read_s3(head, "");
   ASSERT_TRUE(auth);
   EXPECT_TRUE(auth->string_to_sign.ends_with("\n/bucket?location"));
-  EXPECT_TRUE(auth->other_string_to_sign.ends_with("\n/bucket/?location"));
-  for (const std::string& text : {auth->string_to_sign, auth->other_string_to_sign}) {
+  ASSERT_EQ(auth->other_strings_to_sign.size(), 2u);
+  EXPECT_TRUE(auth->other_strings_to_sign[0].ends_with("\n/bucket/?location"));
+  EXPECT_TRUE(auth->other_strings_to_sign[1].ends_with("\n/bucket?location?location"));
+  for (const std::string& text :
+       {auth->string_to_sign, auth->other_strings_to_sign[0], auth->other_strings_to_sign[1]}) {
     auth->signature = signature(*auth, secret, text);
     EXPECT_TRUE(matches(*auth, secret));
     EXPECT_FALSE(matches(*auth, Secret("another")));
   }
   head.target = "/bucket/key";
-  EXPECT_EQ(read_s3(head, "")->other_string_to_sign, "");
+  EXPECT_TRUE(read_s3(head, "")->other_strings_to_sign.empty());
 }
 
 TEST(SigV2, example_query_api) {

@@ -253,12 +253,33 @@ Result<Claim> Authenticator::read_v2(const wire::RequestHead& head, Protocol pro
   return claim;
 }
 
+Result<> Authenticator::check_time_v2(const wire::sigv2::Authorization& v2, Protocol protocol) {
+  if (!v2.undated.empty())
+    return fail(
+        aws_error("AccessDenied", 403,
+                  "AWS authentication requires a valid Date or x-amz-date header: " + v2.undated));
+  WallTime now = world_.clock.wall();
+  if (v2.expires && *v2.expires < now)
+    return fail(protocol != Protocol::s3 ? aws_error("RequestExpired", 400, "Request has expired.")
+                                         : aws_error("AccessDenied", 403, "Request has expired")
+                                               .fact("xml:Expires", v2.expires->iso8601())
+                                               .fact("xml:ServerTime", now.iso8601()));
+  if (v2.time && (now - *v2.time > allowed_skew || *v2.time - now > allowed_skew))
+    return fail(protocol != Protocol::s3
+                    ? aws_error("RequestExpired", 400, "Request has expired.")
+                    : aws_error("RequestTimeTooSkewed", 403,
+                                "The difference between the request time and the current time is "
+                                "too large."));
+  return {};
+}
+
 Result<Verified> Authenticator::check_v2(Claim claim, Protocol protocol,
                                          const Accounts::Found& found) {
   const wire::sigv2::Authorization& v2 = *claim.v2;
   bool usable = found.account && found.key->enabled && found.account->sigv2;
   bool same = wire::sigv2::matches(v2, usable ? found.key->secret : nobody_);
   if (!usable) return fail(sigv2_refused(protocol));
+  TRY(check_time_v2(v2, protocol));
   if (!same) {
     if (protocol != Protocol::s3)
       return fail(aws_error(
@@ -272,18 +293,6 @@ Result<Verified> Authenticator::check_v2(Claim claim, Protocol protocol,
                     .fact("xml:SignatureProvided", printable(v2.signature))
                     .fact("xml:StringToSign", v2.string_to_sign));
   }
-  WallTime now = world_.clock.wall();
-  if (v2.expires && *v2.expires < now)
-    return fail(protocol != Protocol::s3 ? aws_error("RequestExpired", 400, "Request has expired.")
-                                         : aws_error("AccessDenied", 403, "Request has expired")
-                                               .fact("xml:Expires", v2.expires->iso8601())
-                                               .fact("xml:ServerTime", now.iso8601()));
-  if (v2.time && (now - *v2.time > allowed_skew || *v2.time - now > allowed_skew))
-    return fail(protocol != Protocol::s3
-                    ? aws_error("RequestExpired", 400, "Request has expired.")
-                    : aws_error("RequestTimeTooSkewed", 403,
-                                "The difference between the request time and the current time is "
-                                "too large."));
   Caller caller{found.account, v2.access_key, region_, {}};
   return Verified{std::move(caller), std::move(claim.authorization)};
 }
@@ -327,7 +336,21 @@ void Authenticator::remember(const wire::RequestHead& head, const Verified& veri
   if (!auth.presigned || !host_alone || auth.payload_hash != sigv4::unsigned_payload) return;
   // A session may end before its URL does.
   if (verified.caller.session) return;
-  urls_.put(head, accounts_.generation(), world_.clock.wall(), verified);
+  // Copied for every request that comes again: without what only the check needed.
+  Verified known{verified.caller, {}};
+  known.authorization.access_key = auth.access_key;
+  known.authorization.payload_hash = auth.payload_hash;
+  known.authorization.presigned = true;
+  known.authorization.time = auth.time;
+  known.authorization.expires = auth.expires;
+  for (const wire::Query::Pair& pair : auth.query.pairs()) {
+    if (pair.name.starts_with("X-Amz-")) continue;
+    if (pair.has_value)
+      known.authorization.query.add(pair.name, pair.value);
+    else
+      known.authorization.query.add_flag(pair.name);
+  }
+  urls_.put(head, accounts_.generation(), world_.clock.wall(), std::move(known));
 }
 
 Result<Authenticator::Holder> Authenticator::holder_of(const sigv4::Authorization& auth,

@@ -76,6 +76,7 @@ class Authenticator {
   Result<> check_time(const wire::sigv4::Authorization& auth, Protocol protocol);
   Result<Claim> read_v2(const wire::RequestHead& head, Protocol protocol, std::string_view body,
                         std::string_view host_bucket);
+  Result<> check_time_v2(const wire::sigv2::Authorization& v2, Protocol protocol);
   Result<Verified> check_v2(Claim claim, Protocol protocol, const Accounts::Found& found);
 
   aio::World& world_;
