@@ -72,7 +72,9 @@ wire::json::Object account_json(const farm::Account& account, bool with_secret) 
   wire::json::Object out{{"name", account.name},
                          {"accountId", account.account_id},
                          {"canonicalId", account.canonical_id},
-                         {"instances", account.quotas.instances}};
+                         {"instances", account.quotas.instances},
+                         {"buckets", account.quotas.buckets},
+                         {"storage", account.quotas.storage.count()}};
   if (!account.keys.empty()) {
     out["accessKey"] = account.keys.front().id;
     if (with_secret) out["secretKey"] = account.keys.front().secret.reveal();
@@ -80,25 +82,18 @@ wire::json::Object account_json(const farm::Account& account, bool with_secret) 
   return out;
 }
 
-/// --instances, --buckets, --storage; none of them leaves the default, or what is there.
-Result<> read_quotas(const Invocation& invocation, std::optional<farm::Quotas>& quotas) {
-  farm::Quotas wanted;
-  bool told = false;
-  for (auto [flag, field] : {std::pair{"--instances", &wanted.instances},
-                             std::pair{"--buckets", &wanted.buckets}}) {
+/// --instances, --buckets, --storage; what is not given stays as it is.
+Result<> read_quotas(const Invocation& invocation, farm::QuotaChanges& wanted) {
+  for (auto [flag, field] :
+       {std::pair{"--instances", &wanted.instances}, std::pair{"--buckets", &wanted.buckets}}) {
     auto given = invocation.value(flag);
     if (!given) continue;
     auto number = parse_i64(*given);
     if (!number || *number < 0)
       return fail(wrong_argument(fmt::format("{} takes a number, not '{}'", flag, *given)));
     *field = *number;
-    told = true;
   }
-  if (auto given = invocation.value("--storage")) {
-    wanted.storage = TRY(Bytes::parse(*given));
-    told = true;
-  }
-  if (told) quotas = wanted;
+  if (auto given = invocation.value("--storage")) wanted.storage = TRY(Bytes::parse(*given));
   return {};
 }
 
@@ -300,7 +295,9 @@ Command farm_account_add_command() {
                   {"--secret-key", "S",
                    "its secret; others may see it in the process list: --secret-file is safer"},
                   {"--secret-file", "FILE", "read the secret from this file"},
-                  {"--instances", "N", "quota of instances (default: 20)"},
+                  {"--instances", "N",
+                   "quota of instances (default: 20); quotas and --sigv2 may be changed later, one "
+                   "by one"},
                   {"--buckets", "N", "quota of buckets (default: 1000)"},
                   {"--storage", "SIZE", "quota of bytes stored (default: 100GiB)"},
                   {"--sigv2", "on|off",

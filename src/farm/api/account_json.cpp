@@ -21,6 +21,22 @@ Result<Quotas> quotas_from(const json::Object& object) {
   return out;
 }
 
+json::Object changes_json(const QuotaChanges& quotas) {
+  json::Object out;
+  if (quotas.instances) out["instances"] = *quotas.instances;
+  if (quotas.buckets) out["buckets"] = *quotas.buckets;
+  if (quotas.storage) out["storage"] = quotas.storage->count();
+  return out;
+}
+
+Result<QuotaChanges> changes_from(const json::Object& object) {
+  QuotaChanges out;
+  if (object.contains("instances")) out.instances = TRY(json::int_at(object, "instances"));
+  if (object.contains("buckets")) out.buckets = TRY(json::int_at(object, "buckets"));
+  if (object.contains("storage")) out.storage = Bytes(TRY(json::int_at(object, "storage")));
+  return out;
+}
+
 }  // namespace
 
 std::string to_json(const Account& account) {
@@ -67,7 +83,7 @@ std::string to_json(const NewAccount& account) {
   if (account.account_id) out["accountId"] = *account.account_id;
   if (account.access_key) out["accessKey"] = *account.access_key;
   if (account.secret_key) out["secretKey"] = account.secret_key->reveal();
-  if (account.quotas) out["quotas"] = quotas_json(*account.quotas);
+  if (account.quotas.any()) out["quotas"] = changes_json(account.quotas);
   if (account.sigv2) out["sigv2"] = *account.sigv2;
   return json::compact(out);
 }
@@ -84,7 +100,7 @@ Result<NewAccount> new_account_from_json(std::string_view text) {
   out.access_key = TRY(optional("accessKey"));
   if (auto secret = TRY(optional("secretKey"))) out.secret_key = Secret(std::move(*secret));
   if (const json::Object* quotas = TRY(json::object_if(object, "quotas")))
-    out.quotas = TRY(quotas_from(*quotas));
+    out.quotas = TRY(changes_from(*quotas));
   if (object.contains("sigv2")) out.sigv2 = TRY(json::bool_or(object, "sigv2", false));
   return out;
 }

@@ -57,13 +57,19 @@ Result<> check_form(const NewAccount& wanted) {
     return fail(wrong("a secret key was given without its access key"));
   if (wanted.secret_key && (wanted.secret_key->empty() || wanted.secret_key->reveal().size() > 128))
     return fail(wrong("a secret key must have 1 to 128 characters"));
-  if (wanted.quotas && (wanted.quotas->instances < 0 || wanted.quotas->buckets < 0 ||
-                        wanted.quotas->storage.count() < 0))
+  if (wanted.quotas.instances.value_or(0) < 0 || wanted.quotas.buckets.value_or(0) < 0 ||
+      wanted.quotas.storage.value_or(Bytes(0)).count() < 0)
     return fail(wrong("a quota cannot be negative"));
   return {};
 }
 
 }  // namespace
+
+Quotas QuotaChanges::applied_to(Quotas quotas) const {
+  return {.instances = instances.value_or(quotas.instances),
+          .buckets = buckets.value_or(quotas.buckets),
+          .storage = storage.value_or(quotas.storage)};
+}
 
 aio::Task<Result<std::unique_ptr<Accounts>>> Accounts::open(aio::World& world, store::Store& store,
                                                             Sealer& sealer) {
@@ -148,7 +154,7 @@ Result<std::shared_ptr<Account>> Accounts::prepare(const NewAccount& wanted) {
   if (existing && existing->name != wanted.name)
     return fail(Code::conflict, fmt::format("account {} exists with the name '{}'",
                                             existing->account_id, existing->name));
-  if (existing && !wanted.account_id && !wanted.access_key && !wanted.sigv2)
+  if (existing && !wanted.account_id && !wanted.access_key && !wanted.sigv2 && !wanted.quotas.any())
     return fail(Code::already_exists, fmt::format("an account named '{}' exists", wanted.name));
   if (!existing && by_id_.size() >= max_accounts)
     return fail(Code::resource_exhausted,
@@ -161,7 +167,7 @@ Result<std::shared_ptr<Account>> Accounts::prepare(const NewAccount& wanted) {
     account->canonical_id = world_.random.hex_id(64);
     account->created = world_.clock.wall();
   }
-  if (wanted.quotas) account->quotas = *wanted.quotas;
+  account->quotas = wanted.quotas.applied_to(account->quotas);
   if (wanted.sigv2) account->sigv2 = *wanted.sigv2;
   if (existing && !wanted.access_key) return account;
 

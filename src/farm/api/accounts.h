@@ -49,12 +49,21 @@ struct Account {
 };
 using AccountRef = std::shared_ptr<const Account>;
 
+/// Some quotas; what is absent stays as it is, or as it is by default.
+struct QuotaChanges {
+  std::optional<int64_t> instances, buckets;
+  std::optional<Bytes> storage;
+
+  bool any() const { return instances || buckets || storage; }
+  Quotas applied_to(Quotas quotas) const;
+};
+
 struct NewAccount {
   std::string name;
   std::optional<std::string> account_id;  ///< else generated
   std::optional<std::string> access_key;  ///< else generated
   std::optional<Secret> secret_key;       ///< else generated; needs access_key
-  std::optional<Quotas> quotas;
+  QuotaChanges quotas;
   std::optional<bool> sigv2;  ///< else as it is; off for a new account
 };
 

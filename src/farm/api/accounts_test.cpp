@@ -54,7 +54,7 @@ TEST_F(AccountsTest, survive_and_their_secrets_are_sealed) {
                    .account_id = "123456789012",
                    .access_key = "0X03DS92MX8K2A29P082",
                    .secret_key = Secret("EmlMg61YbNoThisIsNotMyKey"),
-                   .quotas = Quotas{.instances = 7}}));
+                   .quotas = {.instances = 7, .buckets = {}, .storage = {}}}));
   for (const auto& entry : *sim.run(store->range(store::prefix("account/"))))
     EXPECT_EQ(entry.value.find("EmlMg"), std::string::npos);
   reopen();
@@ -88,6 +88,19 @@ TEST_F(AccountsTest, asked_for_again_are_the_same_and_conflicts_are_named) {
   EXPECT_EQ((*second_key)->keys.size(), 2u);
 }
 
+TEST_F(AccountsTest, quotas_change_one_by_one) {
+  ASSERT_TRUE(add({.name = "a", .quotas = {.instances = 3, .buckets = 4, .storage = Bytes(5)}}));
+  auto changed = add({.name = "a", .quotas = {.instances = {}, .buckets = 9, .storage = {}}});
+  ASSERT_TRUE(changed);
+  EXPECT_EQ((*changed)->quotas.instances, 3);
+  EXPECT_EQ((*changed)->quotas.buckets, 9);
+  EXPECT_EQ((*changed)->quotas.storage, Bytes(5));
+  EXPECT_EQ((*changed)->keys.size(), 1u);
+  EXPECT_EQ(refused({.name = "a"}), Code::already_exists);
+  EXPECT_EQ(refused({.name = "a", .quotas = {.instances = -1, .buckets = {}, .storage = {}}}),
+            Code::invalid_argument);
+}
+
 TEST_F(AccountsTest, bad_forms_are_refused) {
   EXPECT_EQ(refused({.name = ""}), Code::invalid_argument);
   EXPECT_EQ(refused({.name = "a\nb"}), Code::invalid_argument);
@@ -112,8 +125,7 @@ TEST_F(AccountsTest, removed_are_gone_with_their_keys) {
 }
 
 TEST_F(AccountsTest, travel_as_json) {
-  auto made =
-      add({.name = "a", .quotas = Quotas{.instances = 3, .buckets = 4, .storage = Bytes(5)}});
+  auto made = add({.name = "a", .quotas = {.instances = 3, .buckets = 4, .storage = Bytes(5)}});
   auto back = account_from_json(to_json(**made));
   ASSERT_TRUE(back) << back.error().line();
   EXPECT_EQ(back->keys.at(0).secret.reveal(), (*made)->keys.at(0).secret.reveal());
@@ -122,7 +134,7 @@ TEST_F(AccountsTest, travel_as_json) {
       to_json(NewAccount{.name = "b", .access_key = "K-1", .secret_key = Secret("s")}));
   ASSERT_TRUE(wanted);
   EXPECT_EQ(wanted->secret_key->reveal(), "s");
-  EXPECT_FALSE(wanted->quotas);
+  EXPECT_FALSE(wanted->quotas.any());
 }
 
 }  // namespace

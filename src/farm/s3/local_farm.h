@@ -99,7 +99,7 @@ class LocalFarm {
                       .account_id = "111122223333",
                       .access_key = "AKIAALICE",
                       .secret_key = Secret("secret"),
-                      .quotas = quotas};
+                      .quotas = {quotas.instances, quotas.buckets, quotas.storage}};
     CO_TRY(co_await farm->accounts_->add(std::move(wanted)));
     farm->context_.emplace(
         Context{world, *farm->store_, *farm->accounts_, farm->meter_, farm->admin_});
