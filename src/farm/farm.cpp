@@ -222,10 +222,11 @@ void Farm::State::add_routes() {
 std::string Farm::State::info() const {
   std::string parts = fmt::format(
       "{{\"url\":{},\"farm\":\"{}\",\"region\":{},\"data\":{},\"accounts\":{},\"s3\":{},\"ec2\":{},"
-      "\"keys\":{},\"replays\":{},\"traffic\":{}}}",
+      "\"keys\":{},\"turns\":{{\"waited\":{},\"refused\":{}}},\"replays\":{},\"traffic\":{}}}",
       json::quote(context->url), context->farm_id, json::quote(context->region),
       json::quote(options.data), accounts->all().size(), s3->info(), ec2 ? ec2->info() : "null",
-      door->keys().info(), door->authenticator().replays(),
+      door->keys().info(), door->turns().waited(), door->turns().refused(),
+      door->authenticator().replays(),
       json::compact(json::Object{{"requests", meter->requests()},
                                  {"failures", meter->failures()},
                                  {"bytesIn", meter->bytes_in()},

@@ -65,6 +65,7 @@ aio::Task<Result<bool>> HttpConnection::read_head() {
   if (draining_) co_return false;
   if (input_.empty()) {
     idle_ = true;
+    idle_since_ = world_.clock.now();
     watchdog_.set(limits_.idle);
     auto got = co_await stream_->read(input_.room());
     idle_ = false;

@@ -18,6 +18,10 @@ class HttpConnection final : public Exchange {
   aio::Task<void> run();
   /// No request after the current one; an idle connection ends at once.
   void drain();
+  /// Since when it waits for a request; nullopt: one is underway.
+  std::optional<Moment> idle_since() const {
+    return idle_ && !draining_ ? std::optional(idle_since_) : std::nullopt;
+  }
 
   const wire::RequestHead& request() const override { return parser_.request(); }
   aio::Address peer() const override { return stream_->peer(); }
@@ -62,6 +66,7 @@ class HttpConnection final : public Exchange {
   size_t pending_cost_ = 0;   // what to consume once pending_ is handed over
   uint64_t body_read_ = 0;
   bool idle_ = false;
+  Moment idle_since_;
   bool draining_ = false;
   bool close_ = false;
   bool broken_ = false;  // the stream is of no further use

@@ -11,6 +11,8 @@ namespace {
 
 constexpr Duration drain_time = Duration::seconds(5);
 constexpr Duration accept_pause = Duration::milliseconds(50);
+constexpr Duration crowded_pause = Duration::milliseconds(10);
+constexpr size_t closed_at_once = 16;  ///< to make room
 
 using Connections = std::list<HttpConnection*>;
 
@@ -22,24 +24,44 @@ struct HttpServer::State {
   ServerLimits limits;
   aio::Semaphore places;
   size_t open = 0;
+  Connections everyone = {};  ///< of all listeners
 
   static aio::Task<Result<>> converse(State& state, const Handler& handler, Connections& all,
                                       std::unique_ptr<aio::Stream> stream) {
     HttpConnection connection(state.world, handler, state.limits, std::move(stream));
     ++state.open;
     auto place = all.insert(all.end(), &connection);
+    auto known = state.everyone.insert(state.everyone.end(), &connection);
     co_await connection.run();
+    state.everyone.erase(known);
     all.erase(place);
     --state.open;
     state.places.release();
     co_return Result<>{};
   }
 
+  /// A place for one more. While there is none, connections that are only held open give way: a
+  /// client that keeps many must not lock the others out.
+  static aio::Task<Result<>> make_room(State& state) {
+    while (state.places.free() == 0) {
+      Moment now = state.world.clock.now();
+      size_t closed = 0;
+      for (HttpConnection* connection : state.everyone) {
+        auto since = connection->idle_since();
+        if (!since || now - *since < state.limits.idle_crowded) continue;
+        connection->drain();
+        if (++closed == closed_at_once) break;
+      }
+      CO_TRY(co_await state.world.clock.sleep(crowded_pause));
+    }
+    co_return co_await state.places.acquire();
+  }
+
   /// Accepts until cancelled (an error of that code) or the listener is closed.
   static aio::Task<Result<>> accept(State& state, const Handler& handler, Connections& all,
                                     aio::Scope& scope, aio::Listener& listener) {
     for (;;) {
-      CO_TRY(co_await state.places.acquire());
+      CO_TRY(co_await make_room(state));
       auto stream = co_await listener.accept();
       if (stream) {
         scope.spawn(converse(state, handler, all, std::move(*stream)));

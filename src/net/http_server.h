@@ -17,6 +17,7 @@ struct ServerLimits {
   size_t header_count = 100;
   size_t connections = 4096;                     ///< further ones wait in the kernel's queue
   Duration idle = Duration::seconds(75);         ///< between requests
+  Duration idle_crowded = Duration::seconds(2);  ///< the same while others wait for a connection
   Duration header_time = Duration::seconds(15);  ///< first byte to end of head
   Duration body_stall = Duration::seconds(60);   ///< without a byte of a body
 };

@@ -258,6 +258,31 @@ TEST(HttpServer, connection_cap_makes_others_wait) {
       limits);
 }
 
+TEST(HttpServer, idle_connections_give_way_when_others_wait) {
+  ServerLimits limits;
+  limits.connections = 2;
+  limits.idle_crowded = Duration();
+  with_server(
+      demo,
+      [](Stage& stage) -> aio::Task<Result<>> {
+        std::string ask = "GET / HTTP/1.1\r\n" + host + "\r\n";
+        std::array<char, 1000> buffer;
+        std::vector<std::unique_ptr<aio::Stream>> held;
+        for (int i = 0; i < 2; ++i) {
+          held.push_back(CO_TRY(co_await stage.world.net.connect(stage.at)));
+          std::vector<std::string_view> pieces{ask};
+          CO_TRY(co_await held.back()->write(std::move(pieces)));
+          CO_TRY(co_await held.back()->read(buffer));
+        }
+        std::string answer =
+            CO_TRY(co_await raw(stage.world, stage.at, "GET /close HTTP/1.1\r\n" + host + "\r\n"));
+        EXPECT_EQ(status_line(answer), "HTTP/1.1 200 OK");
+        EXPECT_EQ(CO_TRY(co_await held.front()->read(buffer)), 0u);
+        co_return Result<>{};
+      },
+      limits);
+}
+
 aio::Task<Result<>> slow_answer(Exchange& exchange, aio::World& world) {
   CO_TRY(co_await world.clock.sleep(Duration::milliseconds(50)));
   co_return co_await exchange.respond(200, {}, "done");

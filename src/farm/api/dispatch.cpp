@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "aio/scope.h"
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -133,6 +134,8 @@ FrontDoor::FrontDoor(Context& context, S3Service& s3, Ec2Service* ec2,
       domains_(std::move(domains)),
       authenticator_(context.world, context.accounts, context.region, context.sessions),
       keys_(context.world, context.accounts, key_limits),
+      turns_(context.world.clock,
+             key_limits.defend ? TurnLimits{} : TurnLimits{.burst = SIZE_MAX, .share = SIZE_MAX}),
       remember_urls_(key_limits.fresh > Duration()) {}
 
 RequestIds FrontDoor::s3_ids() {
@@ -180,14 +183,43 @@ aio::Task<Result<Accounts::Found>> FrontDoor::who(const Claim& claim, Moment dea
   co_return fail(Error(Code::throttled, found.error().what));
 }
 
+/// Requests of nobody, and of keys that do not exist, share one lane: making up keys buys nothing.
+aio::Task<Result<Turns::Turn>> FrontDoor::turn_of(AccountRef account, Moment deadline) {
+  return turns_.enter(account ? account->account_id : std::string(), deadline);
+}
+
+aio::Task<Result<>> FrontDoor::run() {
+  aio::Scope scope(co_await aio::here());
+  scope.spawn(keys_.run());
+  scope.spawn(turns_.run());
+  co_return co_await scope.join();
+}
+
+/// An account is known by its key before the signature is computed: then its turn comes. Temporary
+/// keys are not looked up: their token says all, once it is opened.
+aio::Task<Result<Verified>> FrontDoor::check_in_turn(Claim claim, const wire::RequestHead& head,
+                                                     Protocol protocol, std::string payload_hash,
+                                                     Moment deadline, HeldTurn& turn) {
+  Accounts::Found found;
+  bool session = !claim.authorization.session_token.empty();
+  if (!session) {
+    found = CO_TRY(co_await who(claim, deadline));
+    turn.emplace(CO_TRY(co_await turn_of(found.account, deadline)));
+  }
+  Verified verified = CO_TRY(
+      authenticator_.check(std::move(claim), head, protocol, std::move(payload_hash), found));
+  if (session) turn.emplace(CO_TRY(co_await turn_of(verified.caller.account, deadline)));
+  co_return verified;
+}
+
 /// Of the services whose signatures cover the form in the body.
 aio::Task<Result<Verified>> FrontDoor::verify_query(const wire::RequestHead& head,
-                                                    Protocol protocol, const std::string& body) {
+                                                    Protocol protocol, const std::string& body,
+                                                    HeldTurn& turn) {
   Claim claim = CO_TRY(authenticator_.read(head, protocol, body));
   Moment deadline = CO_TRY(deadline_of(head));
-  Accounts::Found found;  // temporary keys are not looked up: their token says all
-  if (claim.authorization.session_token.empty()) found = CO_TRY(co_await who(claim, deadline));
-  co_return authenticator_.check(std::move(claim), head, protocol, sha256_hex(body), found);
+  co_return co_await check_in_turn(std::move(claim), head, protocol, sha256_hex(body), deadline,
+                                   turn);
 }
 
 aio::Task<Result<>> FrontDoor::health(net::Exchange& exchange) {
@@ -234,19 +266,23 @@ aio::Task<Result<>> FrontDoor::serve_s3(net::Exchange& exchange, std::string ins
 /// signatures, and a browser's preflight carries the query of what it asks about, whose signature
 /// is not its own.
 aio::Task<Result<Verified>> FrontDoor::verify_s3(const wire::RequestHead& head,
-                                                 const S3Address& address) {
+                                                 const S3Address& address, HeldTurn& turn) {
+  Moment deadline = CO_TRY(deadline_of(head));
   if (!address.website && head.method != "OPTIONS" && !is_anonymous(head)) {
-    Moment deadline = CO_TRY(deadline_of(head));
     if (remember_urls_)
-      if (const Verified* known = authenticator_.known(head)) co_return *known;
+      if (const Verified* known = authenticator_.known(head)) {
+        Verified copy = *known;
+        turn.emplace(CO_TRY(co_await turn_of(copy.caller.account, deadline)));
+        co_return copy;
+      }
     std::string_view host_bucket = address.by_host ? std::string_view(address.bucket) : "";
     Claim claim = CO_TRY(authenticator_.read(head, Protocol::s3, {}, host_bucket));
-    Accounts::Found found;
-    if (claim.authorization.session_token.empty()) found = CO_TRY(co_await who(claim, deadline));
-    auto verified = authenticator_.check(std::move(claim), head, Protocol::s3, {}, found);
+    auto verified =
+        co_await check_in_turn(std::move(claim), head, Protocol::s3, {}, deadline, turn);
     if (verified && remember_urls_) authenticator_.remember(head, *verified);
     co_return verified;
   }
+  turn.emplace(CO_TRY(co_await turn_of(nullptr, deadline)));
   Verified nobody;
   nobody.authorization.payload_hash = std::string(wire::sigv4::unsigned_payload);
   if (auto hash = head.headers.get("x-amz-content-sha256"))
@@ -262,7 +298,8 @@ aio::Task<Result<>> FrontDoor::call_s3(net::Exchange& exchange, Answer& answer,
   const wire::RequestHead& head = exchange.request();
   CO_TRY(s3_.admit(head));
   S3Address address = CO_TRY(s3_address(head.headers.value("Host"), head.path(), domains_));
-  Verified verified = CO_TRY(co_await verify_s3(head, address));
+  HeldTurn turn;
+  Verified verified = CO_TRY(co_await verify_s3(head, address, turn));
   verified.caller.instance = std::move(instance);
   if (verified.caller.session)
     CO_TRY(allowed_s3(verified.caller.session->scope, address.bucket,
@@ -327,7 +364,8 @@ aio::Task<Result<std::string>> FrontDoor::call_ec2(net::Exchange& exchange, Ec2R
     co_return fail(std::move(body).error());
   }
   usage.bytes_in = body->size();
-  Verified verified = CO_TRY(co_await verify_query(head, Protocol::ec2, *body));
+  HeldTurn turn;
+  Verified verified = CO_TRY(co_await verify_query(head, Protocol::ec2, *body, turn));
   std::string instance = std::move(request.caller.instance);
   request.caller = std::move(verified.caller);
   request.caller.instance = std::move(instance);

@@ -9,6 +9,7 @@
 #include "farm/api/auth.h"
 #include "farm/api/context.h"
 #include "farm/api/key_ring.h"
+#include "farm/api/turns.h"
 #include "net/http_server.h"
 #include "wire/uri.h"
 
@@ -61,6 +62,9 @@ Result<S3Address> s3_address(std::string_view host, std::string_view raw_path,
 /// The service named in the credential scope of the header or query; empty without a signature.
 std::string scope_service(const wire::RequestHead& head);
 
+/// Held as long as the request is underway.
+using HeldTurn = std::optional<Turns::Turn>;
+
 class FrontDoor {
  public:
   static constexpr Bytes max_ec2_body = Bytes::mib(1);
@@ -72,10 +76,11 @@ class FrontDoor {
   /// One request, from the outside (`instance` empty) or from inside an instance.
   aio::Task<Result<>> handle(net::Exchange& exchange, std::string instance);
 
-  /// Background work of the key ring, until cancelled.
-  aio::Task<Result<>> run() { return keys_.run(); }
+  /// Background work of the key ring and the turns, until cancelled.
+  aio::Task<Result<>> run();
   KeyRing& keys() { return keys_; }
   const KeyRing& keys() const { return keys_; }
+  const Turns& turns() const { return turns_; }
   Authenticator& authenticator() { return authenticator_; }
   const Authenticator& authenticator() const { return authenticator_; }
   uint64_t served() const { return served_; }
@@ -83,11 +88,16 @@ class FrontDoor {
  private:
   aio::Task<Result<>> health(net::Exchange& exchange);
   aio::Task<Result<Accounts::Found>> who(const Claim& claim, Moment deadline);
+  aio::Task<Result<Turns::Turn>> turn_of(AccountRef account, Moment deadline);
   Result<Moment> deadline_of(const wire::RequestHead& head) const;
   aio::Task<Result<Verified>> verify_query(const wire::RequestHead& head, Protocol protocol,
-                                           const std::string& body);
+                                           const std::string& body, HeldTurn& turn);
+  aio::Task<Result<Verified>> check_in_turn(Claim claim, const wire::RequestHead& head,
+                                            Protocol protocol, std::string payload_hash,
+                                            Moment deadline, HeldTurn& turn);
   aio::Task<Result<>> serve_s3(net::Exchange& exchange, std::string instance);
-  aio::Task<Result<Verified>> verify_s3(const wire::RequestHead& head, const S3Address& address);
+  aio::Task<Result<Verified>> verify_s3(const wire::RequestHead& head, const S3Address& address,
+                                        HeldTurn& turn);
   aio::Task<Result<>> call_s3(net::Exchange& exchange, Answer& answer, std::string instance,
                               Usage& usage);
   aio::Task<Result<>> serve_ec2(net::Exchange& exchange, std::string instance);
@@ -106,6 +116,7 @@ class FrontDoor {
   std::vector<std::string> domains_;
   Authenticator authenticator_;
   KeyRing keys_;
+  Turns turns_;
   bool remember_urls_;
   uint64_t served_ = 0;
 };

@@ -129,7 +129,8 @@ aio::Task<Result<std::string>> FrontDoor::call_sts(net::Exchange& exchange, std:
     co_return fail(std::move(body).error());
   }
   usage.bytes_in = body->size();
-  Verified verified = CO_TRY(co_await verify_query(head, Protocol::sts, *body));
+  HeldTurn turn;
+  Verified verified = CO_TRY(co_await verify_query(head, Protocol::sts, *body, turn));
   usage.account_id = verified.caller.account->account_id;
   std::string text(head.query());
   if (!text.empty() && !body->empty()) text += '&';
