@@ -3,6 +3,7 @@
 
 #include "base/digest.h"
 #include "cloud/aws_error.h"
+#include "cloud/deadline.h"
 #include "cloud/ec2.h"
 #include "wire/sigv4.h"
 #include "wire/uri.h"
@@ -48,6 +49,7 @@ aio::Task<Result<Ec2::Answer>> attempt(std::shared_ptr<const Call> call, net::At
   aio::World& world = call->connection.world;
   net::ClientRequest request = CO_TRY(signed_request(*call, world.clock.wall()));
   request.deadline = std::min(attempt_max, limits.deadline - world.clock.now());
+  tell_deadline(request, world.clock.wall());
   bool changes = !call->action.starts_with("Describe") && !call->action.starts_with("Get");
   if (changes) world.crash.pass("call." + call->action + ".before");
   Result<net::Response> answer = co_await call->connection.http.send(std::move(request));

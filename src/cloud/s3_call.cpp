@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "cloud/aws_error.h"
+#include "cloud/deadline.h"
 #include "cloud/s3.h"
 #include "wire/sigv4.h"
 #include "wire/uri.h"
@@ -89,6 +90,7 @@ aio::Task<Result<net::Response>> attempt(std::shared_ptr<const Call> call, net::
   net::ClientRequest request = CO_TRY(signed_request(*call));
   request.deadline =
       std::min(request.deadline, limits.deadline - call->connection.world.clock.now());
+  tell_deadline(request, call->connection.world.clock.wall());
   net::Url url = request.url;
   aio::CrashPoints& crash = call->connection.world.crash;
   bool changes = call->request.method != "GET" && call->request.method != "HEAD";
