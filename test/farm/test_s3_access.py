@@ -94,6 +94,14 @@ def test_canned_acls(s3, other, nobody, bucket, farm):
     grants = s3.get_object_acl(Bucket=bucket, Key="theirs")
     assert grants["Owner"]["DisplayName"] == "other" and len(grants["Grants"]) == 2
     refused("InvalidArgument", s3.put_bucket_acl, Bucket=bucket, ACL="read-all")
+    # What others kept for themselves stays theirs, also once the bucket is closed again.
+    other.put_object(Bucket=bucket, Key="kept", Body=b"x")
+    refused("AccessDenied", s3.get_object, Bucket=bucket, Key="kept")
+    s3.put_bucket_acl(Bucket=bucket, ACL="private")
+    refused("AccessDenied", s3.get_object, Bucket=bucket, Key="kept")
+    s3.put_bucket_ownership_controls(Bucket=bucket, OwnershipControls={"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]})
+    assert s3.get_object(Bucket=bucket, Key="kept")["Body"].read() == b"x"
+    s3.delete_object(Bucket=bucket, Key="kept")
 
 
 def test_grants_to_an_account(s3, other, other_account, bucket):
@@ -249,5 +257,16 @@ def test_web_site(s3, farm):
     assert fetch(farm.url + "/secret", host=host)[::2] == (403, b"oops")
     assert fetch(farm.url + "/absent", host=host)[0] in (403, 404)
     assert fetch(farm.url + "/", host=host, method="PUT")[0] == 405
+    site["RoutingRules"] = [
+        {"Condition": {"KeyPrefixEquals": "papers/"}, "Redirect": {"ReplaceKeyPrefixWith": "docs/"}},
+        {"Condition": {"KeyPrefixEquals": "pics/", "HttpErrorCodeReturnedEquals": "403"},
+         "Redirect": {"HostName": "cdn.example", "Protocol": "https", "HttpRedirectCode": "307"}}]
+    s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration=site)
+    assert s3.get_bucket_website(Bucket=bucket)["RoutingRules"] == site["RoutingRules"]
+    status, headers, _ = fetch(farm.url + "/papers/a%20b", host=host)
+    assert (status, headers["Location"]) == (301, f"http://{host}/docs/a%20b")
+    status, headers, _ = fetch(farm.url + "/pics/absent", host=host)
+    assert (status, headers["Location"]) == (307, "https://cdn.example/pics/absent")
+    assert fetch(farm.url + "/secret", host=host)[::2] == (403, b"oops")
     s3.delete_bucket_website(Bucket=bucket)
     refused("NoSuchWebsiteConfiguration", s3.get_bucket_website, Bucket=bucket)

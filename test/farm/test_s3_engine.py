@@ -71,6 +71,16 @@ def test_sigv2_is_a_switch_of_the_account(own):
     assert done.returncode == 0 and json.loads(done.stdout)["accessKey"] == account["accessKey"], done
     assert [o["Key"] for o in old.list_objects(Bucket=bucket)["Contents"]] == ["a b"]
     old.put_object(Bucket=bucket, Key="c", Body=b"new", Metadata={"x": "1"}, ContentType="text/plain")
+    # Sub-resources: some versions of botocore sign "?location?location".
+    assert "LocationConstraint" in old.get_bucket_location(Bucket=bucket)
+    old.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]})
+    assert old.list_objects_v2(Bucket=bucket, Prefix="a")["KeyCount"] == 1
+    assert old.get_object_acl(Bucket=bucket, Key="c")["Grants"]
+    upload = old.create_multipart_upload(Bucket=bucket, Key="m")["UploadId"]
+    part = old.upload_part(Bucket=bucket, Key="m", UploadId=upload, PartNumber=1, Body=b"p")
+    old.complete_multipart_upload(Bucket=bucket, Key="m", UploadId=upload,
+                                  MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]})
+    old.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "m"}]})
     url = old.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "a b"})
     assert "AWSAccessKeyId" in url and "X-Amz" not in url
     with urllib.request.urlopen(url, timeout=20) as answer:
@@ -86,6 +96,14 @@ def test_sigv2_is_a_switch_of_the_account(own):
     with pytest.raises(ClientError):
         old.list_objects(Bucket=bucket)
     assert croft("farm", "account", "add", "old", "--sigv2", "perhaps", "--data", own.data).returncode != 0
+
+
+def test_quotas_change_one_by_one(own):
+    own.account("modest")
+    change = lambda *flags: json.loads(croft("farm", "account", "add", "modest", *flags, "--data", own.data, "--json").stdout)
+    assert change("--buckets", "7")["buckets"] == 7
+    told = change("--storage", "1MiB", "--instances", "3")
+    assert (told["buckets"], told["storage"], told["instances"]) == (7, 1 << 20, 3)
 
 
 def test_an_unsigned_request_cannot_claim_signed_chunks(own):

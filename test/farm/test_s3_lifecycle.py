@@ -115,6 +115,33 @@ def test_classes_change(quick, bucket):
     assert quick.get_object(Bucket=bucket, Key="k")["Body"].read() == b"data"
 
 
+def test_classes_of_older_versions_change(quick, bucket):
+    quick.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    old = [quick.put_object(Bucket=bucket, Key="k", Body=body)["VersionId"] for body in (b"1", b"2", b"3")]
+    set_rules(quick, bucket, rule("cheap", NoncurrentVersionTransitions=[
+        {"NoncurrentDays": 1, "NewerNoncurrentVersions": 1, "StorageClass": "GLACIER_IR"}]))
+
+    def classes():
+        return [quick.head_object(Bucket=bucket, Key="k", VersionId=v).get("StorageClass") for v in old]
+
+    wait_until(lambda: classes() == ["GLACIER_IR", None, None], "the oldest changes its class, the newest two stay")
+    assert quick.get_object(Bucket=bucket, Key="k", VersionId=old[0])["Body"].read() == b"1"
+
+
+def test_what_is_locked_outlives_its_rules(quick):
+    name = "l-" + uuid.uuid4().hex[:12]
+    quick.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+    held = quick.put_object(Bucket=name, Key="k", Body=b"1", ObjectLockLegalHoldStatus="ON")["VersionId"]
+    free = quick.put_object(Bucket=name, Key="k", Body=b"2")["VersionId"]
+    quick.put_object(Bucket=name, Key="k", Body=b"3")
+    set_rules(quick, name, rule("versions", NoncurrentVersionExpiration={"NoncurrentDays": 1}))
+    there = lambda: [v["VersionId"] for v in quick.list_object_versions(Bucket=name)["Versions"]]
+    wait_until(lambda: free not in there(), "the version that nothing holds goes")
+    assert held in there()
+    quick.put_object_legal_hold(Bucket=name, Key="k", VersionId=held, LegalHold={"Status": "OFF"})
+    wait_until(lambda: held not in there(), "let go, the other one goes as well")
+
+
 # ---- the consistency of 2008 ----
 
 def croft(farm, *args):

@@ -35,6 +35,8 @@ constexpr std::array needs{
     Need{"GetBucketCors", "s3:GetBucketCORS", "", ""},
     Need{"PutBucketCors", "s3:PutBucketCORS", "", ""},
     Need{"DeleteBucketCors", "s3:PutBucketCORS", "", ""},
+    Need{"GetObjectLockConfiguration", "s3:GetBucketObjectLockConfiguration", "", ""},
+    Need{"PutObjectLockConfiguration", "s3:PutBucketObjectLockConfiguration", "", ""},
     Need{"GetPublicAccessBlock", "s3:GetBucketPublicAccessBlock", "", ""},
     Need{"PutPublicAccessBlock", "s3:PutBucketPublicAccessBlock", "", ""},
     Need{"DeletePublicAccessBlock", "s3:PutBucketPublicAccessBlock", "", ""},
@@ -133,8 +135,9 @@ Values fact_of(const S3Request& request, const ObjectRecord* there, WallTime now
   if (key == "s3:signatureversion") return one("AWS4-HMAC-SHA256");
   if (!key.starts_with("s3:")) return {};
   std::string_view name = key.substr(3);
-  if (name.starts_with("x-amz-")) {
-    auto value = request.head().headers.get(name);
+  if (name.starts_with("x-amz-") || name.starts_with("object-lock-")) {
+    auto value = request.head().headers.get(
+        name.starts_with("x-amz-") ? std::string(name) : fmt::format("x-amz-{}", name));
     if (!value) return {};
     if (name == "x-amz-copy-source" && value->starts_with('/')) value->remove_prefix(1);
     return one(std::string(*value));
@@ -206,7 +209,8 @@ aio::Task<Result<>> Service::allow(S3Request& request, BucketRef bucket, std::st
   const AccountRef& account = request.caller.account;
   bool owner = account && account->account_id == bucket->record.owner;
   // Nearly always: nobody else can have put anything there.
-  if (owner && !bucket->rules->policy && !bucket->record.acl) co_return Result<>{};
+  const BucketRecord& record = bucket->record;
+  if (owner && !bucket->rules->policy && !record.acl && !record.shared) co_return Result<>{};
   Need need = need_of(operation);
   std::string action =
       need.action.empty() ? fmt::format("s3:{}", operation) : std::string(need.action);

@@ -31,10 +31,10 @@ Error read_error(Error error) {
 
 }  // namespace
 
-Result<Body> Body::open(S3Request& request, Bytes limit) {
+Result<Body> Body::open(S3Request& request, Bytes limit, bool about_object) {
   Body body(request);
   TRY(body.read_length(limit));
-  TRY(body.read_digests());
+  if (!about_object) TRY(body.read_digests());
   const std::string& kind = request.authorization.payload_hash;
   if (wire::is_aws_chunked(kind)) {
     if (kind != sigv4::streaming_unsigned_trailer && !request.chunks)

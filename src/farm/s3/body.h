@@ -17,7 +17,8 @@ class Body {
  public:
   /// Reads the headers. Errors: MissingContentLength, InvalidDigest, InvalidRequest, EntityTooLarge
   /// (above `limit`).
-  static Result<Body> open(S3Request& request, Bytes limit);
+  /// `about_object`: the checksum headers speak of something else than this body.
+  static Result<Body> open(S3Request& request, Bytes limit, bool about_object = false);
 
   /// A browser's form: read_fields(), then read() gives the file. `limit` is the whole body's.
   static Result<Body> open_form(S3Request& request, Bytes limit, std::string_view boundary);

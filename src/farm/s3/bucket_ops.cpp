@@ -58,9 +58,6 @@ aio::Task<Result<>> Service::list_buckets(S3Request& request) {
 
 aio::Task<Result<>> Service::create_bucket(S3Request& request) {
   CO_TRY(check_bucket_name(request.bucket));
-  if (auto lock = request.head().headers.get("x-amz-bucket-object-lock-enabled");
-      lock && !equals_ignore_case(*lock, "false"))
-    co_return fail(not_implemented_header("x-amz-bucket-object-lock-enabled"));
   std::string body = CO_TRY(co_await read_small_body(request, max_configuration));
   std::string region = CO_TRY(wanted_region(body));
   if (!region.empty() && region != context_.region)
@@ -86,6 +83,10 @@ aio::Task<Result<>> Service::create_bucket(S3Request& request) {
                                "Bucket cannot have ACLs set with ObjectOwnership's "
                                "BucketOwnerEnforced setting"));
     record.configuration["ownershipControls"] = ownership_document(owner);
+  }
+  if (equals_ignore_case(request.header("x-amz-bucket-object-lock-enabled"), "true")) {
+    record.versioning = Versioning::enabled;
+    record.configuration["object-lock"] = empty_lock_document();
   }
   Result<> made = co_await index_.create_bucket(std::move(record));
   // us-east-1 answers 200 when the bucket is one's own already; the other regions refuse.

@@ -62,6 +62,14 @@ Result<> judge_public_access(std::string_view text, const BucketRecord&) {
   return {};
 }
 
+Result<> judge_lock(std::string_view text, const BucketRecord& bucket) {
+  TRY(lock_rules_from(text));
+  if (bucket.versioning == Versioning::enabled) return {};
+  return fail(aws_error("InvalidBucketState", 409,
+                        "Versioning must be 'Enabled' on the bucket to apply a Object Lock "
+                        "configuration"));
+}
+
 constexpr std::array documents{
     Document{"policy", "NoSuchBucketPolicy", "The bucket policy does not exist", judge_policy},
     Document{"cors", "NoSuchCORSConfiguration", "The CORS configuration does not exist",
@@ -76,11 +84,11 @@ constexpr std::array documents{
              "The public access block configuration was not found", judge_public_access},
     Document{"ownershipControls", "OwnershipControlsNotFoundError",
              "The bucket ownership controls were not found", judge_ownership},
+    Document{"object-lock", "ObjectLockConfigurationNotFoundError",
+             "Object Lock configuration does not exist for this bucket", judge_lock},
     // Not offered: nothing can be set.
     Document{"replication", "ReplicationConfigurationNotFoundError",
              "The replication configuration was not found", nullptr},
-    Document{"object-lock", "ObjectLockConfigurationNotFoundError",
-             "Object Lock configuration does not exist for this bucket", nullptr},
 };
 
 const Document* document_of(const S3Request& request) {

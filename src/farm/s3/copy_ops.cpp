@@ -195,6 +195,7 @@ aio::Task<Result<>> Service::copy_object(S3Request& request) {
   ObjectRecord record = CO_TRY(copied_record(request, from, now));
   CO_TRY(set_owner_and_acl(request, *bucket, record));
   use_default_encryption(*bucket, record);
+  CO_TRY(set_lock(request, *bucket, record));
   bool onto_itself =
       source.bucket == request.bucket && source.key == request.key && source.version.empty();
   if (onto_itself && request.header("x-amz-metadata-directive") != "REPLACE" &&
@@ -241,6 +242,12 @@ aio::Task<Result<>> Service::copy_part(S3Request& request) {
   if (!wanted.empty()) {
     auto ends = cut(wanted, '-');
     uint64_t last = ends ? parse_u64(ends->second).value_or(UINT64_MAX) : UINT64_MAX;
+    bool formed = ends && ends->first.starts_with("bytes=") && last != UINT64_MAX;
+    if (formed && last >= source.object->record.size)
+      co_return fail(
+          aws_error("InvalidRange", 416,
+                    fmt::format("Range specified is not valid for source object of size: {}",
+                                source.object->record.size)));
     if (parse_range(wanted, source.object->record.size, range) != RangeKind::part ||
         last >= source.object->record.size)
       co_return fail(aws_error(

@@ -60,7 +60,7 @@ aio::Task<Result<>> scenario(LocalFarm& farm, Memory& memory) {
     if (made.status != 200) co_return fail(Code::internal, made.body);
     memory.bucket = true;
   }
-  std::string small = bytes('s', 500), large = bytes('l', 100'000), other = bytes('o', 50'000);
+  std::string small = bytes('s', 500), large = bytes('l', 6000), other = bytes('o', 3000);
   CO_TRY(co_await step(farm, memory, "PUT", "a", small, "/bucket/a", small));
   CO_TRY(co_await step(farm, memory, "PUT", "b", large, "/bucket/b", large));
   CO_TRY(co_await step(farm, memory, "PUT", "a", other, "/bucket/a", other));

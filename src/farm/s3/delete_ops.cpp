@@ -22,6 +22,7 @@ struct Item {
   std::string modified;
   Erased erased;
   std::optional<Error> error;
+  bool bypass = false;  ///< passes over GOVERNANCE
 };
 
 Result<std::vector<Item>> read_items(const wire::xml::Document& document) {
@@ -68,7 +69,8 @@ aio::Task<Result<>> erase_one(Index& index, std::string bucket, Item& item) {
     item.error = std::move(form).error();
     co_return Result<>{};
   }
-  auto erased = co_await index.erase(bucket, item.key, item.version, condition_of(item));
+  auto erased =
+      co_await index.erase(bucket, item.key, item.version, condition_of(item), item.bypass);
   if (erased)
     item.erased = std::move(*erased);
   else
@@ -88,6 +90,12 @@ aio::Task<Result<>> Service::delete_objects(S3Request& request) {
   for (Item& item : items) {
     auto allowed = co_await allow(request, bucket, "DeleteObject", item.key, item.version);
     if (!allowed) item.error = std::move(allowed).error();
+    if (item.error) continue;
+    auto bypass = co_await bypasses(request, bucket, item.key, item.version);
+    if (bypass)
+      item.bypass = *bypass;
+    else
+      item.error = std::move(bypass).error();
   }
   for (size_t begin = 0; begin < items.size(); begin += at_once) {
     aio::Scope scope(co_await aio::here());

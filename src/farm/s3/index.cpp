@@ -69,6 +69,10 @@ Growth growth_of(const ObjectRecord* before, const ObjectRecord* after) {
 
 namespace {
 
+bool lets_others_in(const BucketRecord& record) {
+  return record.acl || record.configuration.contains("policy");
+}
+
 Error no_such_bucket(std::string_view name) {
   return aws_error("NoSuchBucket", 404, "The specified bucket does not exist")
       .fact("xml:BucketName", std::string(name));
@@ -218,6 +222,7 @@ aio::Task<Result<>> Index::create_bucket(BucketRecord record) {
   if (account && have >= account->quotas.buckets)
     co_return fail(
         aws_error("TooManyBuckets", 400, "You have attempted to create more buckets than allowed"));
+  record.shared = lets_others_in(record);
   Changes changes;
   changes.push_back({bucket_key(record.name), encode(record)});
   changes.push_back({size_key(record.name), "0 0 0"});
@@ -236,6 +241,7 @@ aio::Task<Result<>> Index::modify_bucket(std::string name,
   Writing writing(found);
   BucketRecord record = found->record;
   CO_TRY(change(record));
+  record.shared = record.shared || lets_others_in(record);
   Changes changes;
   changes.push_back({bucket_key(record.name), encode(record)});
   CO_TRY(co_await store_.commit({}, std::move(changes)));

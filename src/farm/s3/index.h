@@ -110,8 +110,9 @@ class Index {
   aio::Task<Result<ObjectRef>> modify(std::string bucket, std::string key, std::string version,
                                       std::function<Result<>(ObjectRecord&)> change);
   /// Without `version`: what a plain DELETE does in a bucket that keeps versions, or does not.
+  /// AccessDenied for a version that is locked (`bypass`: by more than GOVERNANCE).
   aio::Task<Result<Erased>> erase(std::string bucket, std::string key, std::string version,
-                                  Precondition precondition);
+                                  Precondition precondition, bool bypass = false);
   /// Keys in [from, to) in byte order, about `limit` of them, as a list sees them.
   struct SeenPage {
     std::vector<Listed> items;
@@ -198,7 +199,7 @@ class Index {
                                                        std::string version);
   aio::Task<Result<Erased>> erase_plain(BucketRef bucket, std::string key, ObjectRef old);
   aio::Task<Result<Erased>> erase_version(BucketRef bucket, std::string key, std::string version,
-                                          ObjectRef latest, Precondition precondition);
+                                          ObjectRef latest, Precondition precondition, bool bypass);
   aio::Task<Result<Erased>> add_marker(BucketRef bucket, std::string key, ObjectRef old);
   aio::Task<Result<ObjectRef>> with_body(ObjectRecord record);
   aio::Task<Result<ObjectRef>> commit_object(BucketRef bucket, NewObject object, ObjectRef old,

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "farm/api/error.h"
 #include "farm/s3/index.h"
+#include "farm/s3/lock.h"
 
 namespace croft::farm::s3 {
 namespace {
@@ -209,14 +210,15 @@ aio::Task<Result<ObjectRef>> Index::modify(std::string bucket_name, std::string 
 }
 
 aio::Task<Result<Erased>> Index::erase(std::string bucket_name, std::string key,
-                                       std::string version, Precondition precondition) {
+                                       std::string version, Precondition precondition,
+                                       bool bypass) {
   auto lock = CO_TRY(co_await locks_.lock(object_key(bucket_name, key)));
   BucketRef bucket = CO_TRY(writable(bucket_name));
   Writing writing(bucket);
   ObjectRef latest = CO_TRY(co_await find(bucket_name, key));
   if (!version.empty())
     co_return co_await erase_version(std::move(bucket), std::move(key), std::move(version),
-                                     std::move(latest), std::move(precondition));
+                                     std::move(latest), std::move(precondition), bypass);
   if (precondition) CO_TRY(precondition(latest ? &latest->record : nullptr));
   if (bucket->record.versioning == Versioning::never)
     co_return co_await erase_plain(std::move(bucket), std::move(key), std::move(latest));
@@ -257,7 +259,7 @@ aio::Task<Result<Erased>> Index::add_marker(BucketRef bucket, std::string key, O
 
 aio::Task<Result<Erased>> Index::erase_version(BucketRef bucket, std::string key,
                                                std::string version, ObjectRef latest,
-                                               Precondition precondition) {
+                                               Precondition precondition, bool bypass) {
   std::string name = object_key(bucket->record.name, key);
   bool of_latest = latest && is_version(latest->record, version);
   ObjectRef victim = of_latest ? latest : ObjectRef{};
@@ -273,6 +275,9 @@ aio::Task<Result<Erased>> Index::erase_version(BucketRef bucket, std::string key
   }
   if (precondition) CO_TRY(precondition(victim ? &victim->record : nullptr));
   if (!victim) co_return Erased{.version = version};
+  if (is_locked(victim->record, world_.clock.wall(), bypass))
+    co_return fail(
+        aws_error("AccessDenied", 403, "Access Denied because object protected by object lock."));
   // Without a latest object the newest of the rest may come to the front.
   ObjectRef heir;
   if (of_latest || !latest) {

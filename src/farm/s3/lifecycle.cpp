@@ -125,10 +125,24 @@ class LifecycleReader {
     Lifecycle::Move move{
         .days = TRY(days_of(element, "Days", 0)),
         .date = TRY(date_of(element)),
-        .storage_class = std::string(trim(element.text_of("StorageClass").value_or("")))};
+        .storage_class = std::string(trim(element.text_of("StorageClass").value_or(""))),
+        .keep_newer = 0};
     if (move.days.has_value() == move.date.has_value() || !known_storage_class(move.storage_class))
       return fail(malformed_xml());
     rule.moves.push_back(std::move(move));
+    return {};
+  }
+
+  Result<> noncurrent_transition(const wire::xml::Element& element, Lifecycle::Rule& rule) {
+    Lifecycle::Move move{
+        .days = TRY(days_of(element, "NoncurrentDays", 0)),
+        .date = {},
+        .storage_class = std::string(trim(element.text_of("StorageClass").value_or(""))),
+        .keep_newer = 0};
+    auto newer = TRY(days_of(element, "NewerNoncurrentVersions", 1));
+    move.keep_newer = static_cast<size_t>(newer.value_or(0));
+    if (!move.days || !known_storage_class(move.storage_class)) return fail(malformed_xml());
+    rule.noncurrent_moves.push_back(std::move(move));
     return {};
   }
 
@@ -167,8 +181,10 @@ class LifecycleReader {
       TRY(transition(action, rule));
       acts = true;
     }
-    // Classes of older versions change nothing here but the price of what is about to go.
-    acts |= static_cast<bool>(element.child("NoncurrentVersionTransition"));
+    for (const wire::xml::Element& action : element.children("NoncurrentVersionTransition")) {
+      TRY(noncurrent_transition(action, rule));
+      acts = true;
+    }
     if (!acts)
       return fail(
           aws_error("InvalidRequest", 400, "At least one action needs to be specified in a rule"));
@@ -245,6 +261,23 @@ std::string Lifecycle::transition(std::string_view key, const ObjectRecord& reco
     for (const Move& move : rule.moves) {
       WallTime at = move.date ? *move.date : after_days(record.modified, *move.days, day);
       if (at > now || at < latest) continue;
+      latest = at;
+      to = move.storage_class;
+    }
+  }
+  return to == record.storage_class ? "" : to;
+}
+
+std::string Lifecycle::noncurrent_transition(std::string_view key, const ObjectRecord& record,
+                                             WallTime since, size_t newer, WallTime now,
+                                             Duration day) const {
+  std::string to;
+  WallTime latest{INT64_MIN};
+  for (const Rule& rule : rules_) {
+    if (rule.noncurrent_moves.empty() || !covers(rule, key, &record)) continue;
+    for (const Move& move : rule.noncurrent_moves) {
+      WallTime at = after_days(since, *move.days, day);
+      if (newer < move.keep_newer || at > now || at < latest) continue;
       latest = at;
       to = move.storage_class;
     }

@@ -40,12 +40,16 @@ class Lifecycle {
   /// The storage class that the object should be in at `now`; empty: as it is.
   std::string transition(std::string_view key, const ObjectRecord& record, WallTime now,
                          Duration day) const;
+  /// The same for a version that ceased to be the latest at `since`, with `newer` ones before it.
+  std::string noncurrent_transition(std::string_view key, const ObjectRecord& record,
+                                    WallTime since, size_t newer, WallTime now, Duration day) const;
 
  private:
   struct Move {
     std::optional<int64_t> days;
     std::optional<WallTime> date;
     std::string storage_class;
+    size_t keep_newer = 0;  ///< of older versions: so many stay as they are
   };
   struct Rule {
     std::string id;
@@ -60,6 +64,7 @@ class Lifecycle {
     size_t keep_newer = 0;
     std::optional<int64_t> upload_days;
     std::vector<Move> moves;
+    std::vector<Move> noncurrent_moves;  ///< by days alone
   };
   friend class LifecycleReader;
   static bool covers(const Rule& rule, std::string_view key, const ObjectRecord* record);

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "farm/s3/lifecycle.h"
+#include "farm/s3/lock.h"
 #include "farm/s3/service.h"
 
 namespace croft::farm::s3 {
@@ -26,6 +27,20 @@ bool is_race(const Error& error) {
 
 }  // namespace
 
+aio::Task<Result<>> Service::move_to(std::string bucket, Listed item, std::string version,
+                                     std::string storage_class, LifecycleCount& count) {
+  auto moved =
+      co_await index_.modify(bucket, item.key, version, [&](ObjectRecord& record) -> Result<> {
+        if (record.id != item.record.id)
+          return fail(Code::conflict, "the object has changed meanwhile");
+        record.storage_class = storage_class;
+        return {};
+      });
+  if (!moved && !is_race(moved.error())) co_return fail(std::move(moved).error());
+  if (moved) ++count.moved;
+  co_return Result<>{};
+}
+
 /// Latest versions that have had their time, and those due in another class.
 aio::Task<Result<>> Service::expire_objects(BucketRef bucket, const Lifecycle& rules,
                                             LifecycleCount& count) {
@@ -44,14 +59,7 @@ aio::Task<Result<>> Service::expire_objects(BucketRef bucket, const Lifecycle& r
       }
       std::string to = rules.transition(item.key, item.record, now, options_.lifecycle_day);
       if (to.empty()) continue;
-      auto moved = co_await index_.modify(
-          name, item.key, "", [&to, id = item.record.id](ObjectRecord& record) -> Result<> {
-            if (record.id != id) return fail(Code::conflict, "the object has changed meanwhile");
-            record.storage_class = to;
-            return {};
-          });
-      if (!moved && !is_race(moved.error())) co_return fail(std::move(moved).error());
-      if (moved) ++count.moved;
+      CO_TRY(co_await move_to(name, item, "", std::move(to), count));
     }
     if (found.size() < page) co_return Result<>{};
     from = found.back().key + '\0';
@@ -81,16 +89,22 @@ aio::Task<Result<>> Service::expire_versions(BucketRef bucket, const Lifecycle& 
       bool is_latest = first && !latest;
       std::string version = shown_version(item.record);
       bool drop = false;
+      std::string to;
       if (is_latest) {
         bool alone = i + 1 < found.size() ? found[i + 1].key != key : found.size() < page;
         drop = alone && rules.drops_lone_marker(key, item.record, now, options_.lifecycle_day);
       } else {
         auto due = rules.noncurrent_expiry(key, item.record, since, newer, options_.lifecycle_day);
         drop = due && *due <= now;
+        if (!drop && !item.record.delete_marker)
+          to = rules.noncurrent_transition(key, item.record, since, newer, now,
+                                           options_.lifecycle_day);
         ++newer;
       }
       since = item.record.modified;
-      if (!drop) continue;
+      if (!to.empty()) CO_TRY(co_await move_to(name, item, version, std::move(to), count));
+      // What is locked stays until it no longer is.
+      if (!drop || is_locked(item.record, now, false)) continue;
       auto gone = co_await index_.erase(name, key, version, unchanged(item.record.id));
       if (!gone && !is_race(gone.error())) co_return fail(std::move(gone).error());
       if (gone) ++count.versions;

@@ -72,6 +72,14 @@ TEST(Lifecycle, OlderVersionsUploadsMarkersAndClasses) {
   EXPECT_EQ(classes.transition("k", object(), start, day), "");
   EXPECT_EQ(classes.transition("k", object(), start + day * 3, day), "STANDARD_IA");
   EXPECT_EQ(classes.transition("k", object(), start + day * 9, day), "GLACIER");
+  Lifecycle moves =
+      one("<NoncurrentVersionTransition><NoncurrentDays>2</NoncurrentDays>"
+          "<NewerNoncurrentVersions>1</NewerNoncurrentVersions>"
+          "<StorageClass>GLACIER</StorageClass></NoncurrentVersionTransition>");
+  EXPECT_EQ(moves.noncurrent_transition("k", object(), start, 1, start + day * 3, day), "GLACIER");
+  EXPECT_EQ(moves.noncurrent_transition("k", object(), start, 0, start + day * 3, day), "");
+  EXPECT_EQ(moves.noncurrent_transition("k", object(), start, 1, start + day, day), "");
+  EXPECT_EQ(moves.transition("k", object(), start + day * 9, day), "");
 }
 
 TEST(Lifecycle, ADisabledRuleDoesNothing) {
@@ -88,6 +96,8 @@ TEST(Lifecycle, RefusesWhatMakesNoSense) {
         "<Rule><Status>Enabled</Status><Expiration><Days>0</Days></Expiration></Rule>",
         "<Rule><Status>Enabled</Status><Expiration><Days>x</Days></Expiration></Rule>",
         "<Rule><Status>Enabled</Status><Expiration/></Rule>",
+        "<Rule><Status>Enabled</Status><NoncurrentVersionTransition><StorageClass>GLACIER"
+        "</StorageClass></NoncurrentVersionTransition></Rule>",
         "<Rule><Status>Enabled</Status><Expiration><Date>20080407</Date></Expiration></Rule>",
         "<Rule><Status>Enabled</Status><Expiration><Date>2008-04-07T01:00:00Z</Date></Expiration>"
         "</Rule>"})

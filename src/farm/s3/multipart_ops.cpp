@@ -158,6 +158,7 @@ aio::Task<Result<>> Service::create_upload(S3Request& request) {
   upload.object.id = upload.id;
   CO_TRY(set_owner_and_acl(request, *bucket, upload.object));
   use_default_encryption(*bucket, upload.object);
+  CO_TRY(set_lock(request, *bucket, upload.object));
   CO_TRY(read_checksum(request, upload));
   if (request.caller.account) upload.initiator = request.caller.account->account_id;
   wire::xml::Writer writer;
@@ -212,7 +213,7 @@ namespace {
 /// The list of parts. The x-amz-checksum-... headers beside it speak of the object, not of the
 /// list: they must not be held against this body.
 aio::Task<Result<std::string>> read_completion(S3Request& request) {
-  Body body = CO_TRY(Body::open(request, max_complete_body));
+  Body body = CO_TRY(Body::open(request, max_complete_body, true));
   std::string text;
   while (CO_TRY(co_await body.read(text, 64 << 10))) {
   }

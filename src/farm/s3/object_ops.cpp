@@ -204,10 +204,11 @@ aio::Task<Result<>> Service::send_pieces(S3Request& request, const ObjectRecord&
 }
 
 aio::Task<Result<>> Service::delete_object(S3Request& request) {
-  CO_TRY(own_bucket(request));
+  BucketRef bucket = CO_TRY(own_bucket(request));
   std::string version(request.query.value("versionId"));
-  Erased erased = CO_TRY(
-      co_await index_.erase(request.bucket, request.key, version, delete_conditions(request)));
+  bool bypass = CO_TRY(co_await bypasses(request, bucket, request.key, version));
+  Erased erased = CO_TRY(co_await index_.erase(request.bucket, request.key, version,
+                                               delete_conditions(request), bypass));
   wire::Headers headers;
   if (erased.delete_marker) headers.add("x-amz-delete-marker", "true");
   if (!erased.version.empty()) headers.add("x-amz-version-id", erased.version);

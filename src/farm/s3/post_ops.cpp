@@ -157,6 +157,7 @@ aio::Task<Result<>> Service::post_object(S3Request& request) {
   ObjectRecord record = CO_TRY(object_from_headers(request, context_.world.clock.wall()));
   CO_TRY(set_owner_and_acl(request, *bucket, record));
   use_default_encryption(*bucket, record);
+  CO_TRY(set_lock(request, *bucket, record));
   Intake intake = CO_TRY(co_await take_in(body, true));
   if (policy) {
     if (auto fits = policy->check_size(intake.size); !fits) {

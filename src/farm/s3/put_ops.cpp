@@ -125,6 +125,7 @@ aio::Task<Result<>> Service::put_object(S3Request& request) {
   ObjectRecord record = CO_TRY(object_from_headers(request, now));
   CO_TRY(set_owner_and_acl(request, *bucket, record));
   use_default_encryption(*bucket, record);
+  CO_TRY(set_lock(request, *bucket, record));
   Precondition condition = write_conditions(request);
   if (condition) {
     // Told before the body travels where possible; what counts is the look under the lock.

@@ -164,6 +164,7 @@ std::string encode(const BucketRecord& record) {
   if (record.versioning != Versioning::never)
     out["versioning"] = record.versioning == Versioning::enabled ? "enabled" : "suspended";
   put_acl(out, record.acl);
+  if (record.shared) out["shared"] = true;
   if (!record.configuration.empty()) {
     json::Object documents;
     for (const auto& [name, text] : record.configuration) documents[name] = text;
@@ -209,6 +210,7 @@ Result<BucketRecord> decode_bucket(std::string_view text) {
   if (versioning == "enabled") out.versioning = Versioning::enabled;
   if (versioning == "suspended") out.versioning = Versioning::suspended;
   out.acl = TRY(acl_at(object));
+  out.shared = TRY(json::bool_or(object, "shared", false));
   if (const json::Object* documents = TRY(json::object_if(object, "configuration")))
     for (const auto& [name, value] : *documents)
       if (value.is_string()) out.configuration[std::string(name)] = std::string(value.get_string());

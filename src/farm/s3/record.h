@@ -34,6 +34,8 @@ struct BucketRecord {
   Pairs tags;
   Versioning versioning = Versioning::never;
   Acl acl;
+  /// A list or a policy let others in at some time: objects of theirs may lie here.
+  bool shared = false;
   /// Sub-resource ("policy", "cors", ...) -> document as the client sent it.
   std::map<std::string, std::string, std::less<>> configuration;
 };

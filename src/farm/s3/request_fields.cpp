@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "farm/s3/lock.h"
 #include "farm/s3/names.h"
 #include "farm/s3/service.h"
 
@@ -20,9 +21,6 @@ constexpr std::array storage_classes{"STANDARD",     "REDUCED_REDUNDANCY",  "STA
 /// Features whose silent absence would surprise: better refused than ignored.
 constexpr std::array refused_headers{"x-amz-server-side-encryption-customer-algorithm",
                                      "x-amz-server-side-encryption-customer-key",
-                                     "x-amz-object-lock-mode",
-                                     "x-amz-object-lock-retain-until-date",
-                                     "x-amz-object-lock-legal-hold",
                                      "x-amz-write-offset-bytes"};
 
 /// "aws-chunked, gzip" -> "gzip": the coding of the transfer is not the object's. The rest stays as
@@ -200,6 +198,7 @@ wire::Headers object_headers(const ObjectRecord& record, const S3Request& reques
   if (!record.tags.empty()) out.add("x-amz-tagging-count", std::to_string(record.tags.size()));
   if (record.storage_class != "STANDARD") out.add("x-amz-storage-class", record.storage_class);
   add_encryption(out, record);
+  add_lock_headers(out, record);
   if (record.checksum && equals_ignore_case(request.header("x-amz-checksum-mode"), "ENABLED")) {
     out.add(std::string(header_of(record.checksum->kind)), record.checksum->value);
     out.add("x-amz-checksum-type", record.checksum->composite() ? "COMPOSITE" : "FULL_OBJECT");

@@ -76,28 +76,6 @@ Result<Ownership> ownership_from(std::string_view xml) {
   return *out;
 }
 
-Result<Website> website_from(std::string_view xml) {
-  wire::xml::Document document = TRY(document_of(xml, "WebsiteConfiguration"));
-  wire::xml::Element root = document.root();
-  Website out;
-  if (wire::xml::Element all = root.child("RedirectAllRequestsTo")) {
-    out.redirect_host = std::string(trim(all.text_of("HostName").value_or("")));
-    out.redirect_protocol = std::string(trim(all.text_of("Protocol").value_or("http")));
-    bool known = out.redirect_protocol == "http" || out.redirect_protocol == "https";
-    if (out.redirect_host.empty() || !known || root.child("IndexDocument"))
-      return fail(malformed_xml());
-    return out;
-  }
-  if (root.child("RoutingRules"))
-    return fail(aws_error("NotImplemented", 501, "RoutingRules are not implemented on this farm"));
-  out.index = root.child("IndexDocument").text_of("Suffix").value_or("");
-  out.error = root.child("ErrorDocument").text_of("Key").value_or("");
-  if (out.index.empty() || out.index.find('/') != std::string::npos)
-    return fail(aws_error("InvalidArgument", 400,
-                          "The IndexDocument Suffix is not well formed: no '/' and not empty"));
-  return out;
-}
-
 Result<DefaultEncryption> encryption_from(std::string_view xml) {
   wire::xml::Document document = TRY(document_of(xml, "ServerSideEncryptionConfiguration"));
   auto rules = document.root().children("Rule");
@@ -145,6 +123,12 @@ std::shared_ptr<const BucketRules> rules_of(const BucketRecord& record) {
   });
   load(record, "lifecycle", [&](std::string_view text) -> Result<> {
     out->lifecycle = TRY(Lifecycle::parse(text));
+    return {};
+  });
+  // A lock that cannot be read still locks.
+  if (!document(record, "object-lock").empty()) out->lock = LockRules{};
+  load(record, "object-lock", [&](std::string_view text) -> Result<> {
+    out->lock = TRY(lock_rules_from(text));
     return {};
   });
   load(record, "encryption", [&](std::string_view text) -> Result<> {

@@ -8,8 +8,10 @@
 
 #include "farm/s3/cors.h"
 #include "farm/s3/lifecycle.h"
+#include "farm/s3/lock.h"
 #include "farm/s3/policy.h"
 #include "farm/s3/record.h"
+#include "farm/s3/website.h"
 
 namespace croft::farm::s3 {
 
@@ -21,13 +23,6 @@ struct PublicAccessBlock {
 };
 
 enum class Ownership { object_writer, bucket_owner_preferred, bucket_owner_enforced };
-
-struct Website {
-  std::string index;
-  std::string error;          ///< key of the error page; empty: none
-  std::string redirect_host;  ///< everything goes there; empty: no
-  std::string redirect_protocol;
-};
 
 struct DefaultEncryption {
   std::string algorithm;  ///< "AES256", "aws:kms"; empty: none
@@ -42,12 +37,12 @@ struct BucketRules {
   std::optional<Website> website;
   std::optional<Lifecycle> lifecycle;
   DefaultEncryption encryption;
+  std::optional<LockRules> lock;
 };
 
 /// Readers of the documents, which also judge them when they are set: MalformedXML and the like.
 Result<PublicAccessBlock> public_access_from(std::string_view xml);
 Result<Ownership> ownership_from(std::string_view xml);
-Result<Website> website_from(std::string_view xml);
 Result<DefaultEncryption> encryption_from(std::string_view xml);
 std::optional<Ownership> ownership_from_name(std::string_view name);
 std::string ownership_document(std::string_view name);

@@ -97,6 +97,15 @@ class Service final : public S3Service {
   aio::Task<Result<>> get_acl(S3Request& request);
   aio::Task<Result<>> put_acl(S3Request& request);
   aio::Task<Result<Acl>> wanted_acl(S3Request& request, const Bucket& bucket, std::string owner);
+  // lock_ops.cpp
+  aio::Task<Result<>> get_retention(S3Request& request);
+  aio::Task<Result<>> put_retention(S3Request& request);
+  aio::Task<Result<>> get_legal_hold(S3Request& request);
+  aio::Task<Result<>> put_legal_hold(S3Request& request);
+  /// What the headers, else the bucket, say of how long a new version is kept.
+  Result<> set_lock(const S3Request& request, const Bucket& bucket, ObjectRecord& record) const;
+  aio::Task<Result<bool>> bypasses(S3Request& request, BucketRef bucket, std::string key,
+                                   std::string version);
   // config_ops.cpp
   aio::Task<Result<>> get_document(S3Request& request);
   aio::Task<Result<>> put_document(S3Request& request);
@@ -137,6 +146,8 @@ class Service final : public S3Service {
                                      LifecycleCount& count);
   aio::Task<Result<>> expire_versions(BucketRef bucket, const Lifecycle& rules,
                                       LifecycleCount& count);
+  aio::Task<Result<>> move_to(std::string bucket, Listed item, std::string version,
+                              std::string storage_class, LifecycleCount& count);
   aio::Task<Result<>> expire_uploads(BucketRef bucket, const Lifecycle& rules,
                                      LifecycleCount& count);
   void add_expiration(wire::Headers& headers, const Bucket& bucket, std::string_view key,

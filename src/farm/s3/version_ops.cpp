@@ -242,6 +242,10 @@ aio::Task<Result<>> Service::put_versioning(S3Request& request) {
   if (status != "Enabled" && status != "Suspended") co_return fail(malformed_xml());
   Versioning wanted = status == "Enabled" ? Versioning::enabled : Versioning::suspended;
   CO_TRY(co_await index_.modify_bucket(request.bucket, [wanted](BucketRecord& record) -> Result<> {
+    if (wanted == Versioning::suspended && record.configuration.contains("object-lock"))
+      return fail(aws_error("InvalidBucketState", 409,
+                            "An Object Lock configuration is present on this bucket, so the "
+                            "versioning state cannot be changed."));
     record.versioning = wanted;
     return {};
   }));

@@ -58,6 +58,13 @@ aio::Task<Result<>> Service::serve_site(S3Request& request) {
     const Website& site = *rules->website;
     if (!site.redirect_host.empty()) co_return co_await redirect_site(request, site);
     std::string asked = request.key;
+    std::string host(request.header("Host"));
+    auto redirect = [&](const Website::Route& route) {
+      wire::Headers headers{{"Location", location_of(route, host, asked)}};
+      return request.answer.respond(route.status, std::move(headers), "");
+    };
+    if (const Website::Route* route = route_of(site, asked, {}))
+      co_return co_await redirect(*route);
     if (asked.empty() || asked.ends_with('/')) request.key += site.index;
     auto served = co_await serve_page(request, bucket, 200);
     if (served || request.exchange.answered()) co_return served;
@@ -74,6 +81,8 @@ aio::Task<Result<>> Service::serve_site(S3Request& request) {
         co_return co_await request.answer.respond(302, std::move(headers), "");
       }
     }
+    if (const Website::Route* route = route_of(site, asked, shown.status))
+      co_return co_await redirect(*route);
     if (!site.error.empty() && shown.status >= 400 && shown.status < 500) {
       request.key = site.error;
       auto page = co_await serve_page(request, bucket, shown.status);
