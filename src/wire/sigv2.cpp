@@ -133,10 +133,12 @@ Result<Authorization> read_s3(const RequestHead& head, std::string_view host_buc
     auth.access_key = std::string(trim(rest.substr(0, colon)));
     auth.signature = std::string(trim(rest.substr(colon + 1)));
     auto time = request_time(head.headers);
-    if (time)
-      auth.time = *time;
-    else
+    if (!time)
       auth.undated = time.error().what;
+    else if (time->ns < 0)
+      auth.undated = "the time of clocks begins in 1970";
+    else
+      auth.time = *time;
   } else {
     auth.presigned = true;
     auth.access_key = TRY(one(query, "AWSAccessKeyId"));

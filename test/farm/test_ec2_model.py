@@ -13,9 +13,9 @@ NAMESPACE = "{http://ec2.amazonaws.com/doc/2016-11-15/}"
 IMAGE = "ami-0c40f700000000001"
 
 
-def open_enum(shape, text):
+def open_enum(shape, text, path):
     # The service itself says "available" of an attached gateway, and clients wait for that.
-    return shape.name == "InstanceType" or (shape.name == "AttachmentStatus" and text == "available")
+    return shape.name == "InstanceType" or ("internetGatewaySet" in path and text == "available")
 
 
 WALK = Walk(NAMESPACE, "item", open_enum=open_enum)

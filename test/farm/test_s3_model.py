@@ -18,7 +18,7 @@ COMMON = {"x-amz-request-id", "x-amz-id-2", "server", "date", "content-type", "c
 
 
 # The model knows but one class of a version; the service has them all.
-WALK = Walk(NAMESPACE, "member", NEWER, lambda shape, text: shape.name == "ObjectVersionStorageClass" or text == "CRC64NVME")
+WALK = Walk(NAMESPACE, "member", NEWER, lambda shape, text, _: shape.name == "ObjectVersionStorageClass" or text == "CRC64NVME")
 
 
 def header_problems(headers, shape, name):

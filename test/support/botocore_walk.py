@@ -19,9 +19,9 @@ SCALARS = {
 
 class Walk:
     """`item`: how lists wrap what the model does not name; `newer`: elements that this model does not know yet;
-    `open_enum(shape, text)`: may the value be another than the model lists?"""
+    `open_enum(shape, text, path)`: may the value be another than the model lists?"""
 
-    def __init__(self, namespace, item, newer=frozenset(), open_enum=lambda shape, text: False):
+    def __init__(self, namespace, item, newer=frozenset(), open_enum=lambda shape, text, path: False):
         self.namespace, self.item, self.newer, self.open_enum = namespace, item, newer, open_enum
 
     def problems(self, element, shape, path):
@@ -66,7 +66,7 @@ class Walk:
         if not SCALARS[shape.type_name](element.text):
             yield f"{path} = {element.text!r} is no {shape.type_name}"
         enum = getattr(shape, "enum", None)
-        if enum and element.text and element.text not in enum and not self.open_enum(shape, element.text):
+        if enum and element.text and element.text not in enum and not self.open_enum(shape, element.text, path):
             yield f"{path} = {element.text!r} is none of {shape.name}"
 
 

@@ -90,6 +90,12 @@ TEST_F(SigV2Accounts, wrong_ones_are_refused) {
   EXPECT_EQ(code(by_header("AKIAON", secret_text, Duration::minutes(-16))), "RequestTimeTooSkewed");
   EXPECT_EQ(code(by_header("AKIAON", secret_text, Duration::minutes(16))), "RequestTimeTooSkewed");
   EXPECT_EQ(code(by_query("AKIAON", secret_text, Duration::minutes(-1))), "AccessDenied");
+  for (const char* date : {"", "yesterday", "Tue, 07 Jul 1950 21:53:04 GMT"}) {
+    wire::RequestHead undated = by_header("AKIAON", secret_text);
+    undated.headers.remove("x-amz-date");
+    undated.headers.set("Date", date);
+    EXPECT_EQ(code(undated), "AccessDenied") << date;
+  }
   wire::RequestHead head = by_header("AKIAON", secret_text);
   head.method = "DELETE";
   EXPECT_EQ(code(head), "SignatureDoesNotMatch");
