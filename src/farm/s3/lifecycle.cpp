@@ -54,6 +54,24 @@ WallTime after_days(WallTime from, int64_t days, Duration day) {
   return WallTime{(due.ns + full - 1) / full * full};
 }
 
+/// Of the moves whose time has come, the one whose time came last.
+class LastDue {
+ public:
+  explicit LastDue(WallTime now) : now_(now) {}
+  void consider(WallTime at, std::string_view storage_class) {
+    if (at > now_ || at < latest_) return;
+    latest_ = at;
+    to_ = storage_class;
+  }
+  /// Empty when the object is there already.
+  std::string unless(std::string_view there) const { return to_ == there ? "" : to_; }
+
+ private:
+  WallTime now_;
+  WallTime latest_{INT64_MIN};
+  std::string to_;
+};
+
 }  // namespace
 
 std::string with_rule_ids(std::string_view xml) {
@@ -254,35 +272,27 @@ std::optional<WallTime> Lifecycle::upload_expiry(std::string_view key, WallTime 
 
 std::string Lifecycle::transition(std::string_view key, const ObjectRecord& record, WallTime now,
                                   Duration day) const {
-  std::string to;
-  WallTime latest{INT64_MIN};
+  LastDue due(now);
   for (const Rule& rule : rules_) {
     if (rule.moves.empty() || !covers(rule, key, &record)) continue;
-    for (const Move& move : rule.moves) {
-      WallTime at = move.date ? *move.date : after_days(record.modified, *move.days, day);
-      if (at > now || at < latest) continue;
-      latest = at;
-      to = move.storage_class;
-    }
+    for (const Move& move : rule.moves)
+      due.consider(move.date ? *move.date : after_days(record.modified, *move.days, day),
+                   move.storage_class);
   }
-  return to == record.storage_class ? "" : to;
+  return due.unless(record.storage_class);
 }
 
 std::string Lifecycle::noncurrent_transition(std::string_view key, const ObjectRecord& record,
                                              WallTime since, size_t newer, WallTime now,
                                              Duration day) const {
-  std::string to;
-  WallTime latest{INT64_MIN};
+  LastDue due(now);
   for (const Rule& rule : rules_) {
     if (rule.noncurrent_moves.empty() || !covers(rule, key, &record)) continue;
-    for (const Move& move : rule.noncurrent_moves) {
-      WallTime at = after_days(since, *move.days, day);
-      if (newer < move.keep_newer || at > now || at < latest) continue;
-      latest = at;
-      to = move.storage_class;
-    }
+    for (const Move& move : rule.noncurrent_moves)
+      if (newer >= move.keep_newer)
+        due.consider(after_days(since, *move.days, day), move.storage_class);
   }
-  return to == record.storage_class ? "" : to;
+  return due.unless(record.storage_class);
 }
 
 }  // namespace croft::farm::s3
