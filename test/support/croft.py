@@ -180,7 +180,8 @@ class Farm:
                 self.kill()
 
     def close(self):
-        self.stop()
+        # A farm that runs destroys itself; one that was stopped would have to be started for it.
         subprocess.run([BINARY, "farm", "destroy", "--data", self.data], env=self.env, capture_output=True, timeout=60)
+        self.stop()
         if self.own:
             shutil.rmtree(self.data, ignore_errors=True)
