@@ -7,7 +7,7 @@ import subprocess
 import uuid
 
 import pytest
-from support.clients import aws
+from support.clients import aws_session
 from support.croft import clean_environment
 
 
@@ -22,7 +22,7 @@ def files(tmp_path):
     (folder / "sub").mkdir(parents=True)
     (folder / "small.txt").write_text("hello\n")
     (folder / "sub" / "späte datei +.bin").write_bytes(os.urandom(100_000))
-    (folder / "big.bin").write_bytes(os.urandom(20 << 20))
+    (folder / "big.bin").write_bytes(os.urandom(13 << 20))
     return folder
 
 
@@ -40,27 +40,32 @@ def run(*command, env=None, limit=120):
 
 
 def test_awscli(farm, account, bucket, files, tmp_path):
-    def call(*args):
-        code, out, err = aws(clean_environment(HOME=str(tmp_path)), farm.url, account["accessKey"], account["secretKey"], *args,
-                             limit=120)
-        assert code == 0, err
-        return out
-    call("s3", "mb", f"s3://{bucket}")
-    call("s3", "sync", files, f"s3://{bucket}/tree", "--quiet")
-    listed = json.loads(call("s3api", "list-objects-v2", "--bucket", bucket))
-    assert len(listed["Contents"]) == 3
-    call("s3", "sync", f"s3://{bucket}/tree", tmp_path / "back", "--quiet")
+    def calls(*commands):
+        told = aws_session(clean_environment(HOME=str(tmp_path)), farm.url,
+                           *((account["accessKey"], account["secretKey"], command) for command in commands))
+        for command, (code, _, err) in zip(commands, told):
+            assert code == 0, f"{command}: {err}"
+        return [out for _, out, _ in told]
+    *_, listed, _, _, _, names, url = calls(
+        ("s3", "mb", f"s3://{bucket}"),
+        ("s3", "sync", files, f"s3://{bucket}/tree", "--quiet"),
+        ("s3api", "list-objects-v2", "--bucket", bucket),
+        ("s3", "sync", f"s3://{bucket}/tree", tmp_path / "back", "--quiet"),
+        ("s3", "cp", f"s3://{bucket}/tree/big.bin", f"s3://{bucket}/copy.bin", "--quiet"),
+        ("s3", "mv", f"s3://{bucket}/copy.bin", f"s3://{bucket}/moved.bin", "--quiet"),
+        ("s3", "ls", f"s3://{bucket}"),
+        ("s3", "presign", f"s3://{bucket}/tree/small.txt"))
+    assert len(json.loads(listed)["Contents"]) == 3
     same(files, tmp_path / "back")
-    call("s3", "cp", f"s3://{bucket}/tree/big.bin", f"s3://{bucket}/copy.bin", "--quiet")
-    call("s3", "mv", f"s3://{bucket}/copy.bin", f"s3://{bucket}/moved.bin", "--quiet")
-    assert "moved.bin" in call("s3", "ls", f"s3://{bucket}")
-    url = call("s3", "presign", f"s3://{bucket}/tree/small.txt").strip()
-    assert run("curl", "-sf", url) == "hello\n"
-    call("s3", "rb", "--force", f"s3://{bucket}")
-    code, _, err = aws(clean_environment(HOME=str(tmp_path)), farm.url, account["accessKey"], "wrong", "s3", "ls")
-    assert code != 0 and "SignatureDoesNotMatch" in err
-    code, _, err = aws(clean_environment(HOME=str(tmp_path)), farm.url, "AKIANOBODY", "wrong", "s3", "ls")
-    assert code != 0 and "InvalidAccessKeyId" in err
+    assert "moved.bin" in names
+    assert run("curl", "-sf", url.strip()) == "hello\n"
+    removed, wrong, unknown = aws_session(
+        clean_environment(HOME=str(tmp_path)), farm.url,
+        (account["accessKey"], account["secretKey"], ("s3", "rb", "--force", f"s3://{bucket}")),
+        (account["accessKey"], "wrong", ("s3", "ls")), ("AKIANOBODY", "wrong", ("s3", "ls")))
+    assert removed[0] == 0, removed
+    assert wrong[0] != 0 and "SignatureDoesNotMatch" in wrong[2]
+    assert unknown[0] != 0 and "InvalidAccessKeyId" in unknown[2]
 
 
 def test_s3cmd(farm, account, bucket, files, tmp_path):

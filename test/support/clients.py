@@ -1,4 +1,5 @@
 """Real clients, always with an explicit endpoint."""
+import json
 import subprocess
 
 import boto3
@@ -22,3 +23,26 @@ def aws(env, url, access_key, secret_key, *args, limit=60):
     done = subprocess.run(["/usr/bin/aws", "--endpoint-url", url, *map(str, args)], env=settings, capture_output=True,
                           text=True, timeout=limit)
     return done.returncode, done.stdout, done.stderr
+
+
+# awscli takes a second to start; what one process can do one after the other need not start it each time.
+AWS_SESSION = """
+import contextlib, io, json, os, sys
+from awscli.clidriver import create_clidriver
+for key, secret, args in json.load(sys.stdin):
+    os.environ.update(AWS_ACCESS_KEY_ID=key, AWS_SECRET_ACCESS_KEY=secret)
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = create_clidriver().main(args)
+    sys.stdout.write(json.dumps([code, out.getvalue(), err.getvalue()]) + "\\n")
+"""
+
+
+def aws_session(env, url, *commands, limit=120):
+    """Commands of Debian's awscli, each (access key, secret key, arguments); [(exit code, stdout, stderr), ...]."""
+    settings = dict(env, AWS_DEFAULT_REGION=REGION, AWS_PAGER="", AWS_MAX_ATTEMPTS="1")
+    wanted = [(key, secret, ["--endpoint-url", url, *map(str, args)]) for key, secret, args in commands]
+    done = subprocess.run(["/usr/bin/python3", "-c", AWS_SESSION], input=json.dumps(wanted), env=settings, capture_output=True,
+                          text=True, timeout=limit)
+    assert done.returncode == 0, done.stderr
+    return [tuple(json.loads(line)) for line in done.stdout.splitlines()]
