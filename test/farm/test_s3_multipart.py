@@ -85,6 +85,9 @@ def test_lists_and_abort(s3, bucket):
     assert folded["CommonPrefixes"] == [{"Prefix": "a/"}] and [u["Key"] for u in folded["Uploads"]] == ["b"]
     page = s3.list_multipart_uploads(Bucket=bucket, MaxUploads=2)
     assert page["IsTruncated"]
+    pages = list(s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Delimiter="/", PaginationConfig={"PageSize": 1}))
+    told = [u["Key"] for p in pages for u in p.get("Uploads", [])], [c["Prefix"] for p in pages for c in p.get("CommonPrefixes", [])]
+    assert told == ([u["Key"] for u in folded["Uploads"]], [c["Prefix"] for c in folded["CommonPrefixes"]])
     rest = s3.list_multipart_uploads(Bucket=bucket, KeyMarker=page["NextKeyMarker"], UploadIdMarker=page["NextUploadIdMarker"])
     assert [u["Key"] for u in rest["Uploads"]] == ["b"]
     for key, upload_id in (("a/1", first), ("a/2", second)):

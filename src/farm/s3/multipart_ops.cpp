@@ -342,62 +342,89 @@ aio::Task<Result<>> Service::list_parts(S3Request& request) {
   co_return co_await request.answer.xml(200, writer.take());
 }
 
-aio::Task<Result<>> Service::list_uploads(S3Request& request) {
-  BucketRef bucket = CO_TRY(own_bucket(request));
-  int64_t most =
-      std::min(CO_TRY(query_number(request, "max-uploads", 1, INT32_MAX, max_page)), max_page);
-  std::string prefix(request.query.value("prefix"));
-  std::string delimiter(request.query.value("delimiter"));
-  std::string key_marker(request.query.value("key-marker"));
-  std::string id_marker(request.query.value("upload-id-marker"));
-  bool url = request.query.value("encoding-type") == "url";
-  auto encode = [url](std::string_view text) {
-    return url ? wire::percent_encode_path(text) : std::string(text);
-  };
-  std::string from = prefix;
-  if (!key_marker.empty())
-    from =
-        std::max(from, Index::upload_order(key_marker, id_marker.empty() ? "~" : id_marker + "~"));
+namespace {
 
-  std::vector<UploadRecord> page;
+/// One page of open uploads, and behind what the next one begins.
+struct UploadPage {
+  std::vector<UploadRecord> uploads;
   std::vector<std::string> prefixes;
-  bool truncated = false, more = true;
-  while (more && !truncated) {
-    auto found = CO_TRY(co_await index_.scan_uploads(request.bucket, from, "", max_page));
-    more = found.size() == static_cast<size_t>(max_page);
+  bool truncated = false;
+  std::string last_key, last_id;  ///< the last group has no id
+};
+
+struct UploadQuery {
+  std::string prefix, delimiter, key_marker, id_marker;
+  size_t limit = 0;
+
+  /// Where the page begins, in the order of uploads.
+  std::string start() const {
+    if (key_marker.empty()) return prefix;
+    // A group that was told already is not told again.
+    bool group = !delimiter.empty() && id_marker.empty() && key_marker.ends_with(delimiter);
+    std::string behind =
+        group ? after_prefix(key_marker)
+              : Index::upload_order(key_marker, id_marker.empty() ? "~" : id_marker + "~");
+    return std::max(prefix, behind);
+  }
+  /// The group that a key belongs to; empty: none.
+  std::string group_of(const std::string& key) const {
+    size_t at = delimiter.empty() ? std::string::npos : key.find(delimiter, prefix.size());
+    return at == std::string::npos ? "" : key.substr(0, at + delimiter.size());
+  }
+};
+
+aio::Task<Result<UploadPage>> walk_uploads(Index& index, std::string bucket, UploadQuery query) {
+  UploadPage page;
+  std::string from = query.start();
+  for (;;) {
+    auto found = CO_TRY(co_await index.scan_uploads(bucket, from, "", max_page));
     for (UploadRecord& upload : found) {
       from = Index::upload_order(upload.key, upload.id) + '\0';
-      if (!upload.key.starts_with(prefix)) {
-        more = false;
-        break;
+      if (!upload.key.starts_with(query.prefix)) co_return page;
+      std::string group = query.group_of(upload.key);
+      if (!group.empty() && !page.prefixes.empty() && page.prefixes.back() == group) continue;
+      if (page.uploads.size() + page.prefixes.size() == query.limit) {
+        page.truncated = true;
+        co_return page;
       }
-      size_t at = delimiter.empty() ? std::string::npos : upload.key.find(delimiter, prefix.size());
-      std::string common =
-          at == std::string::npos ? "" : upload.key.substr(0, at + delimiter.size());
-      if (!common.empty() && !prefixes.empty() && prefixes.back() == common) continue;
-      if (page.size() + prefixes.size() == static_cast<size_t>(most)) {
-        truncated = true;
-        break;
-      }
-      if (common.empty())
-        page.push_back(std::move(upload));
+      page.last_key = group.empty() ? upload.key : group;
+      page.last_id = group.empty() ? upload.id : "";
+      if (group.empty())
+        page.uploads.push_back(std::move(upload));
       else
-        prefixes.push_back(std::move(common));
+        page.prefixes.push_back(std::move(group));
     }
+    if (found.size() < static_cast<size_t>(max_page)) co_return page;
   }
+}
+
+}  // namespace
+
+aio::Task<Result<>> Service::list_uploads(S3Request& request) {
+  BucketRef bucket = CO_TRY(own_bucket(request));
+  Encoding encode = CO_TRY(encoding_of(request));
+  int64_t most =
+      std::min(CO_TRY(query_number(request, "max-uploads", 1, INT32_MAX, max_page)), max_page);
+  UploadQuery query{.prefix = std::string(request.query.value("prefix")),
+                    .delimiter = std::string(request.query.value("delimiter")),
+                    .key_marker = std::string(request.query.value("key-marker")),
+                    .id_marker = std::string(request.query.value("upload-id-marker")),
+                    .limit = static_cast<size_t>(most)};
+  UploadPage page = CO_TRY(co_await walk_uploads(index_, request.bucket, query));
   wire::xml::Writer writer;
   writer.open("ListMultipartUploadsResult", {{"xmlns", s3_namespace}});
-  writer.element("Bucket", request.bucket).element("KeyMarker", encode(key_marker));
-  writer.element("UploadIdMarker", id_marker);
-  if (truncated && !page.empty())
-    writer.element("NextKeyMarker", encode(page.back().key))
-        .element("NextUploadIdMarker", page.back().id);
-  if (!delimiter.empty()) writer.element("Delimiter", encode(delimiter));
-  writer.element("Prefix", encode(prefix))
+  writer.element("Bucket", request.bucket).element("KeyMarker", encode(query.key_marker));
+  writer.element("UploadIdMarker", query.id_marker);
+  if (page.truncated) {
+    writer.element("NextKeyMarker", encode(page.last_key));
+    if (!page.last_id.empty()) writer.element("NextUploadIdMarker", page.last_id);
+  }
+  if (!query.delimiter.empty()) writer.element("Delimiter", encode(query.delimiter));
+  writer.element("Prefix", encode(query.prefix))
       .element("MaxUploads", most)
-      .element("IsTruncated", truncated);
-  if (url) writer.element("EncodingType", "url");
-  for (const UploadRecord& upload : page) {
+      .element("IsTruncated", page.truncated);
+  if (encode.url) writer.element("EncodingType", "url");
+  for (const UploadRecord& upload : page.uploads) {
     writer.open("Upload").element("Key", encode(upload.key)).element("UploadId", upload.id);
     write_people(writer, context_.accounts, bucket->record.owner, upload);
     if (upload.checksum)
@@ -407,7 +434,7 @@ aio::Task<Result<>> Service::list_uploads(S3Request& request) {
         .element("Initiated", xml_time(upload.started))
         .close();
   }
-  for (const std::string& common : prefixes)
+  for (const std::string& common : page.prefixes)
     writer.open("CommonPrefixes").element("Prefix", encode(common)).close();
   co_return co_await request.answer.xml(200, writer.take());
 }
