@@ -210,7 +210,7 @@ aio::Task<Result<>> Service::allow(S3Request& request, BucketRef bucket, std::st
   bool owner = account && account->account_id == bucket->record.owner;
   // Nearly always: nobody else can have put anything there.
   const BucketRecord& record = bucket->record;
-  if (owner && !bucket->rules->policy && !record.acl && !record.shared) co_return Result<>{};
+  if (owner && !bucket->rules->policy && !record.shared) co_return Result<>{};
   Need need = need_of(operation);
   std::string action =
       need.action.empty() ? fmt::format("s3:{}", operation) : std::string(need.action);

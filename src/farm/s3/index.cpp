@@ -69,10 +69,6 @@ Growth growth_of(const ObjectRecord* before, const ObjectRecord* after) {
 
 namespace {
 
-bool lets_others_in(const BucketRecord& record) {
-  return record.acl || record.configuration.contains("policy");
-}
-
 Error no_such_bucket(std::string_view name) {
   return aws_error("NoSuchBucket", 404, "The specified bucket does not exist")
       .fact("xml:BucketName", std::string(name));
@@ -102,6 +98,16 @@ aio::Task<Result<>> Index::open() {
   co_return Result<>{};
 }
 
+/// A policy, or a grant to anybody but the owner.
+bool Index::lets_others_in(const BucketRecord& record) const {
+  if (record.configuration.contains("policy")) return true;
+  if (!record.acl) return false;
+  AccountRef owner = accounts_.find(record.owner);
+  return std::ranges::any_of(*record.acl, [&](const Grant& grant) {
+    return !owner || grant.grantee != owner->canonical_id;
+  });
+}
+
 aio::Task<Result<>> Index::load_buckets() {
   store::Range range = store::prefix("s3/b/", page);
   for (;;) {
@@ -109,6 +115,7 @@ aio::Task<Result<>> Index::load_buckets() {
     for (const store::Entry& entry : entries) {
       auto bucket = std::make_shared<Bucket>();
       bucket->record = CO_TRY(decode_bucket(entry.value));
+      bucket->record.shared = bucket->record.shared || lets_others_in(bucket->record);
       auto size = CO_TRY(co_await store_.get(size_key(bucket->record.name)));
       if (size) read_size(*bucket, size->value);
       bucket->rules = rules_of(bucket->record);

@@ -179,6 +179,7 @@ class Index {
   };
   using Changes = std::vector<store::Change>;
   aio::Task<Result<>> load_buckets();
+  bool lets_others_in(const BucketRecord& record) const;
   aio::Task<Result<>> clear_doomed();
   aio::Task<Result<>> sweep_strays();
   aio::Task<Result<>> forget(std::vector<DataFiles::Doomed> doomed);
