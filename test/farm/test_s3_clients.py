@@ -22,7 +22,7 @@ def files(tmp_path):
     (folder / "sub").mkdir(parents=True)
     (folder / "small.txt").write_text("hello\n")
     (folder / "sub" / "späte datei +.bin").write_bytes(os.urandom(100_000))
-    (folder / "big.bin").write_bytes(os.urandom(13 << 20))
+    (folder / "big.bin").write_bytes(os.urandom(17 << 20))
     return folder
 
 
