@@ -135,6 +135,17 @@ aio::Task<Result<>> FakeMachines::set_public(std::string address, std::string pr
   co_return Result<>{};
 }
 
+aio::Task<Result<>> FakeMachines::set_links(std::vector<LinkFault> faults) {
+  links = std::move(faults);
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> FakeMachines::fill_disk(std::string id, bool filled) {
+  full.erase(id);
+  if (filled) full.insert(id);
+  co_return Result<>{};
+}
+
 aio::Task<Result<>> FakeMachines::close() {
   exits_.close();
   co_return Result<>{};

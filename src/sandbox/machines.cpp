@@ -114,6 +114,8 @@ class SpawnedMachines final : public Machines {
   aio::Task<Result<>> forget_group(std::string name) override;
   aio::Task<Result<>> join_groups(std::string id, std::vector<std::string> groups) override;
   aio::Task<Result<>> set_public(std::string address, std::string private_address) override;
+  aio::Task<Result<>> set_links(std::vector<LinkFault> faults) override;
+  aio::Task<Result<>> fill_disk(std::string id, bool full) override;
 
  private:
   aio::Task<Result<std::vector<Answer>>> ask(Sheet request, Duration limit);
@@ -287,6 +289,21 @@ aio::Task<Result<>> SpawnedMachines::copy_disk(std::string id, std::string from,
   co_return Result<>{};
 }
 
+aio::Task<Result<>> SpawnedMachines::set_links(std::vector<LinkFault> faults) {
+  Sheet request;
+  request.add("op", "links");
+  for (const LinkFault& fault : faults) put_link(request, fault);
+  CO_TRY(co_await ask(std::move(request), answer_limit));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> SpawnedMachines::fill_disk(std::string id, bool full) {
+  Sheet request;
+  request.add("op", "fill-disk").add("id", id).add("full", full ? 1 : 0);
+  CO_TRY(co_await ask(std::move(request), answer_limit));
+  co_return Result<>{};
+}
+
 aio::Task<Result<>> SpawnedMachines::remove_disk(std::string image) {
   Sheet request;
   request.add("op", "remove-disk").add("image", image);
@@ -350,6 +367,14 @@ aio::Task<Result<>> SpawnedMachines::close() {
 
 aio::Task<Result<int>> Machines::gateway_listener(uint16_t, bool) {
   co_return fail(Code::unsupported, "these machines have no gateway");
+}
+
+aio::Task<Result<>> Machines::set_links(std::vector<LinkFault>) {
+  co_return fail(Code::unsupported, "these machines have no links to hinder");
+}
+
+aio::Task<Result<>> Machines::fill_disk(std::string, bool) {
+  co_return fail(Code::unsupported, "these machines have no disks to fill");
 }
 
 aio::Task<Result<int>> Machines::router_socket() {

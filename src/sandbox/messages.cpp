@@ -114,6 +114,29 @@ std::vector<PacketGroup> packet_groups_from(const Sheet& sheet) {
   return out;
 }
 
+void put_link(Sheet& sheet, const LinkFault& link) {
+  sheet.add("link", fmt::format("{} {}", link.bytes_per_second, link.percent));
+  for (const std::string& address : link.from) sheet.add("from", address);
+  for (const std::string& address : link.to) sheet.add("to", address);
+}
+
+std::vector<LinkFault> links_from(const Sheet& sheet) {
+  std::vector<LinkFault> out;
+  for (const auto& [key, value] : sheet.entries()) {
+    auto parts = split(value, ' ');
+    if (key == "link" && parts.size() == 2)
+      out.push_back({{},
+                     {},
+                     parse_i64(parts[0]).value_or(0),
+                     static_cast<int>(parse_i64(parts[1]).value_or(100))});
+    // What is no address would become part of nft's command.
+    if (out.empty() || !ipv4(value)) continue;
+    if (key == "from") out.back().from.push_back(value);
+    if (key == "to") out.back().to.push_back(value);
+  }
+  return out;
+}
+
 void put_listener(Sheet& sheet, const std::string& scope, const InsideListener& listener) {
   sheet.add("listener " + scope,
             join({listener.name, listener.address, std::to_string(listener.port),

@@ -21,6 +21,8 @@ void put_member(Sheet& sheet, const Member& member);
 Member member_from(const Sheet& sheet);
 std::vector<std::string> groups_from(const Sheet& sheet);
 /// Groups with their rules; several in one sheet.
+void put_link(Sheet& sheet, const LinkFault& link);
+std::vector<LinkFault> links_from(const Sheet& sheet);
 void put_group(Sheet& sheet, const PacketGroup& group);
 std::vector<PacketGroup> packet_groups_from(const Sheet& sheet);
 

@@ -28,18 +28,24 @@ constexpr std::string_view frame =
     "add set ip croft gateway_udp {{ type inet_service; }}; "
     // The receiver's turn: what the sender's groups let out comes here.
     "add chain ip croft let_out; add rule ip croft let_out ip daddr vmap @ingress_of; "
+    // What is hindered on purpose is so before anything else, answers included.
+    "add chain ip croft faults; "
     "add chain ip croft forward {{ type filter hook forward priority filter; policy drop; }}; "
+    "add rule ip croft forward jump faults; "
     "add rule ip croft forward ct state established,related accept; "
     "add rule ip croft forward iifname \"{0}\" ct status dnat goto let_out; "
     "add rule ip croft forward ct status dnat ip saddr vmap @egress_of; "
     "add rule ip croft forward meta mark set ip saddr map @network_of; "
     "add rule ip croft forward ip daddr . meta mark @network_members ip saddr vmap @egress_of; "
     "add chain ip croft input {{ type filter hook input priority filter; policy drop; }}; "
+    "add rule ip croft input jump faults; "
     "add rule ip croft input ct state established,related accept; "
     "add rule ip croft input iif \"lo\" accept; "
     "add rule ip croft input icmp type echo-request accept; "
     "add rule ip croft input tcp dport @gateway_tcp accept; "
     "add rule ip croft input udp dport @gateway_udp accept; "
+    "add chain ip croft sending {{ type filter hook output priority filter; policy accept; }}; "
+    "add rule ip croft sending jump faults; "
     "add chain ip croft arriving {{ type nat hook prerouting priority dstnat; }}; "
     "add rule ip croft arriving dnat to ip daddr map @public_to; "
     "add chain ip croft own {{ type nat hook output priority -100; }}; "
@@ -251,6 +257,30 @@ std::string PacketPolicy::set_public(const std::string& address,
   return line;
 }
 
+std::string PacketPolicy::set_links(std::vector<LinkFault> faults) {
+  links_ = std::move(faults);
+  std::string line = "flush chain ip croft faults";
+  append(line, fill_links());
+  return line;
+}
+
+std::string PacketPolicy::fill_links() const {
+  constexpr int64_t least_burst = 131'072;  // two packets as the kernel carries them over a veth
+  std::string line;
+  for (const LinkFault& link : links_) {
+    std::string rule = "add rule ip croft faults";
+    if (!link.from.empty()) rule += fmt::format(" ip saddr {{ {} }}", join(link.from, ", "));
+    if (!link.to.empty()) rule += fmt::format(" ip daddr {{ {} }}", join(link.to, ", "));
+    if (link.bytes_per_second > 0)
+      rule += fmt::format(" limit rate over {} bytes/second burst {} bytes", link.bytes_per_second,
+                          std::max(link.bytes_per_second / 4, least_burst));
+    else if (link.percent < 100)
+      rule += fmt::format(" numgen random mod 100 < {}", link.percent);
+    append(line, rule + " drop");
+  }
+  return line;
+}
+
 void PacketPolicy::add_gateway_port(bool datagram, uint16_t port) {
   auto& list = datagram ? udp_ : tcp_;
   if (std::ranges::find(list, port) == list.end()) list.push_back(port);
@@ -275,6 +305,7 @@ std::string PacketPolicy::whole(const std::vector<Member>& members) {
     append(line, fmt::format("add element ip croft public_to {{ {0} : {1} }}; "
                              "add element ip croft public_of {{ {1} : {0} }}",
                              address, inside));
+  append(line, fill_links());
   for (uint16_t port : tcp_)
     append(line, fmt::format("add element ip croft gateway_tcp {{ {} }}", port));
   for (uint16_t port : udp_)

@@ -42,6 +42,7 @@ class PacketPolicy {
   std::vector<nft::Element> elements_of(const Member& member) const;
 
   std::string set_public(const std::string& address, const std::string& private_address);
+  std::string set_links(std::vector<LinkFault> faults);
   void add_gateway_port(bool datagram, uint16_t port);
 
  private:
@@ -53,6 +54,7 @@ class PacketPolicy {
 
   uint32_t group_number(const std::string& name, std::string& line);
   std::string fill_group(const Group& group);
+  std::string fill_links() const;
   std::string fill_profile(const Profile& profile, uint32_t number) const;
   static Profile profile_of(const Member& member);
 
@@ -61,6 +63,7 @@ class PacketPolicy {
   std::map<Profile, uint32_t> profiles_;
   std::map<std::string, uint32_t> networks_;
   std::map<std::string, std::string> publics_;  ///< public -> private
+  std::vector<LinkFault> links_;
   std::vector<uint16_t> tcp_, udp_;
 };
 

@@ -63,5 +63,23 @@ TEST(PacketPolicy, APublicAddressHasOneMachineAndAMachineOneAddress) {
   EXPECT_EQ(policy.set_public("198.18.0.2", ""), "");
 }
 
+TEST(PacketPolicy, HinderedLinksComeBeforeEverythingElseAndStayInANewTable) {
+  PacketPolicy policy;
+  std::string frame = policy.whole({});
+  EXPECT_LT(frame.find("forward jump faults"), frame.find("forward ct state established"));
+  EXPECT_LT(frame.find("input jump faults"), frame.find("input ct state established"));
+  std::string line = policy.set_links({{{"10.0.0.1", "10.0.0.2"}, {"10.0.0.3"}, 0, 100},
+                                       {{"10.0.0.1"}, {}, 0, 30},
+                                       {{}, {"10.0.0.1"}, 102'400, 100}});
+  EXPECT_EQ(line,
+            "flush chain ip croft faults; "
+            "add rule ip croft faults ip saddr { 10.0.0.1, 10.0.0.2 } ip daddr { 10.0.0.3 } drop; "
+            "add rule ip croft faults ip saddr { 10.0.0.1 } numgen random mod 100 < 30 drop; "
+            "add rule ip croft faults ip daddr { 10.0.0.1 } limit rate over 102400 bytes/second "
+            "burst 131072 bytes drop");
+  EXPECT_THAT(policy.whole({}), HasSubstr("ip saddr { 10.0.0.1, 10.0.0.2 }"));
+  EXPECT_EQ(policy.set_links({}), "flush chain ip croft faults");
+}
+
 }  // namespace
 }  // namespace croft::sandbox

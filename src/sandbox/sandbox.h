@@ -38,6 +38,13 @@ struct PacketGroup {
   std::vector<PacketRule> in, out;
 };
 
+/// Traffic that is hindered on purpose, one way.
+struct LinkFault {
+  std::vector<std::string> from, to;  ///< private addresses, or the gateway's; empty: all
+  int64_t bytes_per_second = 0;       ///< what is above is lost; 0: no such limit
+  int percent = 100;                  ///< so many of the packets are lost, without a limit
+};
+
 /// A disk that outlives machines: one image file, seen in a machine as the folder /volumes/NAME.
 struct VolumeSpec {
   std::string name;    ///< "sdf": a file name
@@ -111,6 +118,11 @@ class Machines {
   /// Packets to `address`, from this computer and from other machines, reach the machine with
   /// `private_address`, and its answers come from there; empty: nobody any more.
   virtual aio::Task<Result<>> set_public(std::string address, std::string private_address) = 0;
+
+  /// Makes these, and no others, be hindered.
+  virtual aio::Task<Result<>> set_links(std::vector<LinkFault> faults);
+  /// Takes all free space of a running machine's root disk, or gives it back. Idempotent.
+  virtual aio::Task<Result<>> fill_disk(std::string id, bool full);
 
   /// Shows the volume in a running machine. Code::conflict while another machine has it.
   virtual aio::Task<Result<>> attach_volume(std::string id, VolumeSpec volume) = 0;

@@ -316,7 +316,9 @@ void Spawner::handle(const Sheet& request) {
   if (op == "detach-volume") return disk_work(request, &Spawner::detach_volume);
   if (op == "copy-disk") return disk_work(request, &Spawner::copy_disk);
   if (op == "remove-disk") return disk_work(request, &Spawner::remove_disk);
+  if (op == "fill-disk") return disk_work(request, &Spawner::fill_disk);
   if (op == "groups") return set_groups(request);
+  if (op == "links") return set_links(request);
   if (op == "forget-group") return forget_group(request);
   if (op == "join") return join_groups(request);
   if (op == "public") return set_public(request);

@@ -2,6 +2,7 @@
 // own, which may wait and change its namespaces; its answer is the request's.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 
 #include <csignal>
@@ -112,6 +113,37 @@ Result<> Spawner::copy_disk(const Sheet& request) {
   TRY(std::move(stopped));
   TRY(std::move(copied));
   return resumed;
+}
+
+/// A file of all that is free, as the machine's root owns it; its name says what it is.
+Result<> Spawner::fill_disk(const Sheet& request) {
+  constexpr const char* name = "croft-fault-disk-full";
+  std::string id = request.text("id");
+  auto at = machines_.find(id);
+  if (at == machines_.end() || at->second.phase != MachineState::Phase::running)
+    return fail(Code::conflict, fmt::format("the machine {} does not run", id));
+  Fd root(::open(fmt::format("/proc/{}/root", at->second.pid).c_str(),
+                 O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!root.valid()) return fail_system("open the root disk of " + id);
+  if (unlinkat(root.get(), name, 0) != 0 && errno != ENOENT)
+    return fail_system("give back the space of " + id);
+  if (!request.flag("full")) return {};
+  uint32_t owner = IdRanges::id_of(at->second.slot);
+  // The disk knows the machine's own ids only.
+  setfsgid(owner);
+  setfsuid(owner);
+  Fd file(openat(root.get(), name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file.valid()) return fail_system("fill the root disk of " + id);
+  off_t size = 0;
+  for (off_t piece = off_t{1} << 34; piece >= 4096;) {
+    if (fallocate(file.get(), 0, size, piece) == 0)
+      size += piece;
+    else if (errno == ENOSPC || errno == EFBIG)
+      piece /= 2;
+    else
+      return fail_system("fill the root disk of " + id);
+  }
+  return {};
 }
 
 Result<> Spawner::remove_disk(const Sheet& request) {

@@ -42,6 +42,13 @@ void Spawner::set_groups(const Sheet& request) {
   answer(Sheet().add("serial", serial));
 }
 
+void Spawner::set_links(const Sheet& request) {
+  int64_t serial = request.number("serial");
+  auto done = apply(policy_.set_links(links_from(request)));
+  if (!done) return answer_error(serial, done.error());
+  answer(Sheet().add("serial", serial));
+}
+
 void Spawner::forget_group(const Sheet& request) {
   int64_t serial = request.number("serial");
   std::string name = request.text("name");

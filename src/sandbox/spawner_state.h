@@ -98,6 +98,7 @@ class Spawner {
   Result<> detach_volume(const Sheet& request);
   Result<> copy_disk(const Sheet& request);
   Result<> remove_disk(const Sheet& request);
+  Result<> fill_disk(const Sheet& request);
   void disk_done(Worker& worker, Result<Packet> packet);
 
   // The packet filter: spawner_filter.cpp.
@@ -105,6 +106,7 @@ class Spawner {
   Result<> apply_all();
   Result<std::vector<nft::Element>> elements_for(const Member& member);
   void set_groups(const Sheet& request);
+  void set_links(const Sheet& request);
   void forget_group(const Sheet& request);
   void join_groups(const Sheet& request);
   void set_public(const Sheet& request);
