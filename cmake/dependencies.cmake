@@ -46,6 +46,7 @@ set(croft_links_store ${CROFT_SQLITE})
 set(croft_links_cli ${CROFT_YAML})
 croft_prefer_static(CROFT_Z z z)
 set(croft_links_sandbox ${CROFT_SECCOMP} ${CROFT_CAP} ${CROFT_Z})
+set(croft_links_image ${CROFT_Z} ${CROFT_CRYPTO})
 
 if(CROFT_TESTS)
   find_package(GTest REQUIRED)

@@ -37,6 +37,10 @@ class Service final : public S3Service {
   aio::Task<Result<>> run();  ///< background work until cancelled
   /// Everything that is stored, held against its checksums.
   aio::Task<Result<VerifyReport>> verify();
+  /// Writes an object of the account to a new file. EC2's InvalidParameterValue where there is
+  /// none.
+  aio::Task<Result<>> export_object(std::string account, std::string bucket, std::string key,
+                                    std::string path);
   Result<> admit(const wire::RequestHead& head) override;
   aio::Task<Result<>> call(S3Request& request) override;
   std::string info() const;
