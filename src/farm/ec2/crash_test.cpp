@@ -150,11 +150,16 @@ struct Life {
                                           {"MinCount", "3"},
                                           {"MaxCount", "3"},
                                           {"ClientToken", "life"}}));
+    CO_TRY(co_await call(
+        "CreateVolume",
+        {{"AvailabilityZone", "us-east-1a"}, {"Size", "5"}, {"ClientToken", "disk"}}));
     CO_TRY(co_await context.world.clock.sleep(Duration::seconds(2)));
     std::string first = state.instances_of(account_id).front()->id;
     CO_TRY(co_await call("TerminateInstances", {{"InstanceId.1", first}}));
     std::string second = state.instances_of(account_id)[1]->id;
     CO_TRY(co_await context.world.clock.sleep(Duration::seconds(2)));
+    for (Volume* volume : state.volumes.of(account_id))
+      CO_TRY(co_await call("DeleteVolume", {{"VolumeId", volume->id}}));
     if (state.find_instance(second)->state == InstanceState::running)
       CO_TRY(co_await call("StopInstances", {{"InstanceId.1", second}}));
     co_return co_await context.world.clock.sleep(Duration::seconds(2));
@@ -214,9 +219,18 @@ Outcome crash_once(uint64_t point) {
   EXPECT_EQ(machines.existing(), (std::set<std::string>{all[1]->id, all[2]->id}));
   auto intervals = sim.run(meter::intervals(*store, std::string(account_id)));
   std::map<std::string, int> open;
-  for (const auto& interval : *intervals) open[interval.resource] += !interval.to;
+  for (const auto& interval : *intervals) open[interval.thing.resource] += !interval.to;
   EXPECT_EQ(open[all[0]->id] + open[all[1]->id], 0);
   EXPECT_EQ(open[all[2]->id], 1);
+  // The disk that came and went is charged for once, and no longer.
+  int disks = 0, open_disks = 0;
+  for (const auto& interval : *intervals)
+    if (interval.thing.resource.starts_with("vol-")) {
+      ++disks;
+      open_disks += !interval.to;
+    }
+  EXPECT_EQ(disks, 1);
+  EXPECT_EQ(open_disks, 0);
   two.reset();
   one.reset();
   return out;

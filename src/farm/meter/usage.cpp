@@ -88,13 +88,17 @@ double cost_of_out(int64_t bytes) {
 
 }  // namespace
 
+/// Each kind is rounded for itself, so that an invoice's total is the sum of its lines.
 Money cost_of(const Amounts& amounts) {
-  double micros = 0;
+  auto rounded = [](double micros) { return Money::micros(static_cast<int64_t>(micros + 0.5)); };
+  Money sum;
   for (const Price& price : prices)
     if (auto at = amounts.find(price.name); at != amounts.end())
-      micros += static_cast<double>(at->second) * static_cast<double>(price.micros) / price.of;
-  if (auto at = amounts.find("bytes.out"); at != amounts.end()) micros += cost_of_out(at->second);
-  return Money::micros(static_cast<int64_t>(micros + 0.5));
+      sum = sum +
+            rounded(static_cast<double>(at->second) * static_cast<double>(price.micros) / price.of);
+  if (auto at = amounts.find("bytes.out"); at != amounts.end())
+    sum = sum + rounded(cost_of_out(at->second));
+  return sum;
 }
 
 Amounts& UsageMeter::now(std::string_view account_id) {

@@ -1,0 +1,59 @@
+"""What an account had, as an invoice: each interval closed once also over kill -9, and the total the sum of its lines."""
+import csv
+import io
+import json
+import subprocess
+
+from support.clients import client
+from support.croft import BINARY, wait_until
+
+IMAGE = "ami-0c40f700000000001"
+
+
+def croft(farm, *args):
+    done = subprocess.run([BINARY, *args, "--data", farm.data], env=farm.env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def bill(farm, *args):
+    invoice = json.loads(croft(farm, "bill", *args, "--json"))
+    assert invoice["totalMicros"] == sum(line["micros"] for line in invoice["lines"])
+    return invoice
+
+
+def test_an_invoice_over_kill_nine_and_a_resellers_margin(farm):
+    maker, customer = farm.account("maker"), farm.account("customer")
+    ec2 = client("ec2", farm.url, customer["accessKey"], customer["secretKey"])
+    croft(farm, "farm", "image", "price", IMAGE, "--account", "maker", "--hour", "3.6")
+    id = ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1, InstanceType="m1.small", TagSpecifications=[
+        {"ResourceType": "instance", "Tags": [{"Key": "croft:application", "Value": "shop"}]}])["Instances"][0]["InstanceId"]
+    state = lambda: ec2.describe_instances(InstanceIds=[id])["Reservations"][0]["Instances"][0]["State"]["Name"]
+    zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
+    volume = ec2.create_volume(AvailabilityZone=zone, Size=7)["VolumeId"]
+    wait_until(lambda: state() == "running", "it runs")
+    farm.kill()
+    farm.start()
+    ec2.terminate_instances(InstanceIds=[id])
+    farm.kill()
+    farm.start()
+    wait_until(lambda: state() == "terminated", "it is gone")
+    ec2.delete_volume(VolumeId=volume)
+    invoice = bill(farm, "customer")
+    (time,) = [line for line in invoice["lines"] if line["resource"] == id and line["service"] == "ec2"]
+    assert not time["open"] and time["what"] == "m1.small" and time["application"] == "shop"
+    assert time["quantity"] >= 60 and time["micros"] == (time["quantity"] * 100_000 + 1800) // 3600
+    (margin,) = [line for line in invoice["lines"] if line["service"] == "margin"]
+    assert margin["micros"] == time["quantity"] * 1000 and margin["what"] == IMAGE
+    (disk,) = [line for line in invoice["lines"] if line["resource"] == volume]
+    assert disk["quantity"] % 7 == 0 and not disk["open"]
+    (credit,) = bill(farm, "maker")["lines"]
+    assert (credit["service"], credit["micros"]) == ("credit", -margin["micros"])
+    # By the hour, as in 2008: one begun hour.
+    (hour,) = [line for line in bill(farm, "customer", "--by", "hour")["lines"] if line["service"] == "ec2"]
+    assert (hour["quantity"], hour["unit"], hour["micros"]) == (1, "hours", 100_000)
+    assert {line["resource"] for line in bill(farm, "customer", "--app", "shop")["lines"]} == {id}
+    rows = list(csv.DictReader(io.StringIO(croft(farm, "bill", "customer", "--csv"))))
+    assert sum(round(float(row["usd"]) * 1e6) for row in rows[:-1]) == round(float(rows[-1]["usd"]) * 1e6) == invoice["totalMicros"]
+    assert rows[-1]["service"] == "total" and "total" in croft(farm, "bill", "customer")
+    assert bill(farm, "customer", "--month", "2008-04")["lines"] == []
