@@ -22,18 +22,31 @@ Result<int64_t> milliseconds(const std::string& text) {
 
 aio::Task<Result<int>> fault_add(aio::World& world, Invocation& invocation) {
   wire::json::Object wanted{{"kind", invocation.positional(0)}};
-  for (auto [option, name] : {std::pair("--action", "action"), std::pair("--code", "code"),
-                              std::pair("--instance", "instance"), std::pair("--zone", "zone")})
+  for (auto [option, name] :
+       {std::pair("--action", "action"), std::pair("--code", "code"), std::pair("--to", "to")})
     if (auto value = invocation.value(option)) wanted[name] = *value;
-  if (auto percent = invocation.value("--percent")) {
-    auto number = parse_i64(*percent);
-    if (!number || *number < 1 || *number > 100)
-      co_return fail(Code::invalid_argument,
-                     fmt::format("--percent takes 1 to 100, not '{}'", printable(*percent)));
-    wanted["percent"] = *number;
-  }
-  if (auto lag = invocation.value("--lag")) wanted["lagMs"] = CO_TRY(milliseconds(*lag));
-  if (auto length = invocation.value("--for")) wanted["lengthMs"] = CO_TRY(milliseconds(*length));
+  for (const char* option : {"--instance", "--host", "--rack", "--zone"})
+    if (auto value = invocation.value(option)) {
+      if (wanted.contains("where"))
+        co_return fail(wrong_argument("name one instance, host, rack or zone"));
+      wanted["where"] = *value;
+    }
+  for (auto [option, name] : {std::pair("--percent", "percent"), std::pair("--rate", "rate"),
+                              std::pair("--burst", "burst")})
+    if (auto value = invocation.value(option)) {
+      auto number = parse_i64(*value);
+      if (!number)
+        co_return fail(wrong_argument(
+            fmt::format("{} takes a whole number, not '{}'", option, printable(*value))));
+      wanted[name] = *number;
+    }
+  if (auto speed = invocation.value("--bandwidth"))
+    wanted["bytesPerSecond"] = CO_TRY(Bytes::parse(*speed)).count();
+  for (auto [option, name] :
+       {std::pair("--lag", "lagMs"), std::pair("--time", "timeMs"), std::pair("--for", "lengthMs")})
+    if (auto length = invocation.value(option)) wanted[name] = CO_TRY(milliseconds(*length));
+  if (invocation.flag("--one-way")) wanted["oneWay"] = true;
+  if (invocation.flag("--down")) wanted["down"] = true;
   std::string answer = CO_TRY(co_await farm::admin_call(world, data_of(invocation), "POST",
                                                         "/faults", wire::json::compact(wanted)));
   auto made = CO_TRY(wire::json::parse_object(answer, "the farm's answer"));
@@ -61,7 +74,7 @@ aio::Task<Result<int>> fault_list(aio::World& world, Invocation& invocation) {
     invocation.terminal.print(wire::json::pretty(object));
     co_return exit_code::done;
   }
-  terminal::Table table({"FAULT", "KIND", "UNTIL"});
+  terminal::Table table({"FAULT", "KIND", "WHERE", "UNTIL"});
   auto list = CO_TRY(wire::json::array_if(object, "faults"));
   if (list)
     for (const auto& one : *list)
@@ -69,6 +82,7 @@ aio::Task<Result<int>> fault_list(aio::World& world, Invocation& invocation) {
         const auto& fault = one.get_object();
         table.row({CO_TRY(wire::json::string_at(fault, "id")),
                    CO_TRY(wire::json::string_at(fault, "kind")),
+                   CO_TRY(wire::json::string_or(fault, "where", "")),
                    CO_TRY(wire::json::string_at(fault, "until"))});
       }
   invocation.terminal.print(table.text());
@@ -94,22 +108,38 @@ Command farm_fault_add_command() {
       .path = "farm fault add",
       .summary = "break something in the embedded farm, for a while",
       .details =
-          "refuse: calls answer an error (--action, --code, --percent); RequestLimitExceeded is "
-          "throttling. lag: new instances are unknown for a time (--lag). freeze: the "
-          "processes of an instance or of a zone stand still. kill: they die. Each ends by "
-          "itself after --for, and 'farm fault undo' ends it before; what was killed stays "
-          "dead.",
-      .example =
-          "croft farm fault add refuse --action RunInstances --code "
-          "InsufficientInstanceCapacity --for 2m",
-      .positionals = {{"KIND", "refuse, lag, freeze or kill"}},
+          "refuse: calls answer an error (--action, --code, --percent). throttle: an account's "
+          "calls "
+          "of each action beyond --rate a second get RequestLimitExceeded. lag: new instances and "
+          "new states are unknown for a time (--lag). freeze: processes stand still. kill: they "
+          "die; a whole host, rack or zone takes no new instance meanwhile. link: no packet passes "
+          "from there --to another place (or anywhere), nor back; --one-way, --percent (lost) and "
+          "--bandwidth (a second) make it less. dns: the resolver does not answer. auth: the "
+          "look-up of access keys takes --time, or is --down. disk: the root disk of instances is "
+          "full; without a place, the farm's own. interrupt: spot instances get notice and go "
+          "--time later. spot-price: --percent of the usual. Each ends by itself after --for, and "
+          "'farm fault undo' ends it before; what was killed or taken stays gone.",
+      .example = "croft farm fault add link --rack r1 --to r2 --bandwidth 100KiB --for 2m",
+      .positionals = {{"KIND",
+                       "refuse, throttle, lag, freeze, kill, link, dns, auth, disk, interrupt or "
+                       "spot-price"}},
       .options = {data_option,
-                  {"--action", "PATTERN", "refuse: names of actions (default: *)"},
+                  {"--instance", "ID", "where: one instance"},
+                  {"--host", "NAME", "where: all on a host of the topology"},
+                  {"--rack", "NAME", "where: all in a rack"},
+                  {"--zone", "NAME", "where: all in a zone"},
+                  {"--to", "PLACE", "link: the other side: an instance, host, rack, zone, gateway"},
+                  {"--one-way", "", "link: what comes back passes"},
+                  {"--bandwidth", "SIZE", "link: slow instead of cut: so much a second"},
+                  {"--action", "PATTERN", "refuse, throttle: names of actions (default: *)"},
                   {"--code", "CODE", "refuse: the error (default: InternalError)"},
-                  {"--percent", "N", "refuse: how many of the calls (default: 100)"},
+                  {"--percent", "N",
+                   "refuse: of the calls; link: of the packets (default: 100); spot-price (400)"},
+                  {"--rate", "N", "throttle: calls a second (default: 20)"},
+                  {"--burst", "N", "throttle: calls at once (default: 100)"},
                   {"--lag", "TIME", "lag: for how long (default: 1s)"},
-                  {"--instance", "ID", "freeze, kill: which"},
-                  {"--zone", "NAME", "freeze, kill: all that run there"},
+                  {"--time", "TIME", "auth: of a look-up (500ms); interrupt: of notice (2m)"},
+                  {"--down", "", "auth: nothing is answered"},
                   {"--for", "TIME", "how long it lasts, up to 1h (default: 1m)"}},
       .run = run_fault_add};
 }

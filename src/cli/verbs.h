@@ -27,10 +27,14 @@ Command farm_profile_add_command();
 Command farm_fault_add_command();
 Command farm_fault_undo_command();
 Command farm_fault_list_command();
+Command farm_topology_command();
 Command farm_doctor_command();
 Command farm_destroy_command();
 Command farm_verify_command();
 Command farm_usage_command();
+Command bill_command();
+Command farm_image_price_command();
+Command farm_image_import_command();
 Command farm_consistency_command();
 Command controller_serve_command();
 

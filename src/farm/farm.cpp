@@ -13,8 +13,10 @@
 #include "farm/api/dispatch.h"
 #include "farm/api/file_sealer.h"
 #include "farm/ec2/service.h"
+#include "farm/meter/bill.h"
 #include "farm/meter/usage.h"
 #include "farm/s3/service.h"
+#include "farm/topology/topology.h"
 #include "wire/json.h"
 
 namespace croft::farm {
@@ -55,7 +57,7 @@ aio::Task<Result<std::string>> identity(aio::World& world, store::Store& store) 
 
 /// The files of a farm in its folder; what else lies there is the user's.
 aio::Task<Result<>> remove_data(aio::World& world, std::string data) {
-  for (std::string_view name : {"s3", "machines", "credentials"}) {
+  for (std::string_view name : {"s3", "machines", "disks", "images", "credentials"}) {
     auto gone = co_await world.disk.remove_tree(fmt::format("{}/{}", data, name));
     if (!gone && gone.error().code != Code::not_found) co_return gone;
   }
@@ -93,6 +95,7 @@ struct Farm::State {
   explicit State(aio::World& w) : world(w) {}
 
   aio::Task<Result<>> open();
+  aio::Task<Result<>> read_topology();
   aio::Task<Result<>> open_parts(std::string farm_id);
   aio::Task<Result<>> run();
   aio::Task<Result<>> close();
@@ -123,6 +126,17 @@ aio::Task<Result<>> Farm::State::open() {
   co_return co_await open_parts(std::move(farm_id));
 }
 
+/// Zones, racks and hosts, where a file names them.
+aio::Task<Result<>> Farm::State::read_topology() {
+  if (options.topology.empty()) co_return Result<>{};
+  constexpr Bytes most = Bytes::mib(8);
+  std::string text = CO_TRY(co_await world.disk.read_file(options.topology, most));
+  auto topology = CO_TRY(Topology::parse(text, options.topology));
+  context->zones = topology.zones;
+  context->topology = std::make_shared<const Topology>(std::move(topology));
+  co_return Result<>{};
+}
+
 aio::Task<Result<>> Farm::State::open_parts(std::string farm_id) {
   aio::Address local = listener->local();
   meter.emplace(world, *store);
@@ -132,6 +146,7 @@ aio::Task<Result<>> Farm::State::open_parts(std::string farm_id) {
   context->farm_id = std::move(farm_id);
   context->region = options.region;
   context->zones = {options.region + "a"};
+  CO_TRY(co_await read_topology());
   context->port = local.port;
   // "any address" is no address to reach anything at: this machine's own is.
   if (local.host == "0.0.0.0") local.host = "127.0.0.1";
@@ -146,6 +161,11 @@ aio::Task<Result<>> Farm::State::open_parts(std::string farm_id) {
                                    .lifecycle_day = options.lifecycle_day,
                                    .consistency = {options.stale_reads, options.late_lists}});
   CO_TRY(co_await s3->open());
+  context->export_object = [this](std::string account, std::string bucket, std::string key,
+                                  std::string path) {
+    return s3->export_object(std::move(account), std::move(bucket), std::move(key),
+                             std::move(path));
+  };
   meter->sample([this] { return s3->stored_by_class(); });
   http.emplace(world, [this](net::Exchange& exchange) { return door->handle(exchange, {}); });
   context->serve_inside = [this](std::unique_ptr<aio::Listener> inside, std::string instance) {
@@ -167,6 +187,9 @@ aio::Task<Result<>> Farm::State::open_parts(std::string farm_id) {
   if (!options.remember_keys)
     key_limits.fresh = key_limits.grace = key_limits.absent = Duration::nanoseconds(-1);
   door.emplace(*context, *s3, ec2.get(), options.domains, key_limits);
+  context->slow_keys = [this](Duration time, bool down) {
+    door->keys().set_fault({.time = time, .down = down});
+  };
 
   std::string socket = admin_socket(options.data);
   if (socket.size() > max_socket_path)
@@ -215,6 +238,16 @@ void Farm::State::add_routes() {
   });
   admin.route("POST", "/usage",
               [this](std::string body) { return usage_request(std::move(body)); });
+  admin.route("POST", "/bill", [this](std::string body) {
+    auto task = [](State& state, std::string text) -> aio::Task<Result<std::string>> {
+      auto request = CO_TRY(meter::BillRequest::from_json(text));
+      auto invoice = CO_TRY(co_await meter::bill(state.world, *state.store, *state.accounts,
+                                                 *state.meter, std::move(request)));
+      co_return json::compact(
+          json::Object{{"invoice", *json::parse(invoice.json())}, {"csv", invoice.csv()}});
+    };
+    return task(*this, std::move(body));
+  });
   admin.route("POST", "/stop", [this](std::string body) { return stop_request(std::move(body)); });
   admin.route("POST", "/destroy", [this](std::string) { return destroy_request(); });
 }

@@ -23,6 +23,7 @@ struct FarmOptions {
   bool defend = true;  ///< false: overload is met by waiting without bound (a bench's control)
   bool remember_keys = true;  ///< false: every key is looked up, every signature computed
   Duration lifecycle_day = Duration::hours(24);  ///< how long a day of a lifecycle rule is
+  std::string topology;  ///< JSON file of zones, racks and hosts; empty: one zone, this machine
   Duration stale_reads;  ///< a read is out of date for so long after a write; 0: never
   Duration late_lists;   ///< and a list
 };

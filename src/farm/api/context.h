@@ -17,6 +17,8 @@
 
 namespace croft::farm {
 
+struct Topology;
+
 /// One finished request, for bills and counters.
 struct Usage {
   std::string account_id;      ///< empty: refused before anybody was known
@@ -98,6 +100,14 @@ struct Context {
   Sessions* sessions = nullptr;  ///< null: no temporary keys (tests)
   /// What a role of an account may use; nullopt: there is no such role. Set by the EC2 side.
   std::function<std::optional<Scope>(std::string_view account, std::string_view role)> find_role;
+  std::shared_ptr<const Topology> topology;  ///< null: one host without a name
+  bool disk_full = false;                    ///< a fault: nothing more can be written
+  /// A fault: how long the look-up of an access key takes, or that it does not answer.
+  std::function<void(Duration time, bool down)> slow_keys;
+  /// Writes an object of the farm's S3 to a new file. Null: this farm has no S3.
+  std::function<aio::Task<Result<>>(std::string account, std::string bucket, std::string key,
+                                    std::string path)>
+      export_object;
   bool fake_machines = false;  ///< records instead of sandboxes (tests, simulation)
 };
 

@@ -301,6 +301,8 @@ aio::Task<Result<>> FrontDoor::call_s3(net::Exchange& exchange, Answer& answer,
   HeldTurn turn;
   Verified verified = CO_TRY(co_await verify_s3(head, address, turn));
   verified.caller.instance = std::move(instance);
+  if (context_.disk_full && (head.method == "PUT" || head.method == "POST"))
+    co_return fail(Code::resource_exhausted, "the farm's disk is full (on purpose: a fault)");
   if (verified.caller.session)
     CO_TRY(allowed_s3(verified.caller.session->scope, address.bucket,
                       head.headers.value("x-amz-copy-source")));

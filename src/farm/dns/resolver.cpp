@@ -76,6 +76,7 @@ aio::Task<Result<>> Resolver::serve_udp(int descriptor, std::string asker) {
         co_return fail(Code::unavailable,
                        fmt::format("the resolver's socket failed: errno {}", errno));
       if (static_cast<size_t>(size) > buffer.size()) continue;  // cut: not a query of ours
+      if (names_.silent && names_.silent(asker)) continue;
       std::string reply = answer({buffer.data(), static_cast<size_t>(size)}, asker, max_udp_answer);
       // A full buffer drops the answer, as networks do: the client asks again.
       if (!reply.empty())
@@ -102,6 +103,9 @@ aio::Task<Result<>> Resolver::serve_one(aio::Stream& stream, std::string asker) 
   if (size > max_message) co_return fail(Code::syntax, "a DNS query of this size is refused");
   std::string message(size, '\0');
   if (!CO_TRY(co_await read_all(stream, message))) co_return fail(Code::unavailable, "closed");
+  // Held until the client's patience, or this connection's time, is over.
+  if (names_.silent && names_.silent(asker))
+    co_return co_await world_.clock.sleep(tcp_time + Duration::seconds(1));
   std::string reply = answer(message, asker, 65535);
   if (reply.empty()) co_return fail(Code::syntax, "not a DNS query");
   std::string length{static_cast<char>(reply.size() >> 8), static_cast<char>(reply.size() & 0xff)};

@@ -17,6 +17,8 @@ struct Names {
       address;
   std::function<std::optional<std::string>(const std::string& asker, std::string_view address)>
       name;
+  /// A black hole for this one: nothing is answered. May be empty.
+  std::function<bool(const std::string& asker)> silent = {};
 };
 
 class Resolver {

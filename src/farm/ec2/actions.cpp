@@ -21,6 +21,13 @@ constexpr Param run_instances_params[] = {
     {"PrivateIpAddress", Kind::text, false, "", 7, 15},
     {"Placement.AvailabilityZone", Kind::text, false, "", 1, 64},
     {"Placement.Tenancy", Kind::choice, false, "default"},
+    {"Placement.GroupName", Kind::text, false, "", 0, 255},
+    {"InstanceMarketOptions.MarketType", Kind::choice, false, "spot"},
+    {"InstanceMarketOptions.SpotOptions.MaxPrice", Kind::text, false, "", 1, 32},
+    {"InstanceMarketOptions.SpotOptions.SpotInstanceType", Kind::choice, false,
+     "one-time|persistent"},
+    {"InstanceMarketOptions.SpotOptions.InstanceInterruptionBehavior", Kind::choice, false,
+     "terminate|stop"},
     {"Placement.*", Kind::unsupported},
     {"Monitoring.Enabled", Kind::boolean},
     {"InstanceInitiatedShutdownBehavior", Kind::choice, false, "stop|terminate"},
@@ -222,9 +229,10 @@ std::span<const Action> instance_actions() {
 std::span<const Action> actions() {
   static const std::vector<Action> all = [] {
     std::vector<Action> out;
-    for (auto topic : {instance_actions(), group_actions(), rule_actions(), network_actions(),
-                       address_actions(), route_actions(), volume_actions(), snapshot_actions(),
-                       image_actions(), template_actions(), interface_actions()})
+    for (auto topic :
+         {instance_actions(), group_actions(), rule_actions(), network_actions(), address_actions(),
+          route_actions(), volume_actions(), snapshot_actions(), image_actions(),
+          template_actions(), interface_actions(), placement_actions(), spot_actions()})
       out.insert(out.end(), topic.begin(), topic.end());
     return out;
   }();

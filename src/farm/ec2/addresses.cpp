@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "farm/ec2/address.h"
 #include "farm/ec2/describe.h"
+#include "farm/ec2/metering.h"
 
 namespace croft::farm::ec2 {
 
@@ -78,7 +79,8 @@ aio::Task<Answer> allocate(Core& core, Call call) {
   address.account = account;
   address.address = core.take_public_address();
   address.tags = tags_for(specs, "elastic-ip");
-  std::vector<store::Change> changes{core.state.addresses.put(core.state.addresses.add(address))};
+  std::vector<store::Change> changes{core.state.addresses.put(core.state.addresses.add(address)),
+                                     metered(address, true, core.now())};
   Xml xml;
   xml.plain("publicIp", address.address).text("domain", "vpc").plain("allocationId", address.id);
   xml.plain("networkBorderGroup", core.context.region).text("publicIpv4Pool", "amazon");
@@ -97,9 +99,10 @@ aio::Task<Answer> release(Core& core, Call call) {
                              fmt::format("Address {} is in use.", address->address)));
   CO_TRY(call.effect());
   std::string id = address->id, text = address->address;
+  std::vector<store::Change> changes{core.state.addresses.remove(id),
+                                     metered(*address, false, core.now())};
   core.state.addresses.erase(id);
   core.state.free_address(text);
-  std::vector<store::Change> changes{core.state.addresses.remove(id)};
   co_return co_await finish(core, call, "release", std::move(changes), answer_true());
 }
 
@@ -157,6 +160,7 @@ aio::Task<Answer> associate(Core& core, Call call) {
     other->instance.clear();
     other->association.clear();
     changes.push_back(core.state.addresses.put(*other));
+    changes.push_back(metered(*other, true, core.now()));
   }
   if (!instance->public_address.empty()) {
     // Its own public address goes when it gets an elastic one.
@@ -165,6 +169,7 @@ aio::Task<Answer> associate(Core& core, Call call) {
     instance->public_address.clear();
     changes.push_back(State::put(*instance));
   }
+  if (address->instance.empty()) changes.push_back(metered(*address, false, core.now()));
   if (!same) address->association = new_id(core.context.world.random, "eipassoc");
   address->instance = instance->id;
   changes.push_back(core.state.addresses.put(*address));
@@ -193,7 +198,8 @@ aio::Task<Answer> disassociate(Core& core, Call call) {
   std::string address = found->address;
   found->association.clear();
   found->instance.clear();
-  std::vector<store::Change> changes{core.state.addresses.put(*found)};
+  std::vector<store::Change> changes{core.state.addresses.put(*found),
+                                     metered(*found, true, core.now())};
   auto answer = co_await finish(core, call, "disassociate", std::move(changes), answer_true());
   if (answer) CO_TRY(co_await core.fleet.machines().set_public(address, ""));
   co_return answer;

@@ -10,6 +10,8 @@
 #include "base/text.h"
 #include "farm/ec2/core.h"
 #include "farm/ec2/service.h"
+#include "farm/ec2/spot.h"
+#include "farm/topology/topology.h"
 #include "sandbox/fake.h"
 #include "wire/xml.h"
 
@@ -65,13 +67,24 @@ class BenchFarm {
       return out;
     };
     options.disk_file = [this](const std::string& volume) { return core->disk_file(volume); };
+    options.changed = [this] {
+      if (faults) faults->changed();
+    };
     fleet = std::make_unique<Fleet>(sim.world(), *state, machines, options);
     faults = std::make_unique<Faults>(*context, *state, machines);
     core = std::make_unique<Core>(Core{*context, *state, *fleet, capacity, faults.get()});
+    context->topology = topology;
+    if (topology) context->zones = topology->zones;
+    spots = std::make_unique<Spots>(*core);
+    core->spots = spots.get();
+    faults->interrupt = [this](std::string instance, Duration notice) {
+      return spots->interrupt(std::move(instance), notice);
+    };
     auto loaded = sim.run(start());
     CHECK(loaded, "the farm opens: " + (loaded ? "" : loaded.error().render()));
   }
   void close() {
+    spots.reset();
     core.reset();
     faults.reset();
     fleet.reset();
@@ -142,6 +155,8 @@ class BenchFarm {
   std::unique_ptr<Fleet> fleet;
   std::unique_ptr<Faults> faults;
   std::unique_ptr<Core> core;
+  std::unique_ptr<Spots> spots;
+  std::shared_ptr<const Topology> topology;  ///< of the next open()
 
  private:
   aio::Task<Result<>> start() {
@@ -155,6 +170,7 @@ class BenchFarm {
     aio::Scope scope(co_await aio::here());
     scope.spawn(fleet->run());
     scope.spawn(faults->run());
+    scope.spawn(spots->run());
     CO_TRY(co_await sim.world().clock.sleep(time));
     scope.cancel();
     co_return co_await scope.join();

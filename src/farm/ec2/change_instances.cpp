@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "farm/ec2/handlers.h"
 #include "farm/ec2/ids.h"
+#include "farm/ec2/placement.h"
 
 namespace croft::farm::ec2 {
 
@@ -114,9 +115,15 @@ aio::Task<Answer> start_instances(Core& core, Call call) {
           "InsufficientInstanceCapacity", 500,
           fmt::format("This machine has no room for another {} instance", instance->type)));
   }
+  // Another host, as there: the old one may be taken.
+  std::map<Instance*, std::string> hosts;
+  for (Instance* instance : instances)
+    if (instance->state == InstanceState::stopped)
+      hosts[instance] = CO_TRY(Placer(core, *instance).next());
   CO_TRY(call.effect());
   for (Instance* instance : instances) {
     if (instance->state != InstanceState::stopped) continue;
+    instance->host = hosts[instance];
     instance->launched = core.now();
     bool elastic = !core.public_of(*instance).empty();
     if (instance->wants_public && !elastic) instance->public_address = core.take_public_address();

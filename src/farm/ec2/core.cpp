@@ -216,6 +216,10 @@ bool Core::hidden(const Instance& instance) const {
   return faults && instance.created > faults->seen_until();
 }
 
+InstanceState Core::shown_state(const Instance& instance) const {
+  return faults && instance.changed > faults->seen_until() ? instance.state_before : instance.state;
+}
+
 std::string Core::interface_of(const Instance& instance) const {
   return instance.interface.empty() ? "eni-" + instance.id.substr(2) : instance.interface;
 }
@@ -393,7 +397,10 @@ aio::Task<Answer> dispatch(Core& core, const Ec2Request& request) {
                              fmt::format("The action {} is not valid for this web service{}",
                                          request.action, hint.empty() ? "" : "; " + hint)));
   }
-  if (core.faults) CO_TRY(core.faults->meet(action->name));
+  std::string account = request.caller.account ? request.caller.account->account_id : "";
+  if (core.faults) CO_TRY(core.faults->meet(action->name, account));
+  if (core.context.disk_full && action->change)
+    co_return fail(Code::resource_exhausted, "the farm's disk is full (on purpose: a fault)");
   Call call;
   call.action = action->name;
   call.caller = request.caller;

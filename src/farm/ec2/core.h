@@ -18,6 +18,8 @@
 
 namespace croft::farm::ec2 {
 
+class Spots;
+
 /// What this machine can carry. Instances are given less than they are promised: most of them idle.
 struct Capacity {
   Bytes memory = Bytes::gib(24);
@@ -38,9 +40,12 @@ struct Core {
   Fleet& fleet;
   Capacity capacity;
   Faults* faults = nullptr;  ///< failures on purpose; null: none
+  Spots* spots = nullptr;    ///< null: requests for spot instances stay open
 
   /// Made so lately that a lagging farm does not show it yet.
   bool hidden(const Instance& instance) const;
+  /// Its state, or on a lagging farm the one before.
+  InstanceState shown_state(const Instance& instance) const;
   WallTime now() const { return context.world.clock.wall(); }
   size_t zone_index(std::string_view zone) const;  ///< zones.size() when unknown
   // The default network of an account: ids worked out once, for lists of a thousand instances.
@@ -76,6 +81,8 @@ struct Core {
                              std::string_view name) const;
   mutable std::map<std::string, std::string, std::less<>> derived_ids = {};
   std::set<std::string> known_accounts = {};
+  std::set<std::string> importing = {};  ///< files of DATA/images that are on their way
+  bool sweep_disks = false;              ///< while nobody copies one
 };
 
 struct Call {
@@ -85,6 +92,7 @@ struct Call {
   std::vector<Filter> filters;
   Page page;
   bool dry_run = false;
+  std::string spot_request;  ///< that this launch fulfils
 
   std::string account() const {
     return caller.account ? caller.account->account_id : std::string();
@@ -119,6 +127,8 @@ std::span<const Action> volume_actions();
 std::span<const Action> snapshot_actions();
 std::span<const Action> image_actions();
 std::span<const Action> interface_actions();
+std::span<const Action> placement_actions();
+std::span<const Action> spot_actions();
 std::span<const Action> template_actions();
 const Action* find_action(std::string_view name);
 

@@ -98,7 +98,7 @@ void write_instance(Xml& xml, Core& core, const Instance& i) {
   bool gone = i.state == InstanceState::terminated;
   std::string dns = core.private_dns(i);
   xml.plain("instanceId", i.id).plain("imageId", i.image);
-  write_state(xml, "instanceState", i.state);
+  write_state(xml, "instanceState", core.shown_state(i));
   std::string outside = core.public_of(i);
   xml.plain("privateDnsName", dns).plain("dnsName", core.public_dns(outside));
   xml.text("reason", i.transition)
@@ -106,7 +106,9 @@ void write_instance(Xml& xml, Core& core, const Instance& i) {
       .number("amiLaunchIndex", i.launch_index);
   xml.text("productCodes", "").plain("instanceType", i.type).time("launchTime", i.launched);
   xml.in("placement", [&] {
-    xml.plain("availabilityZone", i.zone).text("groupName", "").text("tenancy", "default");
+    xml.plain("availabilityZone", i.zone)
+        .text("groupName", i.placement_group)
+        .text("tenancy", "default");
   });
   xml.in("monitoring", [&] { xml.text("state", i.monitoring ? "enabled" : "disabled"); });
   if (!gone) {
@@ -126,6 +128,8 @@ void write_instance(Xml& xml, Core& core, const Instance& i) {
   if (!i.profile.empty())
     xml.in("iamInstanceProfile",
            [&] { xml.plain("arn", core.profile_arn(i)).plain("id", core.profile_id(i)); });
+  if (!i.spot_request.empty())
+    xml.text("instanceLifecycle", "spot").plain("spotInstanceRequestId", i.spot_request);
   xml.text("virtualizationType", "hvm").text("clientToken", i.client_token);
   write_tags(xml, i.tags);
   xml.text("hypervisor", "xen");
@@ -178,9 +182,12 @@ bool gone(const Seen& s) {
 
 constexpr FilterField<Seen> instance_fields[] = {
     {"instance-id", [](const Seen& s, Out out) { out.push_back(s.i->id); }},
-    {"instance-state-name", [](const Seen& s, Out out) { out.emplace_back(name_of(s.i->state)); }},
+    {"instance-state-name",
+     [](const Seen& s, Out out) { out.emplace_back(name_of(s.core->shown_state(*s.i))); }},
     {"instance-state-code",
-     [](const Seen& s, Out out) { out.push_back(std::to_string(static_cast<int>(s.i->state))); }},
+     [](const Seen& s, Out out) {
+       out.push_back(std::to_string(static_cast<int>(s.core->shown_state(*s.i))));
+     }},
     {"image-id", [](const Seen& s, Out out) { out.push_back(s.i->image); }},
     {"instance-type", [](const Seen& s, Out out) { out.push_back(s.i->type); }},
     {"key-name",
@@ -277,7 +284,18 @@ constexpr FilterField<Seen> instance_fields[] = {
     {"hypervisor", [](const Seen&, Out out) { out.emplace_back("xen"); }},
     {"virtualization-type", [](const Seen&, Out out) { out.emplace_back("hvm"); }},
     {"tenancy", [](const Seen&, Out out) { out.emplace_back("default"); }},
-    {"instance-lifecycle", [](const Seen&, Out) {}},
+    {"instance-lifecycle",
+     [](const Seen& s, Out out) {
+       if (!s.i->spot_request.empty()) out.emplace_back("spot");
+     }},
+    {"spot-instance-request-id",
+     [](const Seen& s, Out out) {
+       if (!s.i->spot_request.empty()) out.push_back(s.i->spot_request);
+     }},
+    {"placement-group-name",
+     [](const Seen& s, Out out) {
+       if (!s.i->placement_group.empty()) out.push_back(s.i->placement_group);
+     }},
     {"platform", [](const Seen&, Out) {}},
     {"monitoring-state",
      [](const Seen& s, Out out) { out.emplace_back(s.i->monitoring ? "enabled" : "disabled"); }},
@@ -351,26 +369,32 @@ Answer describe_instances(Core& core, const Call& call) {
 
 namespace {
 
-std::string_view check_of(const Instance& instance) {
-  return instance.state == InstanceState::running   ? "ok"
-         : instance.state == InstanceState::pending ? "initializing"
-                                                    : "not-applicable";
+std::string_view check_of(const Core& core, const Instance& instance) {
+  InstanceState state = core.shown_state(instance);
+  return state == InstanceState::running   ? "ok"
+         : state == InstanceState::pending ? "initializing"
+                                           : "not-applicable";
 }
 
 constexpr FilterField<Seen> status_fields[] = {
     {"availability-zone", [](const Seen& s, Out out) { out.push_back(s.i->zone); }},
-    {"instance-state-name", [](const Seen& s, Out out) { out.emplace_back(name_of(s.i->state)); }},
+    {"instance-state-name",
+     [](const Seen& s, Out out) { out.emplace_back(name_of(s.core->shown_state(*s.i))); }},
     {"instance-state-code",
-     [](const Seen& s, Out out) { out.push_back(std::to_string(static_cast<int>(s.i->state))); }},
-    {"instance-status.status", [](const Seen& s, Out out) { out.emplace_back(check_of(*s.i)); }},
+     [](const Seen& s, Out out) {
+       out.push_back(std::to_string(static_cast<int>(s.core->shown_state(*s.i))));
+     }},
+    {"instance-status.status",
+     [](const Seen& s, Out out) { out.emplace_back(check_of(*s.core, *s.i)); }},
     {"instance-status.reachability",
      [](const Seen& s, Out out) {
-       out.emplace_back(check_of(*s.i) == "ok" ? "passed" : "initializing");
+       out.emplace_back(check_of(*s.core, *s.i) == "ok" ? "passed" : "initializing");
      }},
-    {"system-status.status", [](const Seen& s, Out out) { out.emplace_back(check_of(*s.i)); }},
+    {"system-status.status",
+     [](const Seen& s, Out out) { out.emplace_back(check_of(*s.core, *s.i)); }},
     {"system-status.reachability",
      [](const Seen& s, Out out) {
-       out.emplace_back(check_of(*s.i) == "ok" ? "passed" : "initializing");
+       out.emplace_back(check_of(*s.core, *s.i) == "ok" ? "passed" : "initializing");
      }},
     {"event.code", [](const Seen&, Out) {}},
 };
@@ -398,16 +422,17 @@ Answer describe_instance_status(Core& core, const Call& call) {
   bool all = call.params.flag("IncludeAllInstances");
   std::vector<std::pair<std::string, Instance*>> chosen;
   for (Instance* instance : candidates)
-    if ((all || instance->state == InstanceState::running) && matches({&core, instance}))
+    if ((all || core.shown_state(*instance) == InstanceState::running) &&
+        matches({&core, instance}))
       chosen.emplace_back(sort_key(*instance), instance);
   std::string next = cut_page(call.action, call.page, chosen);
   Xml xml;
   xml.list("instanceStatusSet", chosen, [&](const auto& item) {
     const Instance& i = *item.second;
     xml.text("instanceId", i.id).text("availabilityZone", i.zone);
-    write_state(xml, "instanceState", i.state);
-    write_check(xml, "systemStatus", check_of(i));
-    write_check(xml, "instanceStatus", check_of(i));
+    write_state(xml, "instanceState", core.shown_state(i));
+    write_check(xml, "systemStatus", check_of(core, i));
+    write_check(xml, "instanceStatus", check_of(core, i));
   });
   xml.optional("nextToken", next);
   return xml.take();

@@ -1,18 +1,15 @@
 #include "farm/ec2/faults.h"
 
 #include <algorithm>
-#include <boost/json.hpp>
 #include <csignal>
 
 #include "base/log.h"
 #include "base/text.h"
-#include "wire/json.h"
+#include "farm/topology/topology.h"
 
 namespace croft::farm::ec2 {
 
 namespace {
-
-namespace json = wire::json;
 
 /// The status that EC2 gives a code.
 int status_of(std::string_view code) {
@@ -32,35 +29,83 @@ std::string message_of(std::string_view code) {
   return "An internal error has occurred (on purpose: a fault of this farm)";
 }
 
+/// What has to be taken back; the others are simply over.
+bool has_effect(Fault::Kind kind) {
+  return kind == Fault::Kind::freeze || kind == Fault::Kind::link || kind == Fault::Kind::auth ||
+         kind == Fault::Kind::disk;
+}
+
+bool of_machines(Fault::Kind kind) {
+  return kind == Fault::Kind::freeze || kind == Fault::Kind::kill || kind == Fault::Kind::interrupt;
+}
+
+constexpr size_t most_buckets = 10'000;
+
 }  // namespace
 
 std::string_view name_of(Fault::Kind kind) {
   switch (kind) {
     case Fault::Kind::refuse:
       return "refuse";
+    case Fault::Kind::throttle:
+      return "throttle";
     case Fault::Kind::lag:
       return "lag";
     case Fault::Kind::freeze:
       return "freeze";
     case Fault::Kind::kill:
       return "kill";
+    case Fault::Kind::link:
+      return "link";
+    case Fault::Kind::dns:
+      return "dns";
+    case Fault::Kind::auth:
+      return "auth";
+    case Fault::Kind::disk:
+      return "disk";
+    case Fault::Kind::interrupt:
+      return "interrupt";
+    case Fault::Kind::spot_price:
+      return "spot-price";
   }
   return "refuse";
 }
 
 std::vector<Fault> Faults::all() {
   WallTime now = context_.world.clock.wall();
-  // What stands still is let go by run().
   std::erase_if(faults_, [&](const Fault& fault) {
-    return fault.until <= now && fault.kind != Fault::Kind::freeze;
+    // What has an effect is ended by run().
+    bool over = fault.until <= now && !has_effect(fault.kind);
+    if (over && fault.kind == Fault::Kind::throttle)
+      std::erase_if(buckets_, [&](const auto& b) { return b.first.starts_with(fault.id + "/"); });
+    return over;
   });
   return faults_;
 }
 
-Result<> Faults::meet(std::string_view action) {
+// ---- what calls meet
+
+bool Faults::takes_token(const Fault& fault, std::string_view action, std::string_view account) {
+  Moment now = context_.world.clock.now();
+  if (buckets_.size() >= most_buckets) buckets_.clear();
+  auto [at, fresh] = buckets_.try_emplace(fmt::format("{}/{}/{}", fault.id, account, action),
+                                          Bucket{fault.burst, now});
+  Bucket& bucket = at->second;
+  double seconds = static_cast<double>((now - bucket.at).ns()) / 1e9;
+  bucket.tokens = std::min(fault.burst, bucket.tokens + seconds * fault.rate);
+  bucket.at = now;
+  if (bucket.tokens < 1) return false;
+  bucket.tokens -= 1;
+  return true;
+}
+
+Result<> Faults::meet(std::string_view action, std::string_view account) {
   if (faults_.empty()) return {};
   for (const Fault& fault : all()) {
-    if (fault.kind != Fault::Kind::refuse || !wildcard_match(fault.action, action)) continue;
+    if (!wildcard_match(fault.action, action)) continue;
+    if (fault.kind == Fault::Kind::throttle && !takes_token(fault, action, account))
+      return fail(aws_error("RequestLimitExceeded", 503, message_of("RequestLimitExceeded")));
+    if (fault.kind != Fault::Kind::refuse) continue;
     if (static_cast<int>(context_.world.random.below(100)) >= fault.percent) continue;
     return fail(aws_error(fault.code, status_of(fault.code), message_of(fault.code)));
   }
@@ -76,6 +121,80 @@ WallTime Faults::seen_until() const {
   return out;
 }
 
+int Faults::spot_percent() const {
+  WallTime now = context_.world.clock.wall();
+  int out = 100;
+  for (const Fault& fault : faults_)
+    if (fault.kind == Fault::Kind::spot_price && fault.until > now) out = fault.percent;
+  return out;
+}
+
+// ---- whom it meets
+
+bool Faults::covers(std::string_view where, const Instance& instance) const {
+  if (where.empty() || where == instance.id || where == instance.zone) return true;
+  const Topology* topology = context_.topology.get();
+  const Host* host = topology ? topology->find(instance.host) : nullptr;
+  return host && (host->name == where || host->rack == where);
+}
+
+Result<> Faults::check_where(const std::string& where, bool gateway) const {
+  if (where.empty() || (gateway && where == "gateway")) return {};
+  if (std::ranges::find(context_.zones, where) != context_.zones.end()) return {};
+  if (state_.instances().contains(where)) return {};
+  const Topology* topology = context_.topology.get();
+  if (topology && topology->part_of(where) != Topology::Part::none) return {};
+  Error error(Code::not_found, fmt::format("'{}' is no instance, host, rack or zone of this farm",
+                                           printable(where)));
+  if (std::string hint = topology ? topology->hint(where) : ""; !hint.empty())
+    error.hint(hint);
+  else if (!topology)
+    error.hint("hosts and racks come with 'croft farm serve --topology FILE'");
+  return fail(std::move(error));
+}
+
+Result<std::vector<std::string>> Faults::running_at(const Fault& fault) const {
+  std::vector<std::string> out;
+  for (const auto& [id, one] : state_.instances())
+    if (one.state == InstanceState::running && covers(fault.where, one)) out.push_back(id);
+  bool one_instance = fault.where.starts_with("i-");
+  if (!out.empty() || !one_instance) return out;
+  return fail(Code::not_found,
+              fmt::format("no instance runs that is '{}'", printable(fault.where)));
+}
+
+std::vector<std::string> Faults::addresses_of(std::string_view where) const {
+  if (where == "gateway") return {std::string(sandbox::MachinesOptions().gateway)};
+  std::vector<std::string> out;
+  for (const auto& [id, one] : state_.instances())
+    if (is_live(one.state) && covers(where, one)) out.push_back(one.private_address);
+  return out;
+}
+
+bool Faults::is_down(std::string_view host) const {
+  const Topology* topology = context_.topology.get();
+  const Host* found = topology ? topology->find(host) : nullptr;
+  if (!found) return false;
+  WallTime now = context_.world.clock.wall();
+  return std::ranges::any_of(faults_, [&](const Fault& fault) {
+    bool kind = fault.kind == Fault::Kind::kill || fault.kind == Fault::Kind::freeze;
+    return kind && fault.until > now &&
+           (fault.where == found->name || fault.where == found->rack || fault.where == found->zone);
+  });
+}
+
+bool Faults::dns_silent(std::string_view instance) const {
+  if (faults_.empty()) return false;
+  WallTime now = context_.world.clock.wall();
+  auto at = state_.instances().find(instance);
+  if (at == state_.instances().end()) return false;
+  return std::ranges::any_of(faults_, [&](const Fault& fault) {
+    return fault.kind == Fault::Kind::dns && fault.until > now && covers(fault.where, at->second);
+  });
+}
+
+// ---- beginning and ending
+
 aio::Task<Result<>> Faults::signal_all(std::vector<std::string> instances, int signal) {
   Result<> first;
   for (const std::string& id : instances) {
@@ -85,38 +204,116 @@ aio::Task<Result<>> Faults::signal_all(std::vector<std::string> instances, int s
   co_return first;
 }
 
+/// All links as the faults of now have them.
+aio::Task<Result<>> Faults::tell_links() {
+  stale_links_ = false;
+  std::vector<sandbox::LinkFault> links;
+  for (const Fault& fault : faults_) {
+    if (fault.kind != Fault::Kind::link) continue;
+    sandbox::LinkFault there;
+    there.percent = fault.percent;
+    there.bytes_per_second = fault.bytes_per_second;
+    if (!fault.where.empty()) there.from = addresses_of(fault.where);
+    if (!fault.to.empty()) there.to = addresses_of(fault.to);
+    // Nobody is there, which is not everybody.
+    if ((!fault.where.empty() && there.from.empty()) || (!fault.to.empty() && there.to.empty()))
+      continue;
+    sandbox::LinkFault back = there;
+    std::swap(back.from, back.to);
+    links.push_back(std::move(there));
+    if (!fault.one_way) links.push_back(std::move(back));
+  }
+  co_return co_await machines_.set_links(std::move(links));
+}
+
+/// Makes it so, or takes it back.
+aio::Task<Result<>> Faults::apply(const Fault& given, bool on) {
+  const Fault fault = given;
+  switch (fault.kind) {
+    case Fault::Kind::freeze:
+      co_return co_await signal_all(fault.instances, on ? SIGSTOP : SIGCONT);
+    case Fault::Kind::kill:
+      if (on) co_return co_await signal_all(fault.instances, SIGKILL);
+      break;
+    case Fault::Kind::link:
+      co_return co_await tell_links();
+    case Fault::Kind::auth:
+      if (context_.slow_keys) context_.slow_keys(on ? fault.time : Duration(), on && fault.down);
+      break;
+    case Fault::Kind::disk: {
+      if (fault.where.empty()) context_.disk_full = on;
+      Result<> first;
+      for (const std::string& id : fault.instances) {
+        auto done = co_await machines_.fill_disk(id, on);
+        // What has ended meanwhile has no disk to give back.
+        if (!done && on && first) first = std::move(done);
+      }
+      co_return first;
+    }
+    case Fault::Kind::interrupt:
+      for (const std::string& id : fault.instances) {
+        auto at = state_.instances().find(id);
+        bool spot = at != state_.instances().end() && !at->second.spot_request.empty();
+        // Of a place those that can be taken; who is named must be one.
+        if (on && interrupt && (spot || fault.where == id))
+          CO_TRY(co_await interrupt(id, fault.time));
+      }
+      break;
+    case Fault::Kind::refuse:
+    case Fault::Kind::throttle:
+    case Fault::Kind::lag:
+    case Fault::Kind::dns:
+    case Fault::Kind::spot_price:
+      break;
+  }
+  co_return Result<>{};
+}
+
 aio::Task<Result<std::string>> Faults::begin(Fault fault, Duration length) {
   if (length > Fault::longest || length <= Duration())
     co_return fail(Code::invalid_argument,
                    fmt::format("a fault lasts up to {}", Fault::longest.text()));
   if (all().size() >= most)
     co_return fail(Code::resource_exhausted, fmt::format("{} faults are under way", most));
+  CO_TRY(check_where(fault.where, false));
+  CO_TRY(check_where(fault.to, true));
+  bool named = of_machines(fault.kind) || (fault.kind == Fault::Kind::disk && !fault.where.empty());
+  if (of_machines(fault.kind) && fault.where.empty() && fault.instances.empty())
+    co_return fail(Code::invalid_argument, "name an instance, a host, a rack or a zone");
+  if (named && fault.instances.empty()) fault.instances = CO_TRY(running_at(fault));
   fault.id = fmt::format("fault-{}", ++last_);
   fault.until = context_.world.clock.wall() + length;
   faults_.push_back(fault);
   std::string id = fault.id;
-  if (fault.kind == Fault::Kind::kill) CO_TRY(co_await signal_all(fault.instances, SIGKILL));
-  if (fault.kind == Fault::Kind::freeze) {
-    CO_TRY(co_await signal_all(fault.instances, SIGSTOP));
-    begun_.notify();
-  }
-  log::info("faults", "{}: {} begins, for {}", id, name_of(fault.kind), length.text());
-  co_return id;
+  log::info("faults", "{}: {} {} begins, for {}", id, name_of(fault.kind), fault.where,
+            length.text());
+  auto done = co_await apply(fault, true);
+  begun_.notify();
+  if (done) co_return id;
+  // Half a fault is worse than none.
+  auto undone = co_await undo(id);
+  if (!undone) log::warn("faults", "ending {}: {}", id, undone.error().line());
+  co_return fail(std::move(done).error());
 }
 
 aio::Task<Result<>> Faults::run() {
   constexpr Duration look = Duration::milliseconds(100);
   for (;;) {
-    auto frozen = std::ranges::find(faults_, Fault::Kind::freeze, &Fault::kind);
-    if (frozen == faults_.end()) {
+    bool any = std::ranges::any_of(faults_, has_effect, &Fault::kind);
+    if (!any) {
+      stale_links_ = false;
       CO_TRY(co_await begun_.wait());
       continue;
     }
+    if (stale_links_ &&
+        std::ranges::find(faults_, Fault::Kind::link, &Fault::kind) != faults_.end())
+      if (auto done = co_await tell_links(); !done)
+        log::warn("faults", "hindering links: {}", done.error().line());
     CO_TRY(co_await context_.world.clock.sleep(look));
     WallTime now = context_.world.clock.wall();
     std::vector<std::string> over;
     for (const Fault& fault : faults_)
-      if (fault.kind == Fault::Kind::freeze && fault.until <= now) over.push_back(fault.id);
+      if (has_effect(fault.kind) && fault.until <= now) over.push_back(fault.id);
     for (const std::string& id : over)
       if (auto done = co_await undo(id); !done)
         log::warn("faults", "ending {}: {}", id, done.error().line());
@@ -129,89 +326,8 @@ aio::Task<Result<>> Faults::undo(std::string id) {
     co_return fail(Code::not_found, fmt::format("no fault '{}' is under way", printable(id)));
   Fault fault = *at;
   faults_.erase(at);
-  if (fault.kind == Fault::Kind::freeze) co_return co_await signal_all(fault.instances, SIGCONT);
-  co_return Result<>{};
-}
-
-Result<std::vector<std::string>> Faults::targets(const std::string& instance,
-                                                 const std::string& zone) const {
-  std::vector<std::string> out;
-  for (const auto& [id, one] : state_.instances())
-    if (one.state == InstanceState::running && (instance.empty() || id == instance) &&
-        (zone.empty() || one.zone == zone))
-      out.push_back(id);
-  if (!out.empty()) return out;
-  return fail(Code::not_found, fmt::format("no instance runs that is '{}'",
-                                           printable(instance.empty() ? zone : instance)));
-}
-
-aio::Task<Result<std::string>> Faults::post(std::string body) {
-  auto object = CO_TRY(json::parse_object(body, "the fault"));
-  Fault fault;
-  std::string kind = CO_TRY(json::string_at(object, "kind"));
-  bool known = false;
-  for (auto one : {Fault::Kind::refuse, Fault::Kind::lag, Fault::Kind::freeze, Fault::Kind::kill})
-    if (name_of(one) == kind) fault.kind = one, known = true;
-  if (!known)
-    co_return fail(
-        Code::invalid_argument,
-        fmt::format("'{}' is no kind of fault: refuse, lag, freeze or kill", printable(kind)));
-  fault.action = CO_TRY(json::string_or(object, "action", "*"));
-  fault.code = CO_TRY(json::string_or(object, "code", "InternalError"));
-  fault.percent = static_cast<int>(CO_TRY(json::int_or(object, "percent", 100)));
-  fault.lag = Duration::milliseconds(CO_TRY(json::int_or(object, "lagMs", 1000)));
-  bool of_machines = fault.kind == Fault::Kind::freeze || fault.kind == Fault::Kind::kill;
-  if (of_machines) {
-    std::string instance = CO_TRY(json::string_or(object, "instance", ""));
-    std::string zone = CO_TRY(json::string_or(object, "zone", ""));
-    if (instance.empty() == zone.empty())
-      co_return fail(Code::invalid_argument, "name one instance or one zone");
-    fault.instances = CO_TRY(targets(instance, zone));
-  }
-  Duration length = Duration::milliseconds(CO_TRY(json::int_or(object, "lengthMs", 60'000)));
-  std::string id = CO_TRY(co_await begin(std::move(fault), length));
-  co_return boost::json::serialize(boost::json::object{{"id", id}});
-}
-
-std::string Faults::list() {
-  boost::json::array out;
-  for (const Fault& fault : all()) {
-    boost::json::object one{{"id", fault.id},
-                            {"kind", std::string(name_of(fault.kind))},
-                            {"until", fault.until.iso8601()}};
-    if (fault.kind == Fault::Kind::refuse) {
-      one["action"] = fault.action;
-      one["code"] = fault.code;
-      one["percent"] = fault.percent;
-    }
-    if (!fault.instances.empty())
-      one["instances"] = boost::json::array(fault.instances.begin(), fault.instances.end());
-    out.push_back(std::move(one));
-  }
-  return boost::json::serialize(boost::json::object{{"faults", std::move(out)}});
-}
-
-namespace {
-
-aio::Task<Result<std::string>> answer_list(std::string text) {
-  co_return text;
-}
-
-aio::Task<Result<std::string>> undo_one(Faults& faults, std::string body) {
-  auto object = CO_TRY(json::parse_object(body, "the fault"));
-  std::string id = CO_TRY(json::string_at(object, "id"));
-  CO_TRY(co_await faults.undo(id));
-  co_return std::string("{}");
-}
-
-}  // namespace
-
-void Faults::add_routes() {
-  context_.admin.route("GET", "/faults", [this](std::string) { return answer_list(list()); });
-  context_.admin.route("POST", "/faults",
-                       [this](std::string body) { return post(std::move(body)); });
-  context_.admin.route("POST", "/faults/undo",
-                       [this](std::string body) { return undo_one(*this, std::move(body)); });
+  std::erase_if(buckets_, [&](const auto& b) { return b.first.starts_with(fault.id + "/"); });
+  co_return co_await apply(fault, false);
 }
 
 }  // namespace croft::farm::ec2

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "farm/ec2/metering.h"
 
 namespace croft::farm::ec2 {
 
@@ -38,20 +39,22 @@ void Fleet::ask_reboot(const std::string& id) {
 void Fleet::set_state(Instance& instance, InstanceState state, StateReason reason,
                       std::string transition, std::vector<store::Change>& changes) {
   WallTime now = world_.clock.wall();
+  instance.state_before = instance.state;
+  instance.changed = now;
   instance.state = state;
   instance.reason = std::move(reason);
   instance.transition = std::move(transition);
   bool runs = state == InstanceState::running;
   if (runs != instance.metered) {
     instance.metered = runs;
-    changes.push_back(
-        meter::record({instance.account, instance.id, instance.type, instance.zone, runs, now}));
+    changes.push_back(meter::record({instance.account, thing_of(instance), runs, now}));
   }
   if (state == InstanceState::terminated) {
     instance.ended = now;
     state_.leave_address(instance);
   }
   changes.push_back(State::put(instance));
+  if (options_.changed) options_.changed();
 }
 
 aio::Task<Result<>> Fleet::save(Instance& instance, std::string point,
@@ -304,6 +307,7 @@ aio::Task<Result<bool>> Fleet::dispose(std::string id) {
     address.instance.clear();
     address.association.clear();
     changes.push_back(state_.addresses.put(address));
+    changes.push_back(metered(address, true, world_.clock.wall()));
     elastic.push_back(address.address);
   }
   for (std::string& address : elastic) CO_TRY(co_await withdraw(std::move(address)));
@@ -317,6 +321,7 @@ aio::Task<Result<bool>> Fleet::dispose(std::string id) {
   }
   for (const std::string& volume : gone) {
     changes.push_back(state_.volumes.remove(volume));
+    changes.push_back(metered(*state_.volumes.find(volume), false, world_.clock.wall()));
     state_.volumes.erase(volume);
     if (options_.disk_file) CO_TRY(co_await machines_.remove_disk(options_.disk_file(volume)));
   }

@@ -32,6 +32,8 @@ struct FleetOptions {
   std::function<std::vector<sandbox::VolumeSpec>(const std::string& instance)> volumes;
   /// The file of a volume that goes with its instance.
   std::function<std::string(const std::string& volume)> disk_file;
+  /// Some instance is in another state.
+  std::function<void()> changed;
   Duration boot_deadline = Duration::seconds(60);
   Duration stop_grace = Duration::seconds(10);
   Duration keep_terminated = Duration::hours(1);

@@ -3,6 +3,8 @@
 #include "base/text.h"
 #include "farm/ec2/describe.h"
 #include "farm/ec2/handlers.h"
+#include "farm/ec2/image_import.h"
+#include "farm/ec2/metering.h"
 #include "farm/ec2/snapshots.h"
 
 namespace croft::farm::ec2 {
@@ -29,7 +31,7 @@ constexpr Param register_params[] = {
     {"BlockDeviceMapping.N.Ebs.VolumeSize", Kind::integer, false, "", 1, 16384},
     {"BlockDeviceMapping.N.Ebs.VolumeType", Kind::ignored},
     {"BlockDeviceMapping.N.Ebs.DeleteOnTermination", Kind::ignored},
-    {"ImageLocation", Kind::unsupported},
+    {"ImageLocation", Kind::text, false, "", 1, 1024},
     {"VirtualizationType", Kind::choice, false, "hvm"},
     {"EnaSupport", Kind::ignored},
     {"SriovNetSupport", Kind::ignored},
@@ -132,6 +134,8 @@ aio::Task<Answer> create_image(Core& core, Call call) {
   CO_TRY(check_name(core, account, call.params.text("Name")));
   auto specs = CO_TRY(read_tag_specs(call.params, {"image", "snapshot"}));
   CO_TRY(call.effect());
+  std::string reseller = instance->reseller;
+  int64_t margin = instance->margin_micros;
   Snapshot snapshot = CO_TRY(co_await copy_root(core, id));
   // Somebody may have taken the name while the disk was copied.
   if (auto free = check_name(core, account, call.params.text("Name")); !free) {
@@ -140,14 +144,32 @@ aio::Task<Answer> create_image(Core& core, Call call) {
   }
   Image image = image_over(core, call, snapshot);
   image.tags = tags_for(specs, "image");
+  // Whoever sold what it is made of earns by it, too.
+  image.reseller = reseller;
+  image.margin_micros = margin;
   snapshot.tags = tags_for(specs, "snapshot");
   snapshot.description = fmt::format("Created by CreateImage({}) for {}", id, image.id);
   std::vector<store::Change> changes{core.state.snapshots.put(core.state.snapshots.add(snapshot)),
-                                     State::put(core.state.add_image(image))};
+                                     State::put(core.state.add_image(image)),
+                                     metered(snapshot, true, core.now())};
   co_return co_await finish(core, call, "create-image", std::move(changes), id_answer(image.id));
 }
 
+/// From an archive in the farm's S3.
+aio::Task<Answer> register_from_s3(Core& core, Call call) {
+  if (!call.params.items("BlockDeviceMapping").empty())
+    co_return fail(aws_error("InvalidParameterCombination", 400,
+                             "An image is of a snapshot or of an ImageLocation, not of both"));
+  CO_TRY(check_name(core, call.account(), call.params.text("Name")));
+  CO_TRY(call.effect());
+  ImageImport wanted{
+      "", call.params.text("Name"), call.params.text("Description"), call.account(), {}};
+  co_return id_answer(
+      CO_TRY(co_await import_object(core, call.params.text("ImageLocation"), std::move(wanted))));
+}
+
 aio::Task<Answer> register_image(Core& core, Call call) {
+  if (call.params.has("ImageLocation")) co_return co_await register_from_s3(core, std::move(call));
   const Snapshot* snapshot = nullptr;
   int64_t size = 0;
   for (const Params& device : call.params.items("BlockDeviceMapping")) {
@@ -206,6 +228,7 @@ aio::Task<Answer> copy_image(Core& core, Call call) {
     CO_TRY(co_await core.fleet.machines().copy_disk("", from, core.disk_file(snapshot.id)));
     copy.snapshot = snapshot.id;
     changes.push_back(core.state.snapshots.put(core.state.snapshots.add(snapshot)));
+    changes.push_back(metered(snapshot, true, core.now()));
   }
   changes.push_back(State::put(core.state.add_image(copy)));
   co_return co_await finish(core, call, "copy-image", std::move(changes), id_answer(copy.id));
@@ -217,7 +240,9 @@ aio::Task<Answer> deregister_image(Core& core, Call call) {
   // Instances go on; one that did not boot yet has the disk's name in its own record.
   std::vector<store::Change> changes{State::remove(*image)};
   core.state.erase_image(image->id);
-  co_return co_await finish(core, call, "deregister-image", std::move(changes), answer_true());
+  auto answer = co_await finish(core, call, "deregister-image", std::move(changes), answer_true());
+  if (answer) CO_TRY(co_await sweep_files(core));
+  co_return answer;
 }
 
 void permit(Image& image, const std::string& user, const std::string& group, bool add) {

@@ -291,8 +291,8 @@ TEST_F(Instances, running_time_is_metered_once_for_each_interval) {
   auto all = intervals();
   ASSERT_EQ(all.size(), 2u);
   for (const auto& one : all) {
-    EXPECT_EQ(one.resource, id);
-    EXPECT_EQ(one.kind, "m1.small");
+    EXPECT_EQ(one.thing.resource, id);
+    EXPECT_EQ(one.thing.kind, "m1.small");
     ASSERT_TRUE(one.to);
     EXPECT_LT(one.from, *one.to);
   }

@@ -110,6 +110,13 @@ void instance_fields(IO& io, T& i) {
   io.later("stopProtection", i.stop_protection);
   io.later("sourceDestCheck", i.source_dest_check);
   io.later("diskSource", i.disk_source);
+  io.later("placementGroup", i.placement_group);
+  io.later("host", i.host);
+  io.later("reseller", i.reseller);
+  io.later("margin", i.margin_micros);
+  io.later("price", i.price_micros);
+  io.later("spotRequest", i.spot_request);
+  io.later("interrupted", i.interrupted);
 }
 
 template <class IO, class T>
@@ -141,6 +148,8 @@ void image_fields(IO& io, T& i) {
   io.later("public", i.is_public);
   io.later("architecture", i.architecture);
   io.later("source", i.source);
+  io.later("reseller", i.reseller);
+  io.later("margin", i.margin_micros);
 }
 
 template <class IO, class T>

@@ -68,7 +68,16 @@ struct Instance {
   std::string profile;              ///< name of its instance profile
   bool stop_protection = false;
   bool source_dest_check = true;
-  std::string disk_source;  ///< file that its root disk begins as; empty: fresh
+  std::string disk_source;      ///< file that its root disk begins as; empty: fresh
+  std::string placement_group;  ///< its name
+  std::string host;             ///< of the topology; empty: this machine as a whole
+  std::string reseller;         ///< earns the image's margin
+  int64_t margin_micros = 0;    ///< an hour
+  int64_t price_micros = 0;     ///< an hour, as agreed; 0: the list's
+  std::string spot_request;     ///< "sir-..."; empty: on demand
+  InstanceState state_before = InstanceState::pending;  ///< not kept: of before the last change
+  WallTime changed;                                     ///< not kept
+  WallTime interrupted;  ///< when a spot instance will be taken away; 0: not announced
 
   std::string hostname() const;  ///< "ip-10-77-0-5"
   std::string mac() const;       ///< from the private address
@@ -100,7 +109,9 @@ struct Image {
   std::vector<std::string> users;  ///< accounts that may launch it
   bool is_public = false;          ///< everybody may launch it
   std::string architecture = "x86_64";
-  std::string source;  ///< the instance or image that it was made from
+  std::string source;         ///< the instance or image that it was made from
+  std::string reseller;       ///< earns the margin of what runs it, also of copies
+  int64_t margin_micros = 0;  ///< an hour
 
   bool seen_by(std::string_view account) const;
 };

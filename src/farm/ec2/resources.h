@@ -209,6 +209,47 @@ void fields(IO& io, R& i) {
   io.field("tags", i.tags);
 }
 
+/// How instances keep apart on hosts, or together.
+struct PlacementGroup {
+  std::string id, account, name;
+  std::string strategy = "cluster";   ///< cluster | spread | partition
+  std::string spread_level = "rack";  ///< rack | host
+  int64_t partitions = 2;
+  Tags tags;
+};
+template <class IO, class R>
+  requires std::is_same_v<std::remove_const_t<R>, PlacementGroup>
+void fields(IO& io, R& g) {
+  io.field("id", g.id), io.field("account", g.account), io.field("name", g.name);
+  io.field("strategy", g.strategy), io.field("spreadLevel", g.spread_level);
+  io.field("partitions", g.partitions), io.field("tags", g.tags);
+}
+
+/// A bid for one instance. Its prices are in millionths of a dollar an hour.
+struct SpotRequest {
+  std::string id, account;
+  int64_t price_micros = 0;
+  std::string state = "open";              ///< open | active | closed | cancelled | failed
+  std::string code, message;               ///< of the status
+  std::string type = "one-time";           ///< one-time | persistent
+  std::string interruption = "terminate";  ///< terminate | stop
+  std::string instance, instance_type, image, zone;
+  WallTime created, updated, valid_until;  ///< valid_until 0: for good
+  std::vector<TemplateField> launch;       ///< RunInstances, as it will be asked
+  Tags tags;
+};
+template <class IO, class R>
+  requires std::is_same_v<std::remove_const_t<R>, SpotRequest>
+void fields(IO& io, R& s) {
+  io.field("id", s.id), io.field("account", s.account), io.field("price", s.price_micros);
+  io.field("state", s.state), io.field("code", s.code), io.field("message", s.message);
+  io.field("type", s.type), io.field("interruption", s.interruption);
+  io.field("instance", s.instance), io.field("instanceType", s.instance_type);
+  io.field("image", s.image), io.field("zone", s.zone), io.field("created", s.created);
+  io.field("updated", s.updated), io.field("validUntil", s.valid_until);
+  io.field("launch", s.launch), io.field("tags", s.tags);
+}
+
 struct InternetGateway {
   std::string id, account, vpc;  ///< vpc empty: detached
   Tags tags;

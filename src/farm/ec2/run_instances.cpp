@@ -8,6 +8,9 @@
 #include "farm/ec2/handlers.h"
 #include "farm/ec2/ids.h"
 #include "farm/ec2/launch_templates.h"
+#include "farm/ec2/metering.h"
+#include "farm/ec2/placement.h"
+#include "farm/ec2/spot.h"
 #include "farm/ec2/volumes.h"
 
 namespace croft::farm::ec2 {
@@ -26,7 +29,8 @@ struct Launch {
   int64_t min_count = 1;
   int64_t max_count = 1;
   std::string fixed_address;
-  std::vector<Volume> volumes;  ///< of each instance
+  std::vector<Volume> volumes;                                     ///< of each instance
+  std::string interruption = "terminate", spot_type = "one-time";  ///< of spot instances
   Tags volume_tags;
 };
 
@@ -81,7 +85,8 @@ Result<SubnetRecord*> read_subnet(Core& core, const Call& call, const Wanted& wa
   if (!zone.empty() && core.zone_index(zone) >= zones.size())
     return fail(invalid("Placement.AvailabilityZone", zone, "The zones are " + join(zones, ", ")));
   std::string id = wanted.subnet;
-  if (id.empty()) id = core.subnet_of(call.account(), zone.empty() ? zones[0] : zone);
+  if (id.empty())
+    id = core.subnet_of(call.account(), zone.empty() ? pick_zone(core, call.account()) : zone);
   SubnetRecord* subnet = core.state.subnets.find(call.account(), id);
   if (!subnet) return fail(not_found(*id_kind("subnet"), {id}));
   if (!zone.empty() && subnet->zone != zone)
@@ -237,6 +242,8 @@ Result<Launch> read_launch(Core& core, const Call& call) {
                           fmt::format("The image ID '{}' is {}", image->id, image->state)));
   model.image_folder = image->folder;
   model.disk_gib = image->disk_gib;
+  model.reseller = image->reseller;
+  model.margin_micros = image->margin_micros;
   if (!image->snapshot.empty()) model.disk_source = core.disk_file(image->snapshot);
   model.type = p.text("InstanceType", default_type);
   launch.type = find_instance_type(model.type);
@@ -244,6 +251,17 @@ Result<Launch> read_launch(Core& core, const Call& call) {
     std::string hint = did_you_mean(model.type, instance_type_names());
     return fail(invalid("InstanceType", model.type, hint));
   }
+  model.placement_group = p.text("Placement.GroupName");
+  auto groups = core.state.placement_groups.of(model.account);
+  if (!model.placement_group.empty() &&
+      std::ranges::find(groups, model.placement_group, &PlacementGroup::name) == groups.end())
+    return fail(aws_error(
+        "InvalidPlacementGroup.Unknown", 400,
+        fmt::format("The Placement Group '{}' is unknown.", printable(model.placement_group))));
+  TRY(read_market(core, call, model));
+  constexpr std::string_view spot = "InstanceMarketOptions.SpotOptions.";
+  launch.interruption = p.text(fmt::format("{}InstanceInterruptionBehavior", spot), "terminate");
+  launch.spot_type = p.text(fmt::format("{}SpotInstanceType", spot), "one-time");
   model.key_name = p.text("KeyName");
   if (!model.key_name.empty() && !core.state.find_key(model.account, model.key_name))
     return fail(
@@ -286,6 +304,15 @@ Result<size_t> how_many(Core& core, const Call& call, const Launch& launch) {
         "InsufficientFreeAddressesInSubnet", 400,
         fmt::format("The subnet {} has {} free addresses", launch.model.subnet, addresses)));
   room = std::min(room, addresses);
+  int64_t places =
+      static_cast<int64_t>(Placer(core, launch.model).room(static_cast<size_t>(launch.max_count)));
+  if (places < launch.min_count)
+    return fail(aws_error(
+        "InsufficientInstanceCapacity", 500,
+        fmt::format("The hosts of {} have room for {} more {} instances; at least {} were asked "
+                    "for",
+                    launch.model.zone, places, launch.type->name, launch.min_count)));
+  room = std::min(room, places);
   if (room < launch.min_count)
     return fail(aws_error(
         "InsufficientInstanceCapacity", 500,
@@ -307,8 +334,10 @@ Result<std::vector<std::string>> record(Core& core, const Launch& launch, size_t
   aio::Random& random = core.context.world.random;
   std::string reservation = new_id(random, "r");
   std::vector<std::string> ids;
+  Placer placer(core, launch.model);
   for (size_t index = 0; index < count; ++index) {
     Instance instance = launch.model;
+    instance.host = TRY(placer.next());
     if (!launch.fixed_address.empty()) {
       if (launch.model.interface.empty() && !core.state.take_address(launch.fixed_address))
         return fail(aws_error("InvalidIPAddress.InUse", 400,
@@ -327,6 +356,8 @@ Result<std::vector<std::string>> record(Core& core, const Launch& launch, size_t
     instance.launch_index = static_cast<int>(index);
     instance.created = instance.launched = core.now();
     ids.push_back(instance.id);
+    if (instance.price_micros > 0 && instance.spot_request.empty())
+      add_spot_record(core, instance, launch.interruption, launch.spot_type, changes);
     for (Volume volume : launch.volumes) {
       volume.id = new_id(random, "vol");
       volume.account = instance.account;
@@ -335,6 +366,7 @@ Result<std::vector<std::string>> record(Core& core, const Launch& launch, size_t
       volume.created = volume.attached = core.now();
       volume.used = true;
       volume.tags = launch.volume_tags;
+      changes.push_back(metered(volume, true, core.now()));
       changes.push_back(core.state.volumes.put(core.state.volumes.add(std::move(volume))));
     }
     changes.push_back(State::put(core.state.add_instance(std::move(instance))));

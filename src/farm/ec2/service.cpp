@@ -11,6 +11,9 @@
 #include "farm/dns/resolver.h"
 #include "farm/ec2/address.h"
 #include "farm/ec2/ids.h"
+#include "farm/ec2/image_import.h"
+#include "farm/ec2/placement.h"
+#include "farm/ec2/spot.h"
 #include "farm/imds/metadata.h"
 #include "net/http_server.h"
 #include "sandbox/fake.h"
@@ -52,6 +55,7 @@ class Service final : public Ec2Service {
     aio::Scope scope(co_await aio::here());
     scope.spawn(fleet_->run());
     scope.spawn(faults_->run());
+    scope.spawn(spots_->run());
     co_return co_await scope.join();
   }
   std::string info() const override;
@@ -83,6 +87,7 @@ class Service final : public Ec2Service {
   std::optional<Fleet> fleet_;
   std::optional<Faults> faults_;
   std::optional<Core> core_;
+  std::optional<Spots> spots_;
 };
 
 aio::Task<Result<>> Service::open() {
@@ -107,9 +112,17 @@ aio::Task<Result<>> Service::open() {
     return out;
   };
   options.disk_file = [this](const std::string& volume) { return core_->disk_file(volume); };
+  options.changed = [this] {
+    if (faults_) faults_->changed();
+  };
   fleet_.emplace(context_.world, state_, *machines_, std::move(options));
   faults_.emplace(context_, state_, *machines_);
   core_.emplace(Core{context_, state_, *fleet_, capacity_, &*faults_});
+  spots_.emplace(*core_);
+  core_->spots = &*spots_;
+  faults_->interrupt = [this](std::string instance, Duration notice) {
+    return spots_->interrupt(std::move(instance), notice);
+  };
   if (!state_.find_image(builtin_image))
     CO_TRY(co_await add_image(*core_, {std::string(builtin_image), "croft-builtin",
                                        "Made of this machine's own files", "", ""}));
@@ -119,6 +132,9 @@ aio::Task<Result<>> Service::open() {
     if (!profile) return std::nullopt;
     return Scope{profile->services, profile->buckets};
   };
+  core_->sweep_disks = true;
+  CO_TRY(co_await sweep_files(*core_));
+  core_->sweep_disks = false;
   CO_TRY(co_await core_->open());
   CO_TRY(co_await fleet_->recover());
   // A farm that died while machines stood still on its demand does not leave them so.
@@ -208,6 +224,10 @@ std::optional<imds::Facts> Service::facts_of(const std::string& id) {
   f.launched = i->launched;
   f.tags = i->tags;
   f.tags_shown = i->metadata_tags;
+  f.spot = !i->spot_request.empty();
+  f.interrupted = i->interrupted;
+  const SpotRequest* bid = state_.spots.find(i->spot_request);
+  f.spot_action = bid ? bid->interruption : "terminate";
   f.enabled = i->metadata_enabled;
   f.tokens_required = i->tokens_required;
   return f;
@@ -238,7 +258,8 @@ dns::Names Service::names() {
       [this](const std::string& asker, std::string_view name) { return address_of(asker, name); },
       [this](const std::string& asker, std::string_view address) {
         return name_of_address(asker, address);
-      }};
+      },
+      [this](const std::string& asker) { return faults_ && faults_->dns_silent(asker); }};
 }
 
 std::optional<std::string> Service::address_of(const std::string& asker, std::string_view name) {
@@ -299,6 +320,52 @@ aio::Task<Result<std::string>> post_image(Core& core, std::string body) {
   co_return boost::json::serialize(boost::json::object{{"id", id}});
 }
 
+/// {path, name, description, account}: from a file of this computer.
+aio::Task<Result<std::string>> post_import(Core& core, std::string body) {
+  auto object = CO_TRY(json::parse_object(body, "the image"));
+  ImageImport wanted;
+  wanted.source = CO_TRY(json::string_at(object, "path"));
+  wanted.name = CO_TRY(json::string_at(object, "name"));
+  wanted.description = CO_TRY(json::string_or(object, "description", ""));
+  wanted.account = CO_TRY(json::string_or(object, "account", ""));
+  if (!wanted.source.starts_with('/'))
+    co_return fail(Code::invalid_argument,
+                   fmt::format("'{}' is not an absolute path", printable(wanted.source)));
+  if (wanted.name.size() < 3 || wanted.name.size() > 128)
+    co_return fail(Code::invalid_argument, "an image's name has 3 to 128 characters");
+  if (!wanted.account.empty()) {
+    AccountRef owner = core.context.accounts.find(wanted.account);
+    if (!owner) owner = core.context.accounts.find_by_name(wanted.account);
+    if (!owner)
+      co_return fail(Code::not_found, fmt::format("no account {}", printable(wanted.account)));
+    wanted.account = owner->account_id;
+  }
+  std::string id = CO_TRY(co_await import_image(core, std::move(wanted)));
+  co_return boost::json::serialize(boost::json::object{{"id", id}});
+}
+
+/// {image, account, perHour}: whoever runs it, or a copy of it, pays that to the account.
+aio::Task<Result<std::string>> price_image(Core& core, std::string body) {
+  auto object = CO_TRY(json::parse_object(body, "the image's price"));
+  std::string id = CO_TRY(json::string_at(object, "image"));
+  Image* image = core.state.find_image(id);
+  if (!image) co_return fail(Code::not_found, fmt::format("no image '{}'", printable(id)));
+  std::string name = CO_TRY(json::string_or(object, "account", image->owner));
+  AccountRef account = core.context.accounts.find(name);
+  if (!account) account = core.context.accounts.find_by_name(name);
+  if (!account)
+    co_return fail(Code::not_found,
+                   fmt::format("no account '{}' to pay for {}", printable(name), id));
+  Money margin = CO_TRY(Money::parse(CO_TRY(json::string_at(object, "perHour"))));
+  if (margin < Money())
+    co_return fail(Code::invalid_argument, "an image's price is not below zero");
+  image->reseller = account->account_id;
+  image->margin_micros = margin.micros();
+  CO_TRY(co_await core.state.commit("image-price", {State::put(*image)}));
+  co_return boost::json::serialize(boost::json::object{
+      {"image", id}, {"account", account->account_id}, {"perHourMicros", margin.micros()}});
+}
+
 std::vector<std::string> texts_of(const json::Object& object, std::string_view name) {
   std::vector<std::string> out;
   if (auto list = json::array_if(object, name); list && *list)
@@ -344,7 +411,15 @@ void Service::add_routes() {
   Core& core = *core_;
   context_.admin.route("POST", "/profiles",
                        [&core](std::string body) { return post_profile(core, std::move(body)); });
+  context_.admin.route("GET", "/topology", [&core](std::string) {
+    auto task = [](Core& all) -> aio::Task<Result<std::string>> { co_return topology_json(all); };
+    return task(core);
+  });
   context_.admin.route("GET", "/images", [&core](std::string) { return list_images(core); });
+  context_.admin.route("POST", "/images/import",
+                       [&core](std::string body) { return post_import(core, std::move(body)); });
+  context_.admin.route("POST", "/images/price",
+                       [&core](std::string body) { return price_image(core, std::move(body)); });
   context_.admin.route("POST", "/images",
                        [&core](std::string body) { return post_image(core, std::move(body)); });
 }

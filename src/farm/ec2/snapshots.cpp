@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "farm/ec2/describe.h"
+#include "farm/ec2/metering.h"
 
 namespace croft::farm::ec2 {
 
@@ -82,7 +83,8 @@ aio::Task<Answer> create_snapshot(Core& core, Call call) {
   snapshot.tags = tags_for(specs, "snapshot");
   Xml xml;
   write_snapshot(xml, snapshot);
-  std::vector<store::Change> changes{core.state.snapshots.put(core.state.snapshots.add(snapshot))};
+  std::vector<store::Change> changes{core.state.snapshots.put(core.state.snapshots.add(snapshot)),
+                                     metered(snapshot, true, core.now())};
   co_return co_await finish(core, call, "create-snapshot", std::move(changes), xml.take());
 }
 
@@ -101,7 +103,8 @@ aio::Task<Answer> copy_snapshot(Core& core, Call call) {
   Xml xml;
   xml.plain("snapshotId", copy.id);
   write_tags(xml, copy.tags);
-  std::vector<store::Change> changes{core.state.snapshots.put(core.state.snapshots.add(copy))};
+  std::vector<store::Change> changes{core.state.snapshots.put(core.state.snapshots.add(copy)),
+                                     metered(copy, true, core.now())};
   co_return co_await finish(core, call, "copy-snapshot", std::move(changes), xml.take());
 }
 
@@ -121,8 +124,9 @@ aio::Task<Answer> delete_snapshot(Core& core, Call call) {
                                            "attached",
                                            id, volume_id)));
   CO_TRY(call.effect());
+  std::vector<store::Change> changes{core.state.snapshots.remove(id),
+                                     metered(*snapshot, false, core.now())};
   core.state.snapshots.erase(id);
-  std::vector<store::Change> changes{core.state.snapshots.remove(id)};
   auto answer = co_await finish(core, call, "delete-snapshot", std::move(changes), answer_true());
   if (answer) CO_TRY(co_await core.fleet.machines().remove_disk(core.disk_file(id)));
   co_return answer;

@@ -80,6 +80,8 @@ class State {
   Table<LaunchTemplate> templates{"template"};
   Table<Volume> volumes{"volume"};
   Table<Snapshot> snapshots{"snapshot"};
+  Table<PlacementGroup> placement_groups{"placement"};
+  Table<SpotRequest> spots{"spot"};
   Table<InternetGateway> gateways{"gateway"};
   Table<RouteTable> routes{"routes"};
   /// Each table of the above, for what is the same for all: loading, tags.
@@ -93,6 +95,8 @@ class State {
     each(templates, "lt");
     each(volumes, "vol");
     each(snapshots, "snap");
+    each(placement_groups, "pg");
+    each(spots, "sir");
     each(gateways, "igw");
     each(routes, "rtb");
   }

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "farm/ec2/describe.h"
+#include "farm/ec2/metering.h"
 
 namespace croft::farm::ec2 {
 
@@ -96,7 +97,8 @@ aio::Task<Answer> create_volume(Core& core, Call call) {
   volume.tags = tags_for(specs, "volume");
   Xml xml;
   write_volume(xml, volume);
-  std::vector<store::Change> changes{core.state.volumes.put(core.state.volumes.add(volume))};
+  std::vector<store::Change> changes{core.state.volumes.put(core.state.volumes.add(volume)),
+                                     metered(volume, true, core.now())};
   auto answer = co_await finish(core, call, "create-volume", std::move(changes), xml.take());
   if (!answer) core.state.volumes.erase(volume.id);
   co_return answer;
@@ -121,8 +123,9 @@ aio::Task<Answer> delete_volume(Core& core, Call call) {
         fmt::format("Volume {} is currently attached to {}", volume->id, volume->instance)));
   CO_TRY(call.effect());
   std::string id = volume->id;
+  std::vector<store::Change> changes{core.state.volumes.remove(id),
+                                     metered(*volume, false, core.now())};
   core.state.volumes.erase(id);
-  std::vector<store::Change> changes{core.state.volumes.remove(id)};
   auto answer = co_await finish(core, call, "delete-volume", std::move(changes), answer_true());
   if (answer) CO_TRY(co_await core.fleet.machines().remove_disk(core.disk_file(id)));
   co_return answer;

@@ -95,7 +95,7 @@ std::map<std::string, std::string> tree_of(const Facts& f) {
   }
   meta("instance-action", "none");
   meta("instance-id", f.instance_id);
-  meta("instance-life-cycle", "on-demand");
+  meta("instance-life-cycle", f.spot ? "spot" : "on-demand");
   meta("instance-type", f.type);
   meta("local-hostname", f.hostname);
   meta("local-ipv4", f.private_address);
@@ -134,6 +134,12 @@ std::map<std::string, std::string> tree_of(const Facts& f) {
   meta("security-groups", group_names);
   meta("services/domain", "amazonaws.com");
   meta("services/partition", "aws");
+  if (f.interrupted.ns != 0) {
+    std::string time = f.interrupted.iso8601().substr(0, 19) + "Z";
+    meta("spot/instance-action",
+         fmt::format("{{\"action\":\"{}\",\"time\":\"{}\"}}", f.spot_action, time));
+    if (f.spot_action == "terminate") meta("spot/termination-time", time);
+  }
   if (f.tags_shown)
     for (const auto& [key, value] : f.tags)
       if (key.find('/') == key.npos) meta("tags/instance/" + key, value);

@@ -49,6 +49,9 @@ struct Facts {
   WallTime launched;
   std::map<std::string, std::string> tags;  ///< shown only when tags_shown
   bool tags_shown = false;
+  bool spot = false;
+  WallTime interrupted;     ///< when it will be taken away; 0: not announced
+  std::string spot_action;  ///< terminate | stop
   bool enabled = true;
   bool tokens_required = false;
 };
