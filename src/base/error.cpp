@@ -119,6 +119,8 @@ std::string Error::render() const {
     std::string place = step.where.text();
     out += place.empty() ? fmt::format("  {}\n", step.what)
                          : fmt::format("  {} at {}\n", step.what, place);
+    // A step that marks something of its line shows it.
+    if (step.where.length > 0) render_source(step.where, out);
   }
   for (const auto& text : hints) out += fmt::format("  hint: {}\n", text);
   for (const auto& other : others) out += other.render();

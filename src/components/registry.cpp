@@ -1,5 +1,8 @@
 #include "components/registry.h"
 
+#include "base/machine.h"
+#include "lang/lang.h"
+
 namespace croft::components {
 
 namespace {
@@ -120,6 +123,9 @@ constexpr engine::ComponentType (*all_types[])() = {prim_type,
 engine::Registry make_registry() {
   engine::Registry registry;
   for (auto* type : all_types) registry.add(type());
+  lang::Options options;
+  options.machine = {host_name(), host_address(), {}};
+  registry.compute_with(lang::run_time(std::move(options)));
   return registry;
 }
 

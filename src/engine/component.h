@@ -10,6 +10,7 @@
 
 #include "aio/task.h"
 #include "engine/context.h"
+#include "model/compute.h"
 #include "model/record.h"
 #include "model/schema.h"
 #include "plan/plan.h"
@@ -84,10 +85,14 @@ class Registry {
   const model::SchemaSet& schemas() const { return schemas_; }
   /// What the plan asks.
   plan::Catalog catalog() const;
+  /// What makes the values of expressions over LAZY links at run time.
+  void compute_with(model::Compute compute) { compute_ = std::move(compute); }
+  const model::Compute& compute() const { return compute_; }
 
  private:
   std::map<std::string, std::shared_ptr<const ComponentType>, std::less<>> types_;
   model::SchemaSet schemas_;
+  model::Compute compute_;
 };
 
 }  // namespace croft::engine

@@ -24,21 +24,19 @@ Error with_place(Error error, const Where& where) {
 
 /// What a link leads to, in vectors too.
 Result<model::Value> settled(const model::Component& from, const model::Value& value,
-                             int depth = 0) {
+                             const model::Compute& compute, int depth = 0) {
   constexpr int depth_limit = 64;
   if (auto* reference = value.get<std::shared_ptr<const model::Reference>>();
       reference && !(*reference)->data)
-    return model::follow(from, **reference);
+    return model::follow(from, **reference, compute);
   if (value.is(model::Value::Kind::tbd))
     return fail(Error(Code::unresolved, "the value is still TBD")
                     .hint("give it a value where the component is used"));
-  if (auto* call = value.get<model::Call>(); call)
-    return fail(Code::unsupported,
-                "an expression over LAZY values is not yet computed at run time");
+  if (auto* call = value.get<model::Call>(); call && compute) return compute(from, *call);
   if (auto* vector = value.get<model::Vector>(); vector && depth < depth_limit) {
     model::Vector out;
     out.reserve(vector->size());
-    for (const auto& item : *vector) out.push_back(TRY(settled(from, item, depth + 1)));
+    for (const auto& item : *vector) out.push_back(TRY(settled(from, item, compute, depth + 1)));
     return model::Value(std::move(out));
   }
   return value;
@@ -104,7 +102,7 @@ Result<std::optional<model::Value>> Context::value_if(std::string_view name) con
       found = *schema->fallback;
   }
   if (!found) return std::optional<model::Value>{};
-  auto value = settled(*node_.description, *found);
+  auto value = settled(*node_.description, *found, node_.application.services().registry.compute());
   if (!value)
     return fail(with_place(std::move(value).error(), where(name))
                     .frame(fmt::format("reading {}:{}", path(), name)));

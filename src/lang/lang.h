@@ -13,6 +13,7 @@
 
 #include "base/error.h"
 #include "model/component.h"
+#include "model/compute.h"
 #include "model/place.h"
 #include "model/schema.h"
 
@@ -49,6 +50,15 @@ struct Setting {
   model::Place where;             ///< in the file of values; unknown: the command line
 };
 
+/// What lookupLocalhost and its relatives ask about.
+struct Machine {
+  std::string name = "localhost";
+  std::string address = "127.0.0.1";
+  /// The address of a host; nullopt when there is no such host. Empty: nobody looks names up here,
+  /// and hostExists stays a call for run time.
+  Lookup address_of;
+};
+
 struct Options {
   /// Folders in the order given (--include, then CROFT_PATH). The file's folder and
   /// `working_folder` come before, the library in the binary after them.
@@ -59,11 +69,13 @@ struct Options {
   Lookup environment;  ///< ENVPROPERTY x
   Lookup ask;          ///< `userinput`: the prompt in, the answer out
   std::string now;     ///< what `date` gives; empty: a fixed text
+  Machine machine;
   /// Which component of `environments extends Environments { ... }` is put at the top level; empty:
   /// none.
   std::string environment_name;
   std::vector<Setting> settings;  ///< after the environment, in their order
   Phase until = Phase::link;
+  bool digest = true;  ///< Description::digest is wanted; it costs as much as printing
   Limits limits;
 };
 
@@ -76,6 +88,24 @@ Result<model::Description> resolve(const std::string& file, std::string text,
                                    const Options& options);
 /// The same for a file that Options::reader reads.
 Result<model::Description> resolve_file(const std::string& file, const Options& options);
+
+/// An eager reference, followed: an attribute of the deployed tree got its value from another
+/// component of it. Paths begin with "sfConfig".
+struct Use {
+  std::string component;
+  std::string attribute;
+  std::string from;  ///< the component that the value is, or that has it
+};
+struct Sourced {
+  model::Description description;
+  std::vector<Use> uses;  ///< in the order of the tree; between different components only
+};
+/// As resolve_file, with what `croft graph` draws and the result no longer says.
+Result<Sourced> resolve_with_uses(const std::string& file, const Options& options);
+
+/// For run time: makes the values of calls that were kept because an operand is LAZY. Of `options`
+/// the machine, properties, the environment, `now` and the limits count.
+model::Compute run_time(Options options);
 
 /// Where a value comes from.
 struct Explanation {

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "model/component.h"
+#include "model/compute.h"
 
 namespace croft::model {
 namespace {
@@ -13,7 +14,8 @@ struct Found {
   Value value;
 };
 
-Result<Found> follow_from(const Component& from, const Reference& link, int chain);
+Result<Found> follow_from(const Component& from, const Reference& link, const Compute& compute,
+                          int chain);
 
 Error nothing_named(const Reference& link, std::string_view name, const Component& searched,
                     bool upward) {
@@ -31,13 +33,17 @@ Error nothing_named(const Reference& link, std::string_view name, const Componen
 }
 
 /// A value met on the way: references are followed, so that a step or the end is a real value.
-Result<Found> settle(const Component& holder, const Attribute& attribute, int chain) {
+Result<Found> settle(const Component& holder, const Attribute& attribute, const Compute& compute,
+                     int chain) {
+  if (auto* call = attribute.value.get<Call>(); call && !call->assertion && compute)
+    return Found{&holder, TRY(compute(holder, *call))};
   auto* next = attribute.value.get<std::shared_ptr<const Reference>>();
   if (!next || (*next)->data) return Found{&holder, attribute.value};
-  return follow_from(holder, **next, chain + 1);
+  return follow_from(holder, **next, compute, chain + 1);
 }
 
-Result<Found> follow_from(const Component& from, const Reference& link, int chain) {
+Result<Found> follow_from(const Component& from, const Reference& link, const Compute& compute,
+                          int chain) {
   if (chain > longest_chain)
     return fail(
         Error(Code::unresolved, fmt::format("{} never ends: more than {} links lead to each other",
@@ -90,7 +96,7 @@ Result<Found> follow_from(const Component& from, const Reference& link, int chai
       found = holder->find(part.name);
     }
     if (!found) return fail(nothing_named(link, part.name, *at, upward));
-    now = TRY(settle(*holder, *found, chain));
+    now = TRY(settle(*holder, *found, compute, chain));
     have_value = true;
   }
   if (have_value) return now;
@@ -101,7 +107,11 @@ Result<Found> follow_from(const Component& from, const Reference& link, int chai
 }  // namespace
 
 Result<Value> follow(const Component& from, const Reference& link) {
-  auto found = follow_from(from, link, 0);
+  return follow(from, link, {});
+}
+
+Result<Value> follow(const Component& from, const Reference& link, const Compute& compute) {
+  auto found = follow_from(from, link, compute, 0);
   if (found) return std::move(found->value);
   if (link.optional && found.error().code == Code::unresolved) return link.fallback;
   return fail(std::move(found).error());

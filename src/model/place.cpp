@@ -2,13 +2,15 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+
 namespace croft::model {
 
 SourceText::SourceText(std::string name, std::string text)
     : name_(std::move(name)), text_(std::move(text)) {
   starts_.push_back(0);
-  for (size_t i = 0; i < text_.size(); ++i)
-    if (text_[i] == '\n') starts_.push_back(static_cast<uint32_t>(i + 1));
+  for (size_t at = text_.find('\n'); at != std::string::npos; at = text_.find('\n', at + 1))
+    starts_.push_back(static_cast<uint32_t>(at + 1));
 }
 
 uint32_t SourceText::line_of(uint32_t offset) const {
@@ -58,7 +60,14 @@ Place::operator Where() const {
   std::string_view text = source->line(line);
   // A line from a generated file can be megabytes long; a caret under it helps nobody.
   constexpr size_t longest_shown = 400;
-  if (text.size() <= longest_shown) out.source = std::string(text);
+  if (text.size() > longest_shown) return out;
+  out.source = std::string(text);
+  // Nothing that a text says may drive a terminal; each character keeps its column.
+  for (char& c : out.source) {
+    auto byte = static_cast<unsigned char>(c);
+    if ((byte < 0x20 && c != '\t') || byte == 0x7F) c = '?';
+  }
+  if (!valid_utf8(out.source)) out.source.clear();
   return out;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <set>
 
 #include "lang/functions/function.h"
 
@@ -219,11 +220,32 @@ bool same_value(Run& run, const Val& a, const Val& b) {
   return false;
 }
 
+namespace {
+
+/// Values that are equal just when their texts are.
+bool is_plain(const Val& value) {
+  return value.is(Kind::null) || value.is(Kind::boolean) || value.is(Kind::string) ||
+         value.is(Kind::bytes) || is_number(value);
+}
+
+}  // namespace
+
 Result<Val> call_all_different(Calling& calling) {
-  for (size_t i = 0; i < calling.operands.size(); ++i)
-    for (size_t j = 0; j < i && !calling.run.stopped; ++j)
-      if (same_value(calling.run, calling.operands[i].value, calling.operands[j].value))
+  std::set<std::pair<Kind, std::string>> seen;
+  std::vector<const Val*> others;
+  for (const Operand& operand : calling.operands) {
+    if (is_plain(operand.value)) {
+      std::string text;
+      write_plain(calling.run, operand.value, text);
+      if (!seen.emplace(operand.value.kind, std::move(text)).second)
         return calling.run.boolean(false);
+      continue;
+    }
+    for (const Val* other : others)
+      if (calling.run.stopped || same_value(calling.run, operand.value, *other))
+        return calling.run.boolean(false);
+    others.push_back(&operand.value);
+  }
   return calling.run.boolean(true);
 }
 

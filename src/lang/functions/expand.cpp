@@ -1,6 +1,8 @@
 // Set and Array: many components made of one. Source: the language reference, 1.10.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "lang/functions/function.h"
 
 namespace croft::lang {
@@ -69,6 +71,11 @@ Result<Val> call_set(Calling& calling) {
   if (step <= 0)
     return fail(Code::invalid_argument,
                 fmt::format("'setInc' is {}; it must be more than 0", step));
+  if (static_cast<uint64_t>(std::max<int64_t>(0, (most - least) / step)) >
+      calling.run.options.limits.components)
+    return fail(Code::resource_exhausted,
+                fmt::format("a Set of {} members is beyond the limit of {} components",
+                            (most - least) / step + 1, calling.run.options.limits.components));
   std::string prefix = TRY(prefix_of(calling, word::set_prefix, "elem"));
   Node* out = result_node(
       calling, [](Symbol name) { return name >= word::set_elem && name <= word::set_prefix; });

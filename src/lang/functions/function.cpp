@@ -36,6 +36,11 @@ constexpr Function functions[] = {
     {"Ref", call_reference},
     {"Set", call_set},
     {"Array", call_array},
+    {"FilepathFunction", call_file_path},
+    {"LocalhostFunction", call_local_host},
+    {"LocalhostAddressFunction", call_local_address},
+    {"HostExistsFunction", call_host_exists, false, true},
+    {"Expression", call_expression},
     {"CheckSchemaElement", call_check_element, true},
     {"CheckAssertions", call_check_assertions},
 };

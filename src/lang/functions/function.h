@@ -39,6 +39,7 @@ struct Function {
   std::string_view name;  ///< "Concatenate"
   Result<Val> (*call)(Calling&);
   bool takes_lazy = false;  ///< decides itself what a LAZY operand means
+  bool asks_names = false;  ///< looks host names up: kept for run time where nobody does that
 };
 
 /// By the last word of its class; null when unknown.
@@ -80,6 +81,11 @@ Result<Val> call_system(Calling&);
 Result<Val> call_reference(Calling&);
 Result<Val> call_set(Calling&);
 Result<Val> call_array(Calling&);
+Result<Val> call_file_path(Calling&);
+Result<Val> call_local_host(Calling&);
+Result<Val> call_local_address(Calling&);
+Result<Val> call_host_exists(Calling&);
+Result<Val> call_expression(Calling&);  ///< arithmetic in the words of Java
 Result<Val> call_check_element(Calling&);
 Result<Val> call_check_assertions(Calling&);
 

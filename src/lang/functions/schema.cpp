@@ -8,10 +8,6 @@
 namespace croft::lang {
 namespace {
 
-bool is_lazy(const Val& value) {
-  return value.lazy && (value.is(Kind::reference) || value.is(Kind::call));
-}
-
 /// Does a value have the class that a schema names (a Java class, by its last word)?
 bool has_class(const Val& value, std::string_view full) {
   std::string_view wanted = class_name(full);

@@ -60,6 +60,11 @@ class FunctionMaker {
       node->call = Call::apply;
       return;
     }
+    if (find_function(maker)) {  // old descriptions name the function itself
+      run_.put(node, word::sf_function_class, attr.value, 0, attr.pos);
+      node->call = Call::apply;
+      return;
+    }
     bool schema = maker == "ConstructSchema";
     if (!schema && maker != "ConstructAssertions") {
       run_.blame(Code::unsupported,
