@@ -1,5 +1,6 @@
 #include "cli/description.h"
 
+#include <netdb.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -7,6 +8,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "base/machine.h"
 #include "base/text.h"
 #include "base/units.h"
 #include "cli/source.h"
@@ -46,6 +48,19 @@ std::optional<std::string> ask(std::string_view prompt) {
   return answer;
 }
 
+/// For `hostExists`.
+std::optional<std::string> address_of(std::string_view host) {
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_socktype = SOCK_STREAM;
+  if (getaddrinfo(std::string(host).c_str(), nullptr, &hints, &found) != 0) return std::nullopt;
+  std::unique_ptr<addrinfo, decltype(&freeaddrinfo)> owner(found, freeaddrinfo);
+  char text[NI_MAXHOST] = {};
+  if (getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, nullptr, 0,
+                  NI_NUMERICHOST) != 0)
+    return std::nullopt;
+  return text;
+}
+
 std::string now() {
   auto seconds = std::chrono::duration_cast<std::chrono::seconds>(
       std::chrono::system_clock::now().time_since_epoch());
@@ -81,6 +96,7 @@ lang::Options language_options(const Invocation& invocation) {
   options.environment = environment;
   options.ask = ask;
   options.now = now();
+  options.machine = {host_name(), host_address(), {}};
   options.include = invocation.values("--include");
   if (auto path = environment("CROFT_PATH"))
     for (auto& folder : split(*path, ':'))
@@ -101,6 +117,7 @@ lang::Options language_options(const Invocation& invocation) {
 
 Result<lang::Options> options_with_parameters(const Invocation& invocation) {
   lang::Options options = language_options(invocation);
+  options.machine.address_of = address_of;
   options.environment_name =
       invocation.value("--environment").value_or(environment("CROFT_ENVIRONMENT").value_or(""));
   for (const auto& file : invocation.values("--values")) {
@@ -113,9 +130,10 @@ Result<lang::Options> options_with_parameters(const Invocation& invocation) {
 }
 
 Result<model::Description> load_description(Invocation& invocation, const std::string& file,
-                                            bool strict) {
+                                            bool strict, HostNames names) {
   const auto& schemas = components::schemas();
   auto options = TRY(options_with_parameters(invocation));
+  if (names == HostNames::not_asked) options.machine.address_of = {};
   auto resolved = lang::resolve_file(TRY(main_file(file)), options);
   if (!resolved) {
     engine::redact_sources(resolved.error(), schemas);

@@ -9,12 +9,16 @@ namespace croft::cli {
 
 /// --include, --property and CROFT_PATH as the language's options.
 lang::Options language_options(const Invocation& invocation);
-/// The same with --set, --values and --environment.
+/// The same with --set, --values and --environment; names of hosts are asked for.
 Result<lang::Options> options_with_parameters(const Invocation& invocation);
+
+/// Whether `hostExists` may ask for the addresses of hosts.
+enum class HostNames { asked, not_asked };
 
 /// Resolves and checks; warnings go to the terminal. `strict`: unknown attributes are errors.
 Result<model::Description> load_description(Invocation& invocation, const std::string& file,
-                                            bool strict = false);
+                                            bool strict = false,
+                                            HostNames names = HostNames::asked);
 
 /// The options that verbs with a FILE share.
 std::vector<Option> description_options();

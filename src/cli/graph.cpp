@@ -14,7 +14,17 @@ namespace croft::cli {
 namespace {
 
 std::string_view name_of(Arrow kind) {
-  return kind == Arrow::order ? "dependsOn" : kind == Arrow::host ? "sfProcessHost" : "link";
+  switch (kind) {
+    case Arrow::link:
+      return "link";
+    case Arrow::value:
+      return "value";
+    case Arrow::order:
+      return "dependsOn";
+    case Arrow::host:
+      return "sfProcessHost";
+  }
+  return "";
 }
 
 wire::json::Object to_json(const Drawing& drawing) {
@@ -67,9 +77,10 @@ int run_graph(Invocation& invocation) {
   if (!file) return invocation.fail(file.error());
   auto options = options_with_parameters(invocation);
   if (!options) return invocation.fail(options.error());
-  auto description = lang::resolve_file(*file, *options);
-  if (!description) return invocation.fail(description.error());
-  Drawing drawing = drawing_of(*description->config, "sfConfig");
+  options->digest = false;
+  auto resolved = lang::resolve_with_uses(*file, *options);
+  if (!resolved) return invocation.fail(resolved.error());
+  Drawing drawing = drawing_of(*resolved->description.config, "sfConfig", resolved->uses);
   if (invocation.json) {
     invocation.terminal.print(wire::json::pretty(to_json(drawing)));
     return exit_code::done;
@@ -100,8 +111,9 @@ Command graph_command() {
           .summary = "draw a description: components, links, order",
           .details =
               "Boxes stand in the component that holds them. Arrows lead from a component to "
-              "what it needs: links (LAZY\nreferences), dependsOn, and the host it runs on. "
-              "--json lists the same, with links to enclosing components too.",
+              "what it needs: links (LAZY\nreferences, followed at run time), values (eager "
+              "references, thin: already followed),\ndependsOn (dashed), and the host it runs on "
+              "(dotted). --json lists the same, with arrows to\nenclosing components too.",
           .example = "croft graph app.sf -o app.svg",
           .positionals = {{"FILE", "the description"}},
           .options = std::move(options),

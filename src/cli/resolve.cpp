@@ -75,6 +75,7 @@ int run_resolve(Invocation& invocation) {
     options->until = *phase;
   }
   if (auto path = invocation.value("--explain")) return explain(invocation, *file, *options, *path);
+  options->digest = false;
   auto description = lang::resolve_file(*file, *options);
   if (!description) return invocation.fail(description.error());
   const auto& tree = description->config ? description->config : description->root;
@@ -91,7 +92,8 @@ int run_check(Invocation& invocation) {
   int code = exit_code::done;
   wire::json::Array results;
   for (const auto& file : invocation.positionals) {
-    auto description = load_description(invocation, file, invocation.flag("--strict"));
+    auto description =
+        load_description(invocation, file, invocation.flag("--strict"), HostNames::not_asked);
     wire::json::Object result{{"file", file}, {"ok", description.has_value()}};
     if (!description) {
       code = exit_code::failed;
@@ -120,6 +122,9 @@ Command resolve_command() {
   return {.path = "resolve",
           .summary = "print the resolved description in the language itself",
           .details =
+              "Prints the attributes of the component that sfConfig names, without a wrapper "
+              "around them; with --phase\nparse, type, place or function the whole file as it "
+              "stands after that pass.\n"
               "Prints what the author wrote, secrets included; every other command redacts them.",
           .example = "croft resolve examples/talk/talk.sf --set bucketName=mine",
           .positionals = {{"FILE", "the description: a file, a folder, or s3://BUCKET/KEY"}},

@@ -28,9 +28,19 @@ Result<std::string> read_file(const std::string& path) {
   if (fs::is_directory(status))
     return fail(Code::invalid_argument, path + " is a folder, not a file");
   std::ifstream in(path, std::ios::binary);
-  std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-  if (!in.good() && !in.eof())
-    return fail(Code::io, "cannot read " + path + ": " + std::strerror(errno));
+  std::string text;
+  // What the file says of its size is a guess (pipes have none), so reading goes on to the end.
+  size_t guess = fs::is_regular_file(status) ? fs::file_size(path, problem) : 0;
+  if (problem) guess = 0;
+  constexpr size_t least = 64 << 10;
+  while (in.good()) {
+    size_t have = text.size();
+    size_t wanted = std::max(least, have < guess ? guess - have + 1 : have);
+    text.resize(have + wanted);
+    in.read(text.data() + have, static_cast<std::streamsize>(wanted));
+    text.resize(have + static_cast<size_t>(in.gcount()));
+  }
+  if (!in.eof()) return fail(Code::io, "cannot read " + path + ": " + std::strerror(errno));
   return text;
 }
 

@@ -3,6 +3,7 @@
 #include <yaml.h>
 
 #include <charconv>
+#include <set>
 
 #include "base/text.h"
 #include "model/text.h"
@@ -10,6 +11,7 @@
 namespace croft::cli {
 namespace {
 
+constexpr std::string_view text_tag = "tag:yaml.org,2002:str";
 constexpr size_t deepest = 100;
 constexpr size_t most_settings = 100'000;
 
@@ -19,7 +21,7 @@ bool only(std::string_view text, std::string_view allowed) {
 
 bool whole_number(std::string_view text) {
   if (text.starts_with('-')) text.remove_prefix(1);
-  return only(text, "0123456789") && text.size() < 20;
+  return only(text, "0123456789");
 }
 
 /// The number that JSON would read, as the language writes it.
@@ -84,6 +86,14 @@ class Events {
     return {reinterpret_cast<const char*>(event_.data.scalar.value), event_.data.scalar.length};
   }
   bool plain() const { return event_.data.scalar.style == YAML_PLAIN_SCALAR_STYLE; }
+  /// The tag before the event at hand, such as !!str; empty when there is none.
+  std::string_view tag() const {
+    const yaml_char_t* tag = nullptr;
+    if (event_.type == YAML_SCALAR_EVENT) tag = event_.data.scalar.tag;
+    if (event_.type == YAML_SEQUENCE_START_EVENT) tag = event_.data.sequence_start.tag;
+    if (event_.type == YAML_MAPPING_START_EVENT) tag = event_.data.mapping_start.tag;
+    return tag ? std::string_view(reinterpret_cast<const char*>(tag)) : std::string_view();
+  }
   bool anchored() const {
     if (event_.type == YAML_SCALAR_EVENT) return event_.data.scalar.anchor != nullptr;
     if (event_.type == YAML_SEQUENCE_START_EVENT)
@@ -143,17 +153,28 @@ class Reader {
   Result<> acceptable(size_t depth) {
     if (events_.anchored())
       return fail(events_.error("anchors and aliases have no meaning in a file of values"));
+    if (!events_.tag().empty() && events_.tag() != text_tag)
+      return fail(events_.error("tags but !!str have no meaning in a file of values"));
     if (depth > deepest)
       return fail(events_.error(fmt::format("nested deeper than {} levels", deepest)));
     return {};
   }
 
+  /// A name once more is a slip in JSON and YAML alike: nobody can tell which value was meant.
+  Result<> once(std::set<std::string>& names) {
+    if (names.emplace(events_.text()).second) return {};
+    return fail(
+        events_.error(fmt::format("'{}' stands twice in this mapping", printable(events_.text()))));
+  }
+
   Result<> mapping(const std::vector<std::string>& above, size_t depth) {
+    std::set<std::string> names;
     while (true) {
       auto type = TRY(events_.next());
       if (type == YAML_MAPPING_END_EVENT) return {};
       TRY(acceptable(depth));
       if (type != YAML_SCALAR_EVENT) return fail(events_.error("a name is expected here"));
+      TRY(once(names));
       auto path = above;
       for (auto& name : split(events_.text(), ':')) path.emplace_back(trim(name));
       model::Place where = events_.here();
@@ -173,13 +194,17 @@ class Reader {
   Result<std::string> value(yaml_event_type_t type, size_t depth) {
     TRY(acceptable(depth));
     if (type == YAML_SCALAR_EVENT) {
-      if (!events_.plain()) return quoted(events_.text());
+      if (!events_.plain() || events_.tag() == text_tag) return quoted(events_.text());
+      if (whole_number(events_.text()) && !parse_i64(events_.text()))
+        return fail(
+            events_.error(fmt::format("{} does not fit into 64 bits", printable(events_.text()))));
       return literal(events_.text()).value_or(quoted(events_.text()));
     }
     bool list = type == YAML_SEQUENCE_START_EVENT;
     if (!list && type != YAML_MAPPING_START_EVENT)
       return fail(events_.error("a value is expected"));
     std::string out = list ? "[" : "(extends DATA {";
+    std::set<std::string> names;
     for (bool first = true;; first = false) {
       type = TRY(events_.next());
       if (type == YAML_SEQUENCE_END_EVENT || type == YAML_MAPPING_END_EVENT) break;
@@ -188,6 +213,7 @@ class Reader {
         TRY(acceptable(depth));
         if (type != YAML_SCALAR_EVENT || events_.text().empty())
           return fail(events_.error("a name is expected here"));
+        TRY(once(names));
         out += quoted(events_.text()) + " ";
         type = TRY(events_.next());
       }

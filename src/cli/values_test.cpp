@@ -66,6 +66,13 @@ TEST(ValuesFile, MistakesHaveTheirPlace) {
   EXPECT_EQ(values("- 1\n"), Texts{"v.yaml:1:1: a file of values holds names and values"});
   EXPECT_EQ(values("a: &x 1\nb: *x\n"),
             Texts{"v.yaml:1:4: anchors and aliases have no meaning in a file of values"});
+  EXPECT_EQ(values("a: !!binary aGk=\n"),
+            Texts{"v.yaml:1:4: tags but !!str have no meaning in a file of values"});
+  EXPECT_EQ(values("a: !!str 5\n"), Texts{"a=\"5\""});
+  EXPECT_EQ(values("a: 1\nb: 2\na: 3\n"), Texts{"v.yaml:3:1: 'a' stands twice in this mapping"});
+  EXPECT_EQ(values("l: [{x: 1, x: 2}]\n"), Texts{"v.yaml:1:12: 'x' stands twice in this mapping"});
+  EXPECT_EQ(values("a: 99999999999999999999\n"),
+            Texts{"v.yaml:1:4: 99999999999999999999 does not fit into 64 bits"});
   EXPECT_EQ(values("a: 1\n---\nb: 2\n"), Texts{"v.yaml:2:1: a file of values holds one document"});
   EXPECT_EQ(values("a: 1\n b: 2\n").size(), 1u);
   EXPECT_NE(values("a: {b: 1\n")[0].find("v.yaml:"), std::string::npos);

@@ -42,24 +42,45 @@ Result<> run_passes(Run& run, const std::string& file, std::string text) {
   return {};
 }
 
-Result<model::Description> resolve(const std::string& file, std::string text,
-                                   const Options& options) {
-  Run run(options);
+namespace {
+
+Result<model::Description> resolved(Run& run, const std::string& file, std::string text) {
   TRY(run_passes(run, file, std::move(text)));
   auto description = finish(run);
   if (!description && !run.errors.empty()) return fail(gathered(run.errors));
   return description;
 }
 
-Result<model::Description> resolve_file(const std::string& file, const Options& options) {
+Result<std::string> text_of(const std::string& file, const Options& options) {
   if (!options.reader) return fail(Code::unsupported, "nothing reads files here");
   auto text = options.reader(file);
-  if (!text) {
-    Error error = std::move(text).error();
-    error.fact("phase", "parse");
-    return fail(std::move(error).frame(fmt::format("reading '{}'", file)));
-  }
-  return resolve(file, std::move(*text), options);
+  if (text) return text;
+  Error error = std::move(text).error();
+  error.fact("phase", "parse");
+  if (error.trace.empty()) error.frame(fmt::format("reading '{}'", file));
+  return fail(std::move(error));
+}
+
+}  // namespace
+
+Result<model::Description> resolve(const std::string& file, std::string text,
+                                   const Options& options) {
+  Run run(options);
+  return resolved(run, file, std::move(text));
+}
+
+Result<model::Description> resolve_file(const std::string& file, const Options& options) {
+  return resolve(file, TRY(text_of(file, options)), options);
+}
+
+Result<Sourced> resolve_with_uses(const std::string& file, const Options& options) {
+  Run run(options);
+  Trace trace;
+  run.trace = &trace;
+  Sourced out;
+  out.description = TRY(resolved(run, file, TRY(text_of(file, options))));
+  out.uses = uses_of(run);
+  return out;
 }
 
 Result<model::Value> parse_value(std::string_view text) {

@@ -112,6 +112,46 @@ def test_a_description_can_stand_in_a_bucket(croft, farm, account):
     assert outcome.code == 1 and "s3://BUCKET/KEY" in outcome.err, outcome
 
 
+def test_what_is_long_or_deep_resolves_up_to_the_limits(croft, tmp_path):
+    file = tmp_path / "app.sf"
+    file.write_text("sfConfig extends {\n" + "".join(f"a{i} a{i + 1};\n" for i in range(50_000)) + "a50000 7;\n}\n")
+    assert resolved(croft, file)["a0"] == 7
+    file.write_text("".join(f"A{i} extends A{i + 1};\n" for i in range(20_000)) + "A20000 extends { x 1; }\nsfConfig extends A0;\n")
+    assert resolved(croft, file) == {"x": 1}
+    for levels, code in ((990, 0), (1010, 1)):
+        file.write_text("sfConfig extends {\n" + "a extends {" * levels + "}" * levels + "\n}\n")
+        assert croft.run("resolve", file).code == code
+        file.write_text(f"sfConfig extends {{ a {'[' * levels}1{']' * levels}; }}\n")
+        assert croft.run("resolve", file).code == code
+
+
+def test_a_parameter_inside_is_named_by_its_path(croft, tmp_path):
+    file = tmp_path / "app.sf"
+    file.write_text("sfConfig extends { web extends { size 1; } }\n")
+    refused = croft.run("resolve", file, "--set", "size=2")
+    assert refused.code == 1 and "did you mean 'sfConfig:web:size'?" in refused.err, refused
+    assert resolved(croft, file, "--set", "sfConfig:web:size=2") == {"web": {"size": 2}}
+
+
+def test_files_that_are_no_text(croft, tmp_path):
+    file = tmp_path / "app.sf"
+    file.write_bytes(bytes(range(256)) * 40)
+    for command in ("check", "resolve", "fmt"):
+        refused = croft.run(command, file)
+        assert refused.code != 0 and "this is no text" in refused.err, refused
+        assert all(c >= " " or c in "\n\t" for c in refused.err), refused
+    file.write_bytes(b"sfConfig extends {\n  a \x1b[31mred \x07 b;\n}\n")
+    assert "\x1b" not in croft.run("check", file).err
+
+
+def test_a_list_stands_in_brackets(croft, tmp_path):
+    file = tmp_path / "app.sf"
+    file.write_text('#include "/org/smartfrog/components.sf"\nsfConfig extends Compound {\n'
+                    "  a extends Prim {}\n  b extends Prim { dependsOn a; }\n}\n")
+    refused = croft.run("check", file)
+    assert refused.code == 1 and "hint: write 'dependsOn [LAZY a];'" in refused.err, refused
+
+
 CHECKS = sorted((ROOT / "test/lang/checks").glob("*.sf"))
 
 

@@ -20,9 +20,16 @@ function within(promise, what) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+// Also a client that nobody stopped (a failed test, a server that was killed) leaves no folder.
+const folders = new Set();
+process.on("exit", () => {
+  for (const folder of folders) fs.rmSync(folder, { recursive: true, force: true });
+});
+
 class Client {
   constructor(environment = {}) {
     this.folder = fs.mkdtempSync(path.join(os.tmpdir(), "croft-lsp-"));
+    folders.add(this.folder);
     this.process = spawn(binary, ["lsp"], {
       cwd: this.folder,
       env: { ...process.env, XDG_CACHE_HOME: path.join(this.folder, ".cache"), ...environment },

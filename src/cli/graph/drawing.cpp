@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <unordered_map>
 
 #include "plan/links.h"
 
@@ -10,9 +11,14 @@ namespace {
 
 class Collector {
  public:
-  Drawing run(const model::Component& config, const std::string& name) {
+  Drawing run(const model::Component& config, const std::string& name,
+              const std::vector<lang::Use>& uses) {
     add(config, name, name, no_box);
     for (size_t i = 0; i < components_.size(); ++i) links(i);
+    for (const auto& use : uses) {
+      size_t from = box_at(use.component), to = box_at(use.from);
+      if (from != no_box && to != no_box && from != to) edge(from, to, use.attribute, Arrow::value);
+    }
     for (auto& [key, edge] : edges_) out_.edges.push_back(std::move(edge));
     std::sort(out_.edges.begin(), out_.edges.end(), [](const Edge& a, const Edge& b) {
       return std::tuple(a.from, a.to, a.kind) < std::tuple(b.from, b.to, b.kind);
@@ -29,6 +35,7 @@ class Collector {
     out_.boxes.push_back(std::move(box));
     components_.push_back(&component);
     index_[&component] = index;
+    by_path_[path] = index;
     if (parent != no_box) out_.boxes[parent].children.push_back(index);
     for (const auto& attribute : component.attributes()) {
       auto child = attribute.value.as_component();
@@ -64,27 +71,47 @@ class Collector {
       Arrow kind = link.attribute == "dependsOn"       ? Arrow::order
                    : link.attribute == "sfProcessHost" ? Arrow::host
                                                        : Arrow::link;
-      Edge& edge = edges_[{from, to, kind}];
-      edge.from = from;
-      edge.to = to;
-      edge.kind = kind;
-      edge.inward = holds(from, to) || holds(to, from);
-      if (std::find(edge.attributes.begin(), edge.attributes.end(), link.attribute) ==
-          edge.attributes.end())
-        edge.attributes.push_back(link.attribute);
+      edge(from, to, link.attribute, kind);
+    }
+  }
+
+  void edge(size_t from, size_t to, const std::string& attribute, Arrow kind) {
+    // dependsOn and sfProcessHost mean the same, however they are written.
+    if (kind == Arrow::value && attribute == "dependsOn") kind = Arrow::order;
+    if (kind == Arrow::value && attribute == "sfProcessHost") kind = Arrow::host;
+    Edge& edge = edges_[{from, to, kind}];
+    edge.from = from;
+    edge.to = to;
+    edge.kind = kind;
+    edge.inward = holds(from, to) || holds(to, from);
+    if (std::find(edge.attributes.begin(), edge.attributes.end(), attribute) ==
+        edge.attributes.end())
+      edge.attributes.push_back(attribute);
+  }
+
+  /// The box of that path, or of the nearest component around it.
+  size_t box_at(std::string_view path) const {
+    for (;;) {
+      if (auto found = by_path_.find(std::string(path)); found != by_path_.end())
+        return found->second;
+      size_t cut = path.rfind(':');
+      if (cut == std::string_view::npos) return no_box;
+      path = path.substr(0, cut);
     }
   }
 
   Drawing out_;
   std::vector<const model::Component*> components_;
   std::map<const model::Component*, size_t> index_;
+  std::unordered_map<std::string, size_t> by_path_;
   std::map<std::tuple<size_t, size_t, Arrow>, Edge> edges_;
 };
 
 }  // namespace
 
-Drawing drawing_of(const model::Component& config, const std::string& name) {
-  return Collector().run(config, name);
+Drawing drawing_of(const model::Component& config, const std::string& name,
+                   const std::vector<lang::Use>& uses) {
+  return Collector().run(config, name, uses);
 }
 
 }  // namespace croft::cli

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "base/error.h"
-#include "model/component.h"
+#include "lang/lang.h"
 
 namespace croft::cli {
 
@@ -20,7 +20,13 @@ struct Box {
   std::vector<size_t> children;
 };
 
-enum class Arrow { link, order, host };
+/// link: LAZY, followed at run time; value: eager, made when the description was resolved.
+enum class Arrow { link, value, order, host };
+
+/// Do the names of the attributes stand at the arrow?
+constexpr bool is_named(Arrow kind) {
+  return kind == Arrow::link || kind == Arrow::value;
+}
 
 struct Edge {
   size_t from = 0;
@@ -35,7 +41,9 @@ struct Drawing {
   std::vector<Edge> edges;
 };
 
-Drawing drawing_of(const model::Component& config, const std::string& name);
+/// `uses`: the eager references, whose values alone are left in `config`.
+Drawing drawing_of(const model::Component& config, const std::string& name,
+                   const std::vector<lang::Use>& uses);
 
 std::string dot_of(const Drawing& drawing);
 std::string mermaid_of(const Drawing& drawing);

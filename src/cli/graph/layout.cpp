@@ -111,7 +111,7 @@ class Layouter {
       bool reversed = ways_[one.edge].reversed;
       if (one.from != no_box && one.to != no_box) {
         container.connect(one.from, one.to, one.edge, reversed);
-        if (drawing_.edges[one.edge].kind == Arrow::link)
+        if (is_named(drawing_.edges[one.edge].kind))
           label =
               std::max(label, text_width(drawing_.edges[one.edge].attributes.front(), type_size));
       } else {

@@ -18,8 +18,9 @@ struct Look {
   std::string_view dashes;
   std::string_view legend;
 };
-constexpr std::array<Look, 3> looks = {{
+constexpr std::array<Look, 4> looks = {{
     {Arrow::link, "link", "#3b6ea5", "", "link"},
+    {Arrow::value, "value", "#8a8f98", "", "value"},
     {Arrow::order, "order", "#b35c00", "7 4", "dependsOn"},
     {Arrow::host, "host", "#3c7d3c", "2 4", "runs on"},
 }};
@@ -122,7 +123,7 @@ std::string arrow_text(const Edge& edge, const Route& route) {
                   path_of(route.points), look.colour, look.name);
   if (!look.dashes.empty()) out += fmt::format(" stroke-dasharray=\"{}\"", look.dashes);
   out += "/>\n";
-  if (edge.kind != Arrow::link) return out;
+  if (!is_named(edge.kind)) return out;
   const Point& a = route.points[route.label];
   const Point& b = route.points[route.label + 1];
   // On the curve, near its start when it is long: there is a gap between the layers.

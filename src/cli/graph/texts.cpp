@@ -55,6 +55,7 @@ class Dot {
     std::vector<std::string> marks{"label=" + dot_quoted(join(edge.attributes, ", "))};
     if (!leaf(edge.from)) marks.push_back(fmt::format("ltail=cluster_{}", edge.from));
     if (!leaf(edge.to)) marks.push_back(fmt::format("lhead=cluster_{}", edge.to));
+    if (edge.kind == Arrow::value) marks.emplace_back("color=gray50, fontcolor=gray50");
     if (edge.kind == Arrow::order) marks.emplace_back("style=dashed");
     if (edge.kind == Arrow::host) marks.emplace_back("style=dotted");
     out_ += fmt::format("  {} -> {} [{}];\n", node(edge.from), node(edge.to), join(marks, ", "));
@@ -100,7 +101,7 @@ std::string mermaid_of(const Drawing& drawing) {
   mermaid_box(drawing, 0, 1, out);
   for (const auto& edge : drawing.edges) {
     if (edge.inward) continue;
-    std::string_view arrow = edge.kind == Arrow::link ? "-->" : "-.->";
+    std::string_view arrow = is_named(edge.kind) ? "-->" : "-.->";
     out += fmt::format("  n{} {}|\"{}\"| n{}\n", edge.from, arrow,
                        mermaid_text(join(edge.attributes, ", ")), edge.to);
   }

@@ -72,6 +72,49 @@ size_t distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
+/// What a value of that type looks like, for hints.
+std::string sample_of(const AttributeSchema& wanted) {
+  if (!wanted.choices.empty()) return "\"" + wanted.choices.front() + "\"";
+  switch (wanted.type) {
+    case Type::boolean:
+      return "true";
+    case Type::integer:
+    case Type::number:
+      return "1";
+    case Type::duration:
+      return "\"30s\"";
+    case Type::bytes:
+      return "\"64MiB\"";
+    case Type::money:
+      return "\"$200/month\"";
+    case Type::vector:
+    case Type::strings:
+      return "[\"...\"]";
+    case Type::component:
+    case Type::components:
+      return "extends { ... }";
+    case Type::link:
+      return "LAZY name";
+    case Type::any:
+    case Type::string:
+      break;
+  }
+  return "\"...\"";
+}
+
+/// The value as the author wrote it, where it is a name or a path; a link is made LAZY.
+std::string text_of(const model::Attribute& attribute) {
+  if (!attribute.where.source) return "";
+  std::string_view text = attribute.where.source->text();
+  text =
+      text.substr(std::min<size_t>(attribute.where.offset + attribute.where.length, text.size()));
+  text = trim(text.substr(0, text.find_first_of(";\n}")));
+  bool name = !text.empty() && text.find_first_of("\"()[]{}#/") == std::string_view::npos &&
+              printable(text) == text && !text.starts_with("extends");
+  if (!name) return "";
+  return (text.starts_with("LAZY ") ? "" : "LAZY ") + std::string(text);
+}
+
 /// Is `word` so near to `known` that it is likely a slip?
 bool likely_slip(std::string_view word, std::string_view known) {
   if (equals_ignore_case(word, known)) return true;
@@ -150,25 +193,32 @@ class Checker {
     std::string near = nearest(wanted.name, names);
     if (!near.empty() && likely_slip(near, wanted.name))
       error.hint(fmt::format("is '{}' meant to be '{}'?", near, wanted.name));
+    else
+      error.hint(fmt::format("write '{} {};' in it", wanted.name, sample_of(wanted)));
     findings_.errors.push_back(std::move(error));
   }
 
   void wrong(const model::Attribute& attribute, const AttributeSchema& wanted,
              std::string_view detail = "") {
     const Value& value = attribute.value;
+    bool nothing_to_show =
+        wanted.secret || value.is(Value::Kind::component) || value.is(Value::Kind::call);
     // A secret is not shown, not even where it is wrong.
-    std::string what = wanted.secret ? fmt::format("'{}' must be {}, but is {}", wanted.name,
-                                                   with_article(name_of(wanted.type)),
-                                                   with_article(value.kind_name()))
-                                     : fmt::format("'{}' must be {}, but is {} ({})", wanted.name,
-                                                   with_article(name_of(wanted.type)),
-                                                   with_article(value.kind_name()), shown(value));
+    std::string what = nothing_to_show ? fmt::format("'{}' must be {}, but is {}", wanted.name,
+                                                     with_article(name_of(wanted.type)),
+                                                     with_article(value.kind_name()))
+                                       : fmt::format("'{}' must be {}, but is {} ({})", wanted.name,
+                                                     with_article(name_of(wanted.type)),
+                                                     with_article(value.kind_name()), shown(value));
     if (!detail.empty()) what += fmt::format(": {}", detail);
     Error error = make(Code::type_mismatch, std::move(what), attribute);
     if (wanted.type == Type::string && value.as_number() && !wanted.secret)
       error.hint(fmt::format("write \"{}\"", shown(value)));
     if (wanted.type == Type::strings && value.is(Value::Kind::string))
       error.hint(fmt::format("write [{}]", shown(value)));
+    if (wanted.type == Type::vector)
+      if (std::string written = text_of(attribute); !written.empty())
+        error.hint(fmt::format("write '{} [{}];'", wanted.name, written));
     findings_.errors.push_back(std::move(error));
   }
 

@@ -101,18 +101,21 @@ TEST(Server, SaysWhatTheResolverSays) {
   }
 }
 
+// Each text is asked at many places, each place one question: over all texts each question meets
+// each kind of place.
 TEST(Server, AnswersEveryRequestAnywhere) {
+  constexpr const char* methods[] = {"hover",      "completion",    "definition",
+                                     "references", "prepareRename", "rename"};
+  size_t turn = 0;
   for (const auto& text : cases()) {
     Session session;
     session.open(text);
     int line = 0, id = 1;
-    for (size_t at = 0; at < text.size(); at += 17) {
+    for (size_t at = 0; at < text.size(); at += 23) {
       line = static_cast<int>(
           std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(at), '\n'));
-      for (const char* method :
-           {"hover", "completion", "definition", "references", "prepareRename", "rename"})
-        session.ask(++id, std::string("textDocument/") + method,
-                    place(line, static_cast<int>(at % 40)));
+      session.ask(++id, std::string("textDocument/") + methods[turn++ % std::size(methods)],
+                  place(line, static_cast<int>(at % 40)));
     }
     EXPECT_TRUE(session.ask(++id, "textDocument/documentSymbol", place(0, 0)).is_array());
     EXPECT_TRUE(session.ask(++id, "textDocument/formatting", place(0, 0)).is_array());

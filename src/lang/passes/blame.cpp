@@ -12,11 +12,6 @@ namespace {
 
 constexpr size_t most_frames = 12;
 
-bool contains(const Pos& outer, const Pos& inner) {
-  return outer.file == inner.file && outer.offset <= inner.offset &&
-         inner.offset < outer.offset + outer.length;
-}
-
 std::string at_text(const Run& run, const Blamed& place) {
   std::string out = run.path(place.component);
   out += ' ';
@@ -68,6 +63,7 @@ void Run::add_include_chain(Error& error, Pos pos) const {
   uint32_t file = pos.file;
   for (size_t hops = 0; hops < most_frames && files[file].included_from != UINT32_MAX; ++hops) {
     error.frame("included", Where(place(files[file].include)));
+    error.trace.back().where.length = 0;
     file = files[file].included_from;
   }
 }

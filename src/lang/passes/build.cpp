@@ -1,140 +1,39 @@
 // The parse pass: text -> tree -> nodes, with included files put in place.
-// Source: the language reference, 1.2 and 1.3; order of the folders that are searched: DESIGN 8.7.
+// Source: the language reference, 1.2 and 1.3.
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <charconv>
-#include <map>
 
 #include "base/text.h"
 #include "lang/functions/function.h"
-#include "lang/library.h"
 #include "lang/passes/graph.h"
+#include "lang/passes/sources.h"
 
 namespace croft::lang {
 namespace {
 
-constexpr std::string_view library_prefix = "lib:/";
-
-std::string folder_of(const std::string& file) {
-  size_t slash = file.rfind('/');
-  if (slash == std::string::npos) return "";
-  return slash == 0 ? "/" : file.substr(0, slash);
-}
-
-std::string join_path(const std::string& folder, std::string_view name) {
-  while (name.starts_with('/')) name.remove_prefix(1);
-  if (folder.empty() || folder == ".") return std::string(name);
-  return folder.ends_with('/') ? folder + std::string(name) : folder + "/" + std::string(name);
-}
-
 class Builder {
  public:
-  explicit Builder(Run& run) : run_(run) {}
+  explicit Builder(Run& run) : run_(run), sources_(run) {}
 
   void file(const std::string& name, std::string text) {
-    main_folder_ = folder_of(name);
-    uint32_t index = add_file(name, std::move(text), UINT32_MAX, {});
+    uint32_t index = sources_.main_file(name, std::move(text));
     run_.root = run_.make_node(nullptr, word::none, {index, 0, 0});
     run_.root->merged = Progress::done;
-    if (index == UINT32_MAX) return;
-    stack_.push_back(index);
-    items((*trees_[index])[0], *trees_[index], run_.root);
-    stack_.pop_back();
-    trees_.clear();
+    const Tree& tree = sources_.tree(index);
+    sources_.open_files.push_back(index);
+    items(tree[0], tree, run_.root);
+    sources_.open_files.pop_back();
   }
 
   std::optional<Val> value(const Tree& tree, uint32_t file, Node* holder) {
-    stack_.push_back(file);
+    sources_.open_files.push_back(file);
     NodeId child = tree[0].child;
     if (child == no_node) return std::nullopt;
     return value_of(tree[child], tree, holder, word::none);
   }
 
  private:
-  // Files.
-  uint32_t add_file(const std::string& name, std::string text, uint32_t from, Pos include) {
-    auto index = static_cast<uint32_t>(run_.files.size());
-    if (text.size() > run_.options.limits.file_bytes || text.size() >= UINT32_MAX) {
-      run_.files.push_back({std::make_shared<model::SourceText>(name, ""), from, include});
-      run_.stop(fmt::format("{} has {} bytes; {} are allowed", name, text.size(),
-                            run_.options.limits.file_bytes),
-                {index, 0, 0}, nullptr);
-      trees_.push_back(std::make_shared<Tree>(parse(run_.files.back().source, {})));
-      return index;
-    }
-    auto source = std::make_shared<const model::SourceText>(name, std::move(text));
-    run_.files.push_back({source, from, include});
-    ParseLimits limits{run_.options.limits.nesting, run_.options.limits.errors};
-    trees_.push_back(std::make_shared<Tree>(parse(source, limits)));
-    for (const auto& error : trees_.back()->errors) {
-      Error copy = error;
-      run_.add_include_chain(copy, {index, 0, 0});
-      copy.fact("phase", "parse");
-      run_.errors.push_back(std::move(copy));
-    }
-    return index;
-  }
-
-  struct Candidate {
-    std::string path;
-    bool library = false;
-  };
-
-  std::vector<Candidate> candidates(const std::string& name) const {
-    std::vector<Candidate> out;
-    auto add = [&](std::string path) {
-      for (const auto& known : out)
-        if (known.path == path) return;
-      out.push_back({std::move(path), false});
-    };
-    if (name.starts_with('/')) add(name);
-    const std::string& here = run_.files[stack_.back()].source->name();
-    if (!here.starts_with(library_prefix)) add(join_path(folder_of(here), name));
-    add(join_path(main_folder_, name));
-    add(join_path(run_.options.working_folder, name));
-    for (const auto& folder : run_.options.include) add(join_path(folder, name));
-    out.push_back(
-        {std::string(library_prefix) + std::string(name.starts_with('/') ? name.substr(1) : name),
-         true});
-    return out;
-  }
-
-  struct Opened {
-    std::string path;
-    std::string text;
-  };
-
-  /// The first candidate that exists.
-  Result<Opened> open(const std::string& name) {
-    for (const auto& candidate : candidates(name)) {
-      if (candidate.library) {
-        std::string path = library_path(candidate.path.substr(library_prefix.size()));
-        if (auto text = library_file(path))
-          return Opened{std::string(library_prefix) + path, std::string(*text)};
-        continue;
-      }
-      if (!run_.options.reader) continue;
-      auto text = run_.options.reader(candidate.path);
-      if (text) return Opened{candidate.path, std::move(*text)};
-      if (text.error().code != Code::not_found) return fail(std::move(text).error());
-    }
-    return fail(not_found(name));
-  }
-
-  Error not_found(const std::string& name) {
-    Error error(Code::not_found, fmt::format("there is no file '{}' to include", printable(name)));
-    std::vector<std::string> known;
-    for (std::string_view file : library_files()) known.push_back("/" + std::string(file));
-    std::string wanted = name.starts_with('/') ? name : "/" + name;
-    if (std::string hint = did_you_mean(wanted, known); !hint.empty()) error.hint(std::move(hint));
-    std::vector<std::string> searched;
-    for (const auto& candidate : candidates(name))
-      searched.push_back(candidate.library ? "the library in croft" : candidate.path);
-    error.hint("looked for " + join(searched, ", "));
-    return error;
-  }
-
   void include(const TreeNode& node, const Tree& tree, Node* holder) {
     NodeId file_node = node.child;
     if (file_node == no_node) return;
@@ -145,11 +44,11 @@ class Builder {
     if (++includes_ > run_.options.limits.includes)
       return run_.stop(fmt::format("more than {} files are included", run_.options.limits.includes),
                        pos, nullptr);
-    if (stack_.size() > run_.options.limits.include_depth)
+    if (sources_.open_files.size() > run_.options.limits.include_depth)
       return run_.stop(fmt::format("includes are nested deeper than {} files",
                                    run_.options.limits.include_depth),
                        pos, nullptr);
-    auto opened = open(name);
+    auto opened = sources_.open(name);
     if (!opened) {
       if (optional && opened.error().code == Code::not_found) return;
       Error error = std::move(opened).error();
@@ -161,44 +60,27 @@ class Builder {
       run_.errors.push_back(std::move(error));
       return;
     }
-    if (auto cycle = cycle_with(opened->path); !cycle.empty()) {
+    if (auto cycle = sources_.cycle_with(opened->path); !cycle.empty()) {
       run_.blame(Code::conflict, fmt::format("'{}' includes itself: {}", opened->path, cycle), pos,
                  nullptr, word::none);
       return;
     }
-    uint32_t index = file_index(*opened, pos);
+    uint32_t index = sources_.included(*opened, pos);
     if (run_.stopped) return;
-    std::shared_ptr<Tree> keep = trees_[index];
-    stack_.push_back(index);
-    items((*keep)[0], *keep, holder);
-    stack_.pop_back();
-  }
-
-  uint32_t file_index(Opened& opened, Pos pos) {
-    auto [known, added] = by_path_.emplace(opened.path, 0);
-    if (added) known->second = add_file(opened.path, std::move(opened.text), stack_.back(), pos);
-    return known->second;
-  }
-
-  std::string cycle_with(const std::string& path) const {
-    auto same = std::find_if(stack_.begin(), stack_.end(), [&](uint32_t index) {
-      return run_.files[index].source->name() == path;
-    });
-    if (same == stack_.end()) return "";
-    std::vector<std::string> chain;
-    for (; same != stack_.end(); ++same) chain.push_back(run_.files[*same].source->name());
-    chain.push_back(path);
-    return join(chain, " -> ");
+    const Tree& included = sources_.tree(index);
+    sources_.open_files.push_back(index);
+    items(included[0], included, holder);
+    sources_.open_files.pop_back();
   }
 
   // Items.
   Pos pos_of(const Tree& tree, uint32_t token) const {
-    return {stack_.back(), tree.tokens[token].offset, tree.tokens[token].length};
+    return {sources_.open_files.back(), tree.tokens[token].offset, tree.tokens[token].length};
   }
   Pos extent_of(const Tree& tree, const TreeNode& node) const {
     uint32_t from = tree.tokens[node.first].offset;
     const Token& last = tree.tokens[std::max(node.first, node.last)];
-    return {stack_.back(), from, last.offset + last.length - from};
+    return {sources_.open_files.back(), from, last.offset + last.length - from};
   }
 
   void items(const TreeNode& body, const Tree& tree, Node* holder) {
@@ -531,10 +413,7 @@ class Builder {
   }
 
   Run& run_;
-  std::string main_folder_;
-  std::vector<std::shared_ptr<Tree>> trees_;  // by file index
-  std::map<std::string, uint32_t> by_path_;
-  std::vector<uint32_t> stack_;  // files being built
+  Sources sources_;
   size_t includes_ = 0;
 };
 

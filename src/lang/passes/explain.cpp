@@ -60,6 +60,74 @@ Error nothing_there(Run& run, std::string_view path, std::string_view name, cons
 
 }  // namespace
 
+namespace {
+
+/// Uses between components of the deployed tree, in its order.
+class UseCollector {
+ public:
+  explicit UseCollector(Run& run) : run_(run) {}
+
+  std::vector<Use> collect() {
+    if (run_.config) visit(run_.config);
+    return std::move(out_);
+  }
+
+ private:
+  void visit(Node* node) {
+    if (!seen_.insert(node).second) return;
+    for (uint32_t i = 0; i < node->count; ++i) {
+      const Attr& attr = node->attrs[i];
+      follow(node, attr.name, node, attr.name, 0);
+      if (attr.value.is(Kind::component) && attr.value.node->parent == node) visit(attr.value.node);
+    }
+  }
+
+  /// What stands outside of the deployed tree is asked in turn where it has its value from.
+  void follow(Node* user, Symbol attribute, const Node* holder, Symbol name, size_t depth) {
+    auto used = run_.trace->uses.find({holder, name});
+    if (used == run_.trace->uses.end() || depth > deepest) return;
+    for (const auto& use : used->second) {
+      const Attr* from = run_.find(use.holder, use.name);
+      bool component = from && from->value.is(Kind::component);
+      std::string path = path_in_config(component ? from->value.node : use.holder);
+      if (path.empty())
+        follow(user, attribute, use.holder, use.name, depth + 1);
+      else
+        add(user, attribute, std::move(path));
+    }
+  }
+
+  void add(Node* user, Symbol attribute, std::string from) {
+    std::string component = path_in_config(user);
+    if (component == from) return;
+    std::string name = run_.symbols.text(attribute);
+    for (auto known = out_.rbegin(); known != out_.rend() && known->component == component; ++known)
+      if (known->attribute == name && known->from == from) return;
+    out_.push_back({std::move(component), std::move(name), std::move(from)});
+  }
+
+  /// Empty when `node` is not part of what is deployed.
+  std::string path_in_config(const Node* node) const {
+    std::vector<Symbol> names;
+    for (; node && node != run_.config; node = node->parent) names.push_back(node->name);
+    if (!node) return "";
+    std::string out = "sfConfig";
+    for (auto name = names.rbegin(); name != names.rend(); ++name)
+      out += ":" + run_.symbols.text(*name);
+    return out;
+  }
+
+  Run& run_;
+  std::set<const Node*> seen_;
+  std::vector<Use> out_;
+};
+
+}  // namespace
+
+std::vector<Use> uses_of(Run& run) {
+  return run.trace ? UseCollector(run).collect() : std::vector<Use>();
+}
+
 Result<Explanation> explain(const std::string& file, const Options& options,
                             std::string_view path) {
   if (!options.reader) return fail(Code::unsupported, "nothing reads files here");

@@ -196,7 +196,7 @@ Result<model::Description> finish(Run& run) {
   out.config = finisher.component(run.config);
   out.root->append("sfConfig", out.config, out.config->where);
   if (finisher.failed()) return fail(run.errors.back());
-  out.digest = digest_of(*out.root);
+  if (run.options.digest) out.digest = digest_of(*out.root);
   return out;
 }
 

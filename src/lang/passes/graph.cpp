@@ -1,6 +1,7 @@
 #include "lang/passes/graph.h"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <bit>
@@ -95,22 +96,28 @@ static_assert(std::size(known_words) == word::count);
 void* Arena::raw(size_t bytes) {
   bytes = (bytes + 7) & ~size_t{7};
   if (bytes > left_) {
-    size_t size = std::max(bytes, block_size);
     // A large request gets its own block, so that the rest of the current one is not lost.
-    if (bytes > block_size / 4 && left_ > 0) {
-      blocks_.push_back(std::make_unique_for_overwrite<char[]>(bytes));
-      bytes_ += bytes;
-      return blocks_.back().get();
-    }
-    blocks_.push_back(std::make_unique_for_overwrite<char[]>(size));
-    bytes_ += size;
-    next_ = blocks_.back().get();
-    left_ = size;
+    if (bytes > block_size_ / 4 && left_ > 0) return add_block(bytes);
+    left_ = std::max(bytes, block_size_);
+    next_ = add_block(left_);
+    block_size_ = std::min(block_size_ * 2, largest_block);
   }
   void* out = next_;
   next_ += bytes;
   left_ -= bytes;
   return out;
+}
+
+char* Arena::add_block(size_t bytes) {
+  constexpr size_t large_page = 2 << 20;
+  bool large = bytes >= large_page;
+  size_t size = large ? (bytes + large_page - 1) & ~(large_page - 1) : bytes;
+  void* block = large ? std::aligned_alloc(large_page, size) : std::malloc(size);
+  CHECK(block, "out of memory");
+  // A hint: without it the kernel is entered once for each 4 KiB.
+  if (large) madvise(block, size, MADV_HUGEPAGE);
+  blocks_.emplace_back(static_cast<char*>(block));
+  return blocks_.back().get();
 }
 
 std::string_view Arena::copy(std::string_view text) {
@@ -120,10 +127,59 @@ std::string_view Arena::copy(std::string_view text) {
   return {to, text.size()};
 }
 
+namespace {
+
+/// Both halves of the product of 128 bits, folded.
+uint64_t mix(uint64_t a, uint64_t b) {
+  __extension__ using Wide = unsigned __int128;
+  Wide product = static_cast<Wide>(a) * b;
+  return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
+}  // namespace
+
 Symbols::Symbols() {
-  names_.reserve(1024);
-  by_name_.reserve(1024);
+  constexpr size_t first_slots = 2048;
+  table_.resize(first_slots);
+  names_.reserve(first_slots / 2);
   for (std::string_view name : known_words) intern(name);
+}
+
+// Eight bytes at a time: names are short. Where the table lies is different in each run, so nobody
+// can write a description whose names all fall into one slot.
+uint32_t Symbols::hash_of(std::string_view name) const {
+  constexpr uint64_t odd = 0x9E3779B97F4A7C15ULL;
+  uint64_t hash = mix(reinterpret_cast<uintptr_t>(this) ^ odd, name.size() + odd);
+  while (name.size() >= sizeof(uint64_t)) {
+    uint64_t word;
+    std::memcpy(&word, name.data(), sizeof(word));
+    hash = mix(hash ^ word, odd);
+    name.remove_prefix(sizeof(word));
+  }
+  uint64_t rest = 0;
+  for (char c : name) rest = rest << 8 | static_cast<unsigned char>(c);
+  return static_cast<uint32_t>(mix(hash ^ rest, odd));
+}
+
+size_t Symbols::slot_of(std::string_view name, uint32_t hash) const {
+  size_t mask = table_.size() - 1;
+  size_t at = hash & mask;
+  while (table_[at].symbol != Slot::empty &&
+         (table_[at].hash != hash || names_[table_[at].symbol] != name))
+    at = (at + 1) & mask;
+  return at;
+}
+
+void Symbols::grow() {
+  std::vector<Slot> old(table_.size() * 2);
+  old.swap(table_);
+  size_t mask = table_.size() - 1;
+  for (const Slot& slot : old) {
+    if (slot.symbol == Slot::empty) continue;
+    size_t at = slot.hash & mask;
+    while (table_[at].symbol != Slot::empty) at = (at + 1) & mask;
+    table_[at] = slot;
+  }
 }
 
 namespace {
@@ -144,19 +200,20 @@ std::optional<Symbol> unique_symbol(std::string_view name) {
 }  // namespace
 
 Symbol Symbols::intern(std::string_view name) {
-  auto found = by_name_.find(name);
-  if (found != by_name_.end()) return found->second;
+  uint32_t hash = hash_of(name);
+  size_t at = slot_of(name, hash);
+  if (table_[at].symbol != Slot::empty) return table_[at].symbol;
   if (auto unique = unique_symbol(name)) return *unique;
   auto symbol = static_cast<Symbol>(names_.size());
   names_.push_back(arena_.copy(name));
-  by_name_.emplace(names_.back(), symbol);
+  table_[at] = {hash, symbol};
+  if (names_.size() * 2 > table_.size()) grow();
   return symbol;
 }
 
 std::optional<Symbol> Symbols::known(std::string_view name) const {
-  auto found = by_name_.find(name);
-  if (found != by_name_.end()) return found->second;
-  return unique_symbol(name);
+  const Slot& slot = table_[slot_of(name, hash_of(name))];
+  return slot.symbol == Slot::empty ? unique_symbol(name) : slot.symbol;
 }
 
 Symbol Symbols::path(std::vector<Symbol> names) {

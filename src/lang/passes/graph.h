@@ -5,6 +5,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <map>
 #include <memory>
 #include <string>
@@ -28,14 +29,19 @@ class Arena {
     return static_cast<T*>(raw(sizeof(T) * count));
   }
   std::string_view copy(std::string_view text);
-  size_t bytes() const { return bytes_; }
 
  private:
-  static constexpr size_t block_size = 256 << 10;
-  std::vector<std::unique_ptr<char[]>> blocks_;
+  // Blocks grow, so that small descriptions stay small and large ones take few, large pages.
+  static constexpr size_t first_block = 64 << 10;
+  static constexpr size_t largest_block = 8 << 20;
+  struct Free {
+    void operator()(char* block) const { std::free(block); }
+  };
+  char* add_block(size_t bytes);
+  std::vector<std::unique_ptr<char, Free>> blocks_;
+  size_t block_size_ = first_block;
   char* next_ = nullptr;
   size_t left_ = 0;
-  size_t bytes_ = 0;
 };
 
 /// A name as a number. Names made by `--` are not kept as text: they have the top bit set.
@@ -57,9 +63,19 @@ class Symbols {
   const std::vector<Symbol>& names_of(Symbol path) const { return paths_[path & ~path_bit]; }
 
  private:
+  /// Where `name` is in table_, or the free slot where it would be.
+  size_t slot_of(std::string_view name, uint32_t hash) const;
+  uint32_t hash_of(std::string_view name) const;
+  void grow();
+
+  struct Slot {
+    uint32_t hash = 0;
+    Symbol symbol = empty;
+    static constexpr Symbol empty = UINT32_MAX;
+  };
   Arena arena_;
   std::vector<std::string_view> names_;
-  std::unordered_map<std::string_view, Symbol> by_name_;
+  std::vector<Slot> table_;  ///< open addressing, its size a power of two
   std::vector<std::vector<Symbol>> paths_;
   std::unordered_map<std::string, Symbol> path_by_text_;
 };
@@ -129,6 +145,10 @@ struct Pos {
   uint32_t length = 0;
   bool known() const { return file != UINT32_MAX; }
 };
+constexpr bool contains(const Pos& outer, const Pos& inner) {
+  return outer.file == inner.file && outer.offset <= inner.offset &&
+         inner.offset < outer.offset + outer.length;
+}
 
 enum class Kind : uint8_t {
   null,
@@ -396,6 +416,9 @@ void link(Run& run);
 Result<> run_passes(Run& run, const std::string& file, std::string text);
 /// The finished description, or the tree as it stands (`whole`).
 Result<model::Description> finish(Run& run);
+
+/// What Run::trace knows of references between components of the deployed tree.
+std::vector<Use> uses_of(Run& run);
 
 // Shared by several passes.
 /// Lowers one value of a tree into `holder` (for IPROPERTY, Ref, --set). Nullopt after an error.

@@ -146,10 +146,28 @@ class Settings {
     size_t error = run_.blame(
         Code::not_found, fmt::format("there is no '{}' at the top level of the description", text),
         pos, nullptr, word::none);
-    if (std::string hint = did_you_mean(text, names_in_reach(run_, run_.root, false));
-        !hint.empty())
-      run_.error(error).hint(std::move(hint));
+    std::string hint;
+    if (std::string inside = path_inside(name); !inside.empty())
+      hint = fmt::format("did you mean '{}'?", inside);
+    else
+      hint = did_you_mean(text, names_in_reach(run_, run_.root, false));
+    if (!hint.empty()) run_.error(error).hint(std::move(hint));
     return false;
+  }
+
+  /// Where in what is deployed an attribute of that name is written, the outermost first.
+  std::string path_inside(Symbol name) {
+    constexpr size_t most_searched = 10'000;
+    const Attr* config = run_.find(run_.root, word::sf_config);
+    if (!config || !config->value.is(Kind::component)) return "";
+    std::vector<Node*> queue{config->value.node};
+    for (size_t i = 0; i < queue.size() && i < most_searched; ++i) {
+      if (run_.find(queue[i], name)) return run_.path(queue[i]) + ":" + run_.symbols.text(name);
+      for (uint32_t at = 0; at < queue[i]->count; ++at)
+        if (const Val& value = queue[i]->attrs[at].value; value.is(Kind::component))
+          queue.push_back(value.node);
+    }
+    return "";
   }
 
   Pos pos_of(const Setting& setting) {

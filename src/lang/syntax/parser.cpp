@@ -2,23 +2,15 @@
 // statement is skipped and parsing goes on, so that one run reports several errors.
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/text.h"
-#include "lang/syntax/tree.h"
+#include "lang/syntax/tree_builder.h"
 
 namespace croft::lang {
 namespace {
 
-class Parser {
+class Parser : private TreeBuilder {
  public:
-  Parser(SourcePtr source, const ParseLimits& limits) : limits_(limits) {
-    Lexed lexed = lex(source);
-    tree_.source = std::move(source);
-    tree_.tokens = std::move(lexed.tokens);
-    tree_.errors = std::move(lexed.errors);
-    tree_.nodes.reserve(tree_.tokens.size());
-  }
+  using TreeBuilder::TreeBuilder;
 
   Tree file() {
     NodeId root = open(Syntax::file);
@@ -46,121 +38,6 @@ class Parser {
   }
 
  private:
-  // Tokens.
-  TokenKind kind() const { return tree_.tokens[at_].kind; }
-  bool is(TokenKind wanted) const { return kind() == wanted; }
-  TokenKind peek() const {
-    return at_ + 1 < tree_.tokens.size() ? tree_.tokens[at_ + 1].kind : TokenKind::end;
-  }
-  void take() {
-    if (!is(TokenKind::end)) ++at_;
-  }
-  bool accept(TokenKind wanted) {
-    if (!is(wanted)) return false;
-    ++at_;
-    return true;
-  }
-
-  // Nodes. Children are linked in order through `last_child_`, kept only while a node is open.
-  NodeId open(Syntax syntax) {
-    TreeNode node{syntax};
-    node.token = node.first = node.last = at_;
-    tree_.nodes.push_back(node);
-    return static_cast<NodeId>(tree_.nodes.size() - 1);
-  }
-  TreeNode& node(NodeId id) { return tree_.nodes[id]; }
-  void append(NodeId parent, NodeId child) {
-    if (child == no_node) return;
-    NodeId last = node(parent).child == no_node ? no_node : tail(parent);
-    if (last == no_node)
-      node(parent).child = child;
-    else
-      node(last).next = child;
-    remember_tail(parent, child);
-  }
-  // The last child of the bodies being parsed: a stack, because parsing is one.
-  NodeId tail(NodeId parent) {
-    for (auto entry = tails_.rbegin(); entry != tails_.rend(); ++entry)
-      if (entry->first == parent) return entry->second;
-    NodeId last = node(parent).child;
-    while (node(last).next != no_node) last = node(last).next;
-    return last;
-  }
-  void remember_tail(NodeId parent, NodeId child) {
-    if (!tails_.empty() && tails_.back().first == parent) tails_.back().second = child;
-  }
-  NodeId close(NodeId id) {
-    node(id).last = at_ > node(id).first ? at_ - 1 : node(id).first;
-    return id;
-  }
-  Tree finish(NodeId root) {
-    node(root).first = 0;
-    node(root).last = static_cast<uint32_t>(tree_.tokens.size() - 1);
-    std::sort(tree_.errors.begin(), tree_.errors.end(), [](const Error& a, const Error& b) {
-      return std::pair(a.where.line, a.where.column) < std::pair(b.where.line, b.where.column);
-    });
-    return std::move(tree_);
-  }
-
-  // Errors.
-  std::string found() const {
-    if (is(TokenKind::word) || is_number(kind()))
-      return fmt::format("'{}'", printable(tree_.text(at_)));
-    return std::string(describe(kind()));
-  }
-  /// Reports at the current token and starts skipping. Inside an error nothing more is reported.
-  Error& complain(std::string what) {
-    bool silent = panicking_ || tree_.errors.size() >= limits_.errors;
-    panicking_ = true;
-    if (is(TokenKind::bad) || silent) return surplus_ = Error();
-    return tree_.errors.emplace_back(Code::syntax, std::move(what), model::Place(tree_.place(at_)));
-  }
-  Error& expected(std::string_view what) {
-    return complain(fmt::format("expected {}, found {}", what, found()));
-  }
-  bool expect(TokenKind wanted) {
-    if (accept(wanted)) return true;
-    expected(describe(wanted));
-    return false;
-  }
-  bool too_deep() {
-    if (depth_ < limits_.nesting) return false;
-    complain(fmt::format("nested deeper than {} levels", limits_.nesting));
-    return true;
-  }
-  struct Level {
-    explicit Level(size_t& depth) : depth_(depth) { ++depth_; }
-    ~Level() { --depth_; }
-    size_t& depth_;
-  };
-
-  uint32_t line_of(uint32_t token) const {
-    return tree_.source->line_of(tree_.tokens[token].offset);
-  }
-
-  /// Skips to where the next statement of this body may begin: behind a ';', before the '}' that
-  /// ends the body, or at a name that starts a line no further right than the broken statement did.
-  void recover(uint32_t statement) {
-    panicking_ = false;
-    uint32_t column = tree_.source->column_of(tree_.tokens[statement].offset);
-    int depth = 0;
-    if (at_ == statement) take();
-    for (; !is(TokenKind::end); take()) {
-      if (is(TokenKind::open_brace)) ++depth;
-      if (is(TokenKind::close_brace) && depth-- == 0) return;
-      if (depth > 0) continue;
-      if (is(TokenKind::semicolon)) {
-        take();
-        return;
-      }
-      bool starts = is(TokenKind::word) || is(TokenKind::include) || is(TokenKind::open_bracket);
-      if (starts && line_of(at_) != line_of(at_ - 1) &&
-          tree_.source->column_of(tree_.tokens[at_].offset) <= column)
-        return;
-    }
-    panicking_ = true;  // nothing is left: the open braces around need not be reported again
-  }
-
   // Items.
   void items(NodeId parent) {
     tails_.emplace_back(parent, no_node);
@@ -329,9 +206,17 @@ class Parser {
     items(id);
     if (accept(TokenKind::close_brace)) return;
     Error& error = expected(fmt::format("'}}' at the end of {}", of_what));
-    if (!error.what.empty())
-      error.frame(fmt::format("'{{' opened on line {}", line_of(opened)),
-                  Where(tree_.place(opened)));
+    if (error.what.empty()) return;
+    if (auto pair = slanting_pair(opened)) {
+      error.frame(fmt::format("'{{' opened on line {}", line_of(pair->first)),
+                  Where(tree_.place(pair->first)));
+      error.hint(
+          fmt::format("the '}}' on line {} stands further left than the line of that '{{': "
+                      "is one missing before it?",
+                      line_of(pair->second)));
+      return;
+    }
+    error.frame(fmt::format("'{{' opened on line {}", line_of(opened)), Where(tree_.place(opened)));
   }
 
   NodeId simple() {
@@ -560,14 +445,6 @@ class Parser {
     if (!panicking_) expect(TokenKind::kw_endswitch);
     return close(id);
   }
-
-  ParseLimits limits_;
-  Tree tree_;
-  uint32_t at_ = 0;
-  size_t depth_ = 0;
-  bool panicking_ = false;
-  std::vector<std::pair<NodeId, NodeId>> tails_;
-  Error surplus_;
 };
 
 }  // namespace
