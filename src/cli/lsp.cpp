@@ -119,6 +119,7 @@ ssize_t read_some(std::string& buffer, int timeout_ms) {
 int run_lsp(Invocation& invocation) {
   lang::lsp::ServerOptions options;
   options.language = language_options(invocation);
+  options.language.digest = false;
   options.language.ask = nullptr;  // standard input is the protocol's
   options.schemas = &components::schemas();
   options.version = CROFT_VERSION;

@@ -72,6 +72,9 @@ TEST(Diagnostics, ReadAsTheyShould) {
   };
   options.property = [](std::string_view name) -> std::optional<std::string> {
     if (name == "broken") return "1 2 (";
+    if (name == "again") return "IPROPERTY again";
+    if (name == "extending") return "extends Base { x 1; }";
+    if (name == "open") return "TBD";
     return std::nullopt;
   };
   size_t cases = 0;

@@ -162,6 +162,18 @@ TEST(Properties, BrokenTextIsAnErrorAtWorst) {
   }));
 }
 
+/// Names made by -- count through the file: their numbers are left out, in calls kept for run time
+/// too.
+std::string without_counts(const std::string& text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    bool counted = text[i] >= '0' && text[i] <= '9' && out.ends_with("unique");
+    while (counted && i < text.size() && text[i] >= '0' && text[i] <= '9') ++i;
+    if (i < text.size()) out += text[i];
+  }
+  return out;
+}
+
 TEST(Properties, OrderOfIndependentAttributesDoesNotMatter) {
   EXPECT_TRUE(rc::check([] {
     std::string x = "x " + value(2) + ";\n", y = "y " + value(2) + ";\n";
@@ -173,9 +185,8 @@ TEST(Properties, OrderOfIndependentAttributesDoesNotMatter) {
     for (const char* each : {"x", "y"}) {
       const auto* a = one->config->find(each);
       const auto* b = two->config->find(each);
-      // Names made by -- count through the file, so calls kept for run time may differ in them.
-      if (!a || !b || a->value.is(model::Value::Kind::call)) continue;
-      RC_ASSERT(print_value(a->value) == print_value(b->value));
+      if (!a || !b) continue;
+      RC_ASSERT(without_counts(print_value(a->value)) == without_counts(print_value(b->value)));
     }
   }));
 }

@@ -56,7 +56,8 @@ Attribute& Component::set(std::string name, Value value, Place where) {
 
 Attribute& Component::append(std::string name, Value value, Place where) {
   if (index_) index_->emplace(name, static_cast<uint32_t>(attributes_.size()));
-  attributes_.push_back({std::move(name), std::move(value), {}, std::move(where), false});
+  attributes_.emplace_back(std::move(name), std::move(value), std::vector<std::string>(),
+                           std::move(where), false);
   adopt(attributes_.size() - 1);
   return attributes_.back();
 }

@@ -30,9 +30,39 @@ sfConfig extends TestCompound {
 """
 
 
+COMPUTED = INCLUDES + """#include "/org/smartfrog/services/filesystem/components.sf"
+#include "/org/smartfrog/services/utils/components.sf"
+sfConfig extends TestCompound {
+  action extends Compound {
+    folder extends TempDir { deleteOnExit true; }
+    note ("in " ++ LAZY PARENT:folder:absolutePath);
+    host extends lookupLocalhost;
+  }
+  tests extends Sequence {
+    links extends AssertWorkflow {
+      equalsString1 (LAZY ROOT:sfConfig:action:note ++ "/x");
+      equalsString2 ("in " ++ LAZY ROOT:sfConfig:action:folder:absolutePath ++ "/x");
+    }
+    numbers extends AssertWorkflow { isTrue ((LAZY ROOT:sfConfig:action:folder:size + 1) > 4); }
+    names extends AssertWorkflow { reference LAZY ROOT:sfConfig:action; attribute "host"; }
+  }
+}
+"""
+
+
 def croft_test(*arguments, timeout=100):
     return subprocess.run([BINARY, "test", *map(str, arguments)], capture_output=True, text=True, timeout=timeout,
                           env=clean_environment())
+
+
+def test_expressions_over_links_are_computed_when_they_are_read(tmp_path):
+    file = tmp_path / "computed.sf"
+    file.write_text(COMPUTED.replace("deleteOnExit true;", "deleteOnExit true; size 4;"))
+    result = croft_test(file)
+    assert result.returncode == 0, result.stdout + result.stderr
+    file.write_text(COMPUTED.replace("deleteOnExit true;", "deleteOnExit true; size 3;"))
+    result = croft_test(file)
+    assert result.returncode == 1 and "isTrue is false" in result.stdout, result.stdout + result.stderr
 
 
 def test_a_folder_in_parallel_with_junit(tmp_path):

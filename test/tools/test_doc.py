@@ -69,6 +69,19 @@ def test_graph(tool, kind):
     golden.check(GOLDEN / f"shop.{kind}", tool.ok("graph", SHOP, "--format", kind).out)
 
 
+def test_graph_shows_where_eager_values_come_from(tool):
+    drawn = tool.ok("graph", HERE / "values.sf", "--json").json
+    values = {(edge["from"], edge["to"]): edge["attributes"] for edge in drawn["edges"] if edge["kind"] == "value"}
+    assert values == {
+        ("sfConfig:web", "sfConfig"): ["place"],
+        ("sfConfig:web", "sfConfig:db"): ["url"],
+        ("sfConfig:worker", "sfConfig:web"): ["peer"],
+        ("sfConfig:worker", "sfConfig:db"): ["from"],
+    }
+    golden.check(GOLDEN / "values.dot", tool.ok("graph", HERE / "values.sf", "--format", "dot").out)
+    assert "color=gray50" in (GOLDEN / "values.dot").read_text()
+
+
 def boxes(svg):
     """path -> (x, y, width, height) of every component."""
     out = {}

@@ -13,6 +13,12 @@ std::string answer(const std::string& body, bool asks_names = true) {
     options.machine.address_of = [](std::string_view name) -> std::optional<std::string> {
       return name == "frog.pond" ? std::optional<std::string>("10.9.9.9") : std::nullopt;
     };
+  options.property = [](std::string_view name) -> std::optional<std::string> {
+    if (name == "sum") return "(n + 2)";
+    if (name == "list") return "[n, LAZY n, \"x\"]";
+    if (name == "part") return "extends { a n; b (a * 2); }";
+    return std::nullopt;
+  };
   auto description = resolve("a.sf",
                              "#include \"/org/smartfrog/services/www/components.sf\"\n"
                              "#include \"/org/smartfrog/services/utils/components.sf\"\n"
@@ -46,6 +52,12 @@ TEST(Functions, HostExistsAsksNames) {
             "a LAZY APPLY");
   EXPECT_EQ(answer("a extends hostExists { }"),
             "hostExists needs one attribute, the name of a host");
+}
+
+TEST(Functions, PropertiesAreReadAsIfTheyStoodThere) {
+  EXPECT_EQ(answer("n 5; a IPROPERTY sum; p IPROPERTY part;"),
+            "n 5;\na 7;\np extends {\n  a 5;\n  b 10;\n}\n");
+  EXPECT_EQ(answer("n 5; a IPROPERTY list;"), "n 5;\na LAZY IPROPERTY list;\n");
 }
 
 TEST(Functions, APhaseMayNameTheFunctionItself) {

@@ -63,7 +63,7 @@ void Run::add_include_chain(Error& error, Pos pos) const {
   uint32_t file = pos.file;
   for (size_t hops = 0; hops < most_frames && files[file].included_from != UINT32_MAX; ++hops) {
     error.frame("included", Where(place(files[file].include)));
-    error.trace.back().where.length = 0;
+    error.trace.back().where.source.clear();  // the directive says what it names
     file = files[file].included_from;
   }
 }

@@ -77,6 +77,7 @@ class UseCollector {
     if (!seen_.insert(node).second) return;
     for (uint32_t i = 0; i < node->count; ++i) {
       const Attr& attr = node->attrs[i];
+      asked_.clear();
       follow(node, attr.name, node, attr.name, 0);
       if (attr.value.is(Kind::component) && attr.value.node->parent == node) visit(attr.value.node);
     }
@@ -86,6 +87,7 @@ class UseCollector {
   void follow(Node* user, Symbol attribute, const Node* holder, Symbol name, size_t depth) {
     auto used = run_.trace->uses.find({holder, name});
     if (used == run_.trace->uses.end() || depth > deepest) return;
+    if (!asked_.insert({holder, name}).second) return;
     for (const auto& use : used->second) {
       const Attr* from = run_.find(use.holder, use.name);
       bool component = from && from->value.is(Kind::component);
@@ -119,6 +121,7 @@ class UseCollector {
 
   Run& run_;
   std::set<const Node*> seen_;
+  std::set<std::pair<const Node*, Symbol>> asked_;  // for the attribute at hand
   std::vector<Use> out_;
 };
 

@@ -177,9 +177,17 @@ class Walk {
     if (!made)
       return run_.bad(
           blame(Code::syntax, fmt::format("the {} '{}' is no value: {}", what, name, error.what)));
-    if (made->is(Kind::reference) && !made->lazy && !made->ref->data)
-      return resolve_reference(run_, holder_, *made->ref, attribute_, pos_);
-    return *made;
+    if (made->is(Kind::component) && made->node->super_count > 0)
+      return run_.bad(blame(Code::unsupported,
+                            fmt::format("the {} '{}' is a component that extends another: what "
+                                        "comes from outside has a body and extends nothing",
+                                        what, name)));
+    // As if it stood here: it may be an expression, or name what gives it again.
+    Attr as_written;
+    as_written.name = attribute_;
+    as_written.value = *made;
+    as_written.pos = pos_;
+    return evaluate(run_, holder_, as_written);
   }
 
   bool constant(const RefPart& part) {
