@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include "aio/scope.h"
+#include "base/text.h"
 #include "wire/uri.h"
 
 namespace croft::net {
 namespace {
 constexpr Duration sure_after = Duration::milliseconds(100);  // idle for less: taken for alive
+constexpr size_t tunnel_answer_max = 16 << 10;
 constexpr Duration ask_time = Duration::milliseconds(1);
 }  // namespace
 
@@ -18,8 +20,9 @@ ClientPool::Lease::~Lease() {
   --host->leases;
 }
 
-std::shared_ptr<ClientPool::Host> ClientPool::host_for(const Url& url) {
+std::shared_ptr<ClientPool::Host> ClientPool::host_for(const Url& url, const Proxy* proxy) {
   std::string key = fmt::format("{}|{}|{}", url.scheme, url.host, url.port);
+  if (proxy) key += fmt::format("|{}|{}", proxy->url.host, proxy->url.port);
   if (auto found = hosts_.find(key); found != hosts_.end()) return found->second;
   if (hosts_.size() >= max_hosts)
     std::erase_if(hosts_, [](const auto& entry) { return entry.second->leases == 0; });
@@ -28,9 +31,11 @@ std::shared_ptr<ClientPool::Host> ClientPool::host_for(const Url& url) {
   return host;
 }
 
-aio::Task<Result<ClientPool::Lease>> ClientPool::acquire(const Url& url, Duration connect_deadline,
-                                                         bool sure, bool fresh) {
-  auto host = host_for(url);
+aio::Task<Result<ClientPool::Lease>> ClientPool::acquire(const Url& url,
+                                                         std::shared_ptr<const Proxy> proxy,
+                                                         Duration connect_deadline, bool sure,
+                                                         bool fresh) {
+  auto host = host_for(url, proxy.get());
   ++host->leases;
   auto place = co_await host->places.acquire();
   if (!place) {
@@ -50,7 +55,7 @@ aio::Task<Result<ClientPool::Lease>> ClientPool::acquire(const Url& url, Duratio
     lease.reused = true;
     co_return lease;
   }
-  lease.stream = CO_TRY(co_await connect(url, connect_deadline));
+  lease.stream = CO_TRY(co_await connect(url, proxy.get(), connect_deadline));
   co_return lease;
 }
 
@@ -74,9 +79,42 @@ void ClientPool::close_idle() {
   options_.idle_per_host = 0;  // what is still on its way closes when it comes back
 }
 
+aio::Task<Result<std::unique_ptr<aio::Stream>>> ClientPool::connect_through(const Url& url,
+                                                                            const Proxy& proxy) {
+  auto stream = co_await connect_any(proxy.url);
+  if (!stream)
+    co_return fail(std::move(stream).error().frame("reaching the proxy " + proxy.url.authority()));
+  if (url.scheme != "https") co_return stream;
+  std::string place = fmt::format("{}:{}", url.host, url.port);
+  if (url.host.find(':') != std::string::npos) place = fmt::format("[{}]:{}", url.host, url.port);
+  std::string head = fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n", place);
+  if (!proxy.authorization.empty())
+    head += "Proxy-Authorization: " + proxy.authorization.reveal() + "\r\n";
+  head += "\r\n";
+  CO_TRY(co_await (*stream)->write({head}));
+  std::string answer;
+  std::array<char, 1024> buffer;
+  while (answer.find("\r\n\r\n") == std::string::npos) {
+    size_t got = CO_TRY(co_await (*stream)->read(buffer));
+    if (got == 0 || answer.size() > tunnel_answer_max)
+      co_return fail(Code::unavailable, "the proxy " + proxy.url.authority() +
+                                            " closed the connection instead of making a tunnel");
+    answer.append(buffer.data(), got);
+  }
+  // "HTTP/1.1 200 ...": whatever else it says, it is not the server that speaks.
+  bool made = answer.starts_with("HTTP/1.") && answer.size() > 12 && answer[9] == '2';
+  if (made) co_return stream;
+  bool who = answer.starts_with("HTTP/1.") && answer.substr(9, 3) == "407";
+  co_return fail(who ? Code::unauthenticated : Code::unavailable,
+                 fmt::format("the proxy {} makes no tunnel to {}: {}", proxy.url.authority(), place,
+                             printable(answer.substr(0, answer.find('\r')))));
+}
+
 aio::Task<Result<std::unique_ptr<aio::Stream>>> ClientPool::connect(const Url& url,
+                                                                    const Proxy* proxy,
                                                                     Duration limit) {
-  auto stream = co_await aio::deadline(world_.clock, limit, connect_any(url),
+  auto stream = co_await aio::deadline(world_.clock, limit,
+                                       proxy ? connect_through(url, *proxy) : connect_any(url),
                                        "connecting to " + url.authority());
   if (!stream) co_return fail(std::move(stream).error());
   if (url.scheme != "https") co_return std::move(*stream);

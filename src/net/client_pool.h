@@ -49,16 +49,20 @@ class ClientPool {
 
   /// `sure`: a connection from the pool is asked whether it still lives (a request that must not be
   /// sent twice follows). `fresh`: none from the pool.
-  aio::Task<Result<Lease>> acquire(const Url& url, Duration connect_deadline, bool sure,
-                                   bool fresh);
+  aio::Task<Result<Lease>> acquire(const Url& url, std::shared_ptr<const Proxy> proxy,
+                                   Duration connect_deadline, bool sure, bool fresh);
   /// The connection may be used again.
   void park(Lease lease);
   void close_idle();
   aio::World& world() { return world_; }
 
  private:
-  std::shared_ptr<Host> host_for(const Url& url);
-  aio::Task<Result<std::unique_ptr<aio::Stream>>> connect(const Url& url, Duration limit);
+  std::shared_ptr<Host> host_for(const Url& url, const Proxy* proxy);
+  aio::Task<Result<std::unique_ptr<aio::Stream>>> connect(const Url& url, const Proxy* proxy,
+                                                          Duration limit);
+  /// A connection to the host: one to the proxy that has made a tunnel, for https.
+  aio::Task<Result<std::unique_ptr<aio::Stream>>> connect_through(const Url& url,
+                                                                  const Proxy& proxy);
   aio::Task<Result<std::unique_ptr<aio::Stream>>> connect_any(const Url& url);
   aio::Task<bool> lives(aio::Stream& stream);
   Result<std::shared_ptr<TlsContext>> tls();

@@ -31,6 +31,11 @@ Result<std::string> head_of(const ClientRequest& request) {
   head.method = request.method;
   head.target = request.url.target;
   head.headers = request.headers;
+  if (request.proxy && request.url.scheme == "http") {
+    head.target = "http://" + request.url.authority() + request.url.target;
+    if (!request.proxy->authorization.empty())
+      head.headers.add("Proxy-Authorization", request.proxy->authorization.reveal());
+  }
   if (!head.headers.has("host")) head.headers.add("Host", request.url.authority());
   if (!head.headers.has("user-agent")) head.headers.add("User-Agent", "croft/" CROFT_VERSION);
   bool usual = request.method == "POST" || request.method == "PUT" || request.method == "PATCH";
@@ -91,8 +96,8 @@ aio::Task<Result<std::unique_ptr<ResponseReader>>> attempt(std::shared_ptr<Clien
   bool repeatable = is_idempotent(request.method);
   bool fresh_only = false;
   for (;;) {
-    auto lease =
-        co_await pool->acquire(request.url, request.connect_deadline, !repeatable, fresh_only);
+    auto lease = co_await pool->acquire(request.url, request.proxy, request.connect_deadline,
+                                        !repeatable, fresh_only);
     if (!lease) co_return fail(std::move(lease.error()).fact("sent", "no"));
     bool reused = lease->reused;
     auto reader =

@@ -27,11 +27,18 @@ class BodySource {
   virtual aio::Task<Result<size_t>> read_at(uint64_t offset, std::span<char> into) = 0;
 };
 
+/// Where requests go first: http requests as they are, https through a tunnel that it makes.
+struct Proxy {
+  Url url;               ///< of the proxy: http
+  Secret authorization;  ///< value of Proxy-Authorization; empty: none
+};
+
 struct ClientRequest {
   std::string method = "GET";
   Url url;
   wire::Headers headers;  ///< Host, Content-Length and Connection are added
   std::string body;
+  std::shared_ptr<const Proxy> proxy;         ///< null: the host is asked directly
   std::shared_ptr<BodySource> source;         ///< instead of `body`
   Duration deadline = Duration::seconds(30);  ///< whole exchange
   Duration connect_deadline = Duration::seconds(5);

@@ -131,6 +131,76 @@ TEST(Tls, client_and_server) {
   });
 }
 
+aio::Task<Result<>> pour(aio::Stream& from, aio::Stream& to) {
+  std::array<char, 16384> buffer;
+  for (;;) {
+    size_t got = CO_TRY(co_await from.read(buffer));
+    if (got == 0) co_return co_await to.shutdown();
+    std::vector<std::string_view> piece{std::string_view(buffer.data(), got)};
+    CO_TRY(co_await to.write(std::move(piece)));
+  }
+}
+
+/// A proxy for one connection: `answer` to its CONNECT, which is kept in `head`, then a tunnel.
+aio::Task<Result<>> proxy(aio::World& world, aio::Listener& listener, aio::Address to,
+                          std::string_view answer, std::string& head) {
+  auto client = CO_TRY(co_await listener.accept());
+  std::array<char, 4096> buffer;
+  while (head.find("\r\n\r\n") == std::string::npos) {
+    size_t got = CO_TRY(co_await client->read(buffer));
+    if (got == 0) co_return Result<>{};
+    head.append(buffer.data(), got);
+  }
+  auto server = CO_TRY(co_await world.net.connect(to));
+  std::vector<std::string_view> piece{answer};
+  CO_TRY(co_await client->write(std::move(piece)));
+  if (answer.find("200") == std::string_view::npos) co_return Result<>{};
+  aio::Scope both(co_await aio::here());
+  both.spawn(pour(*client, *server));
+  both.spawn(pour(*server, *client));
+  co_return co_await both.join();
+}
+
+aio::Task<Result<Response>> ask_through_proxy(Scene& scene, std::string_view answer,
+                                              std::string& head) {
+  auto listener = CO_TRY(scene.world.net.listen({"127.0.0.1", 0, ""}));
+  aio::Scope scope(co_await aio::here());
+  scope.spawn(proxy(scene.world, *listener, scene.at, answer, head));
+  HttpClient client(scene.world, {.ca_file = scene.ca_file});
+  auto way = std::make_shared<Proxy>();
+  way->url = Url::parse("http://" + listener->local().text() + "/").value();
+  way->authorization = Secret("Basic dXNlcjpwdw==");
+  ClientRequest request;
+  request.url = Url::parse(fmt::format("https://localhost:{}/x", scene.at.port)).value();
+  request.proxy = way;
+  auto result = co_await client.send(request);
+  scope.cancel();
+  auto joined = co_await scope.join();
+  static_cast<void>(joined);
+  co_return result;
+}
+
+TEST(Tls, goes_through_the_tunnel_of_a_proxy) {
+  run_tls([](Scene& scene) -> aio::Task<Result<>> {
+    std::string head;
+    auto made = co_await ask_through_proxy(scene, "HTTP/1.1 200 made\r\n\r\n", head);
+    EXPECT_TRUE(made) << made.error().render();
+    if (made) EXPECT_EQ(made->status, 200);
+    EXPECT_TRUE(head.starts_with(fmt::format("CONNECT localhost:{} HTTP/1.1\r\n", scene.at.port)))
+        << head;
+    EXPECT_NE(head.find("Proxy-Authorization: Basic dXNlcjpwdw=="), std::string::npos) << head;
+    head.clear();
+    auto who = co_await ask_through_proxy(scene, "HTTP/1.1 407 who are you\r\n\r\n", head);
+    EXPECT_FALSE(who);
+    if (!who) EXPECT_EQ(who.error().code, Code::unauthenticated) << who.error().render();
+    head.clear();
+    auto no = co_await ask_through_proxy(scene, "HTTP/1.1 503 not now\r\n\r\n", head);
+    EXPECT_FALSE(no);
+    if (!no) EXPECT_NE(no.error().what.find("makes no tunnel"), std::string::npos);
+    co_return Result<>{};
+  });
+}
+
 TEST(Tls, refuses_unknown_authorities) {
   run_tls([](Scene& scene) -> aio::Task<Result<>> {
     HttpClient strict(scene.world);
