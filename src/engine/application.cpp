@@ -49,7 +49,7 @@ bool same_farm(const cloud::Farm& a, const cloud::Farm& b) {
 
 Application::Application(Services services, std::string name)
     : services_(std::move(services)),
-      ledger_(services_.world, services_.store, name),
+      ledger_(services_.world, services_.store, name, &services_.sealer),
       environment_(cloud::fixed_environment({})) {
   record_.name = std::move(name);
 }
@@ -204,6 +204,8 @@ aio::Task<Result<UpChange>> Application::up(Wanted wanted) {
         Error(Code::conflict, fmt::format("{} runs on {}, not on {}", name(), record_.farm.text(),
                                           wanted.farm.text()))
             .hint(fmt::format("croft down {} first, or give this one another --name", name())));
+  if (running && !same && record_.state == ApplicationState::up)
+    CO_TRY(co_await prepare_update(wanted));
   CO_TRY(co_await store_wanted(std::move(wanted)));
   // A lifetime given with this `up` counts from now, the description's own from the first `up`.
   set_lifetime(record_.options.lifetime ? services_.world.clock.wall() : record_.created);

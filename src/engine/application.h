@@ -114,6 +114,9 @@ class Application {
   aio::Task<Result<>> deploy_branch(Node& parent, std::string name, std::string from);
   /// Until all of it runs, or it has ended.
   aio::Task<Result<>> start_branch(std::string path);
+  /// Deploys and starts a copy of `what` as the child `name` of a running Compound, whose affair it
+  /// is from then on, after a restart too. Code::conflict where it has such an attribute already.
+  aio::Task<Result<>> deploy_into(Node& parent, std::string name, model::ComponentPtr what);
   /// Until it has ended and nothing of it is left: its record.
   aio::Task<Result<model::TerminationRecord>> end_of_branch(std::string path);
   /// Ends it without telling its parent.
@@ -157,6 +160,10 @@ class Application {
   aio::Task<Result<>> go_up();
   aio::Task<Result<>> bring_up();
   void take_over(const plan::Plan& plan);
+  /// Asks all that would change in place. Code::conflict and the like: one refuses, nothing is
+  /// done.
+  aio::Task<Result<>> prepare_update(const Wanted& wanted);
+  std::vector<std::shared_ptr<Node>> updated_by(const plan::Plan& plan) const;
   std::shared_ptr<Node> make_node(const plan::Item& item, const Node* old);
   aio::Task<Result<>> run_step(plan::Step step);
   aio::Task<Result<>> remove_parts(std::vector<std::string> tops);

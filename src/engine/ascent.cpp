@@ -163,7 +163,9 @@ aio::Task<Result<>> Application::bring_up() {
     if (item.change == plan::Change::replace || item.change == plan::Change::remove)
       gone.push_back(item.path);
   if (!gone.empty()) CO_TRY(co_await remove_parts(gone));
+  auto updated = updated_by(plan);  // before they read the new description
   take_over(plan);
+  for (auto& node : updated) CO_TRY(co_await node->update());
   StepWork work = [this](plan::Step step) { return run_step(std::move(step)); };
   StepAtOnce at_once = [this](const plan::Step& step) {
     Node* node = find(step.path);

@@ -26,8 +26,13 @@ bool finished(const Node& node) {
 model::ComponentPtr Application::describe_action(Node& parent, const std::string& name,
                                                  const std::string& from) {
   if (!parent.description) return nullptr;
-  if (name == from) return parent.description->component(name);
   auto pattern = parent.description->component(from);
+  // Old descriptions hold them in one child, which is no component itself.
+  if (auto held = parent.description->component("actions");
+      !pattern && held && !held->find("sfClass"))
+    pattern = held->component(from);
+  else if (name == from)
+    return pattern;
   if (!pattern) return nullptr;
   auto copy = model::copy_of(*pattern);
   copy->eager = true;
@@ -213,6 +218,52 @@ aio::Task<Result<>> Application::deploy_branch(Node& parent, std::string name, s
     }
   }
   co_return Result<>{};
+}
+
+aio::Task<Result<>> Application::deploy_into(Node& parent, std::string name,
+                                             model::ComponentPtr what) {
+  std::string inside = parent.record.path + ":" + name;
+  if (!parent.type || !parent.type->compound || parent.type->actions)
+    co_return fail(
+        Error(Code::invalid_argument, fmt::format("{} takes no components in", parent.record.path))
+            .hint("the parent must be a Compound that runs"));
+  // It comes up beside whoever asks; what has ended never will.
+  while (parent.record.state < model::State::running) CO_TRY(co_await changed_.wait());
+  if (parent.record.state != model::State::running || !parent.description)
+    co_return fail(Code::conflict, fmt::format("{} does not run", parent.record.path));
+  if (parent.record.published.contains(name)) {
+    // An earlier process put it there: the application brings it up with the rest.
+    for (Node* node = find(inside); node && !node->live && !node->ended(); node = find(inside))
+      CO_TRY(co_await changed_.wait());
+    if (Node* node = find(inside)) node->record.made_from.clear();
+    co_return Result<>{};
+  }
+  if (parent.description->find(name))
+    co_return fail(Code::conflict, fmt::format("{} has a '{}' already", parent.record.path, name));
+  auto copy = model::copy_of(*what);
+  copy->eager = true;
+  parent.context.publish(name, model::Value(copy));
+  Result<> up = co_await deploy_branch(parent, name, name);
+  if (up) up = co_await start_branch(inside);
+  if (!up) {
+    if (up.error().code == Code::cancelled) co_return up;
+    auto why =
+        model::TerminationRecord::abnormal(inside, "it could not be brought up", up.error().line());
+    CO_TRY(co_await remove_branch(inside, std::move(why)));
+    forget_branch(inside);
+    parent.record.published.erase(name);
+    parent.description->remove(name);
+    ledger_.put(parent.record);
+    co_return up;
+  }
+  // From now on it is a part like any other: its end is told to its parent.
+  Node* node = find(inside);
+  auto branch = node ? std::exchange(node->branch, nullptr) : nullptr;
+  if (!node) co_return Result<>{};
+  node->record.made_from.clear();
+  ledger_.put(node->record);
+  if (branch && branch->end) node_ended(inside, *branch->end);
+  co_return co_await ledger_.flush();
 }
 
 namespace {

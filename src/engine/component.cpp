@@ -19,6 +19,12 @@ aio::Task<Result<>> Component::work(Context&) {
 aio::Task<Result<>> Component::terminate(Context&, const model::TerminationRecord&) {
   co_return Result<>{};
 }
+aio::Task<Result<>> Component::prepare_update(Context&, model::ComponentPtr) {
+  co_return Result<>{};
+}
+aio::Task<Result<>> Component::abandon_update(Context&) {
+  co_return Result<>{};
+}
 bool Component::ends_with_child(std::string_view, const model::TerminationRecord&) {
   return true;
 }
@@ -32,8 +38,8 @@ aio::Task<Result<>> Component::receive(Context&, std::string) {
 bool Component::forgives(const Context&, std::string_view, const Error&) {
   return false;
 }
-Result<std::optional<Keys>> Component::account(Context&) {
-  return std::optional<Keys>{};
+aio::Task<Result<std::optional<Keys>>> Component::account(Context&) {
+  co_return std::optional<Keys>{};
 }
 
 void Registry::add(ComponentType type) {

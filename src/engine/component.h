@@ -38,6 +38,12 @@ class Component {
   /// never ran. An error means "try again later".
   virtual aio::Task<Result<>> terminate(Context& context, const model::TerminationRecord& record);
 
+  /// `wanted`: what it is to become while it runs, where its description says sfUpdatable. An error
+  /// refuses, and nothing of the application is changed. What it prepares, abandon_update() undoes.
+  /// Where nobody refused, deploy() and start() follow with the new attributes.
+  virtual aio::Task<Result<>> prepare_update(Context& context, model::ComponentPtr wanted);
+  virtual aio::Task<Result<>> abandon_update(Context& context);
+
   /// A Compound: what the end of a child means. True: the end of this component, with its record.
   virtual bool ends_with_child(std::string_view child, const model::TerminationRecord& record);
   /// A condition: does it hold now? Default: Code::unsupported, it is none.
@@ -47,7 +53,7 @@ class Component {
   /// A component that holds others: whether the failed liveness check of one inside is let pass.
   virtual bool forgives(const Context& context, std::string_view path, const Error& error);
   /// The account that `down` has to look through for what may be left; nullopt: it rents nothing.
-  virtual Result<std::optional<Keys>> account(Context& context);
+  virtual aio::Task<Result<std::optional<Keys>>> account(Context& context);
 };
 
 /// Bounds of the calls above; each type may have its own.

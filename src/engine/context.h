@@ -16,6 +16,7 @@
 #include "engine/record.h"
 #include "model/component.h"
 #include "net/http_client.h"
+#include "protocol/events.h"
 
 namespace croft::engine {
 
@@ -130,6 +131,12 @@ class Context {
   std::vector<std::string> paths_where(
       const std::function<bool(const model::Component&, const std::string& path)>& wanted) const;
   model::State state_of(const std::string& path) const;
+  /// It runs and has nothing more to do by itself, or it has ended.
+  bool work_completed(const std::string& path) const;
+  /// Application::deploy_into.
+  aio::Task<Result<>> deploy_into(std::string parent, std::string name, model::ComponentPtr what);
+  /// Events of the application from number `seq` on, at least one: waits for it.
+  aio::Task<Result<std::vector<protocol::Event>>> events_from(uint64_t seq) const;
   const model::ComponentPtr& description() const;
   const Options& options() const;
   /// The folder for its application's files on this machine; empty: there is none.

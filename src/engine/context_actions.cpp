@@ -39,7 +39,10 @@ void Context::detach(const std::string& other) {
 std::vector<std::string> Context::actions() const {
   std::vector<std::string> out;
   if (!node_.description) return out;
-  for (const auto& attribute : node_.description->attributes()) {
+  auto held = node_.description->component("actions");
+  bool legacy = held && !held->find("sfClass");
+  const model::Component& holder = legacy ? *held : *node_.description;
+  for (const auto& attribute : holder.attributes()) {
     auto child = attribute.value.as_component();
     bool made = std::ranges::find(attribute.tags, made_tag) != attribute.tags.end();
     if (child && child->eager && !made) out.push_back(attribute.name);
@@ -48,7 +51,10 @@ std::vector<std::string> Context::actions() const {
 }
 
 bool Context::has_action(std::string_view name) const {
-  auto child = node_.description ? node_.description->component(name) : nullptr;
+  if (!node_.description) return false;
+  auto child = node_.description->component(name);
+  if (auto held = node_.description->component("actions"); !child && held && !held->find("sfClass"))
+    child = held->component(name);
   return child != nullptr && child->find("sfClass");
 }
 
@@ -179,6 +185,47 @@ std::vector<std::string> Context::paths_where(
 model::State Context::state_of(const std::string& other) const {
   Node* node = node_.application.find(other);
   return node ? node->record.state : model::State::described;
+}
+
+bool Context::work_completed(const std::string& other) const {
+  Node* node = node_.application.find(other);
+  if (!node) return false;
+  switch (node->record.state) {
+    case model::State::terminating:
+    case model::State::terminated:
+      return true;
+    case model::State::running:
+      return node->type && (!node->type->works || node->work_over);
+    case model::State::described:
+    case model::State::deploying:
+    case model::State::deployed:
+    case model::State::starting:
+      return false;
+  }
+  return false;
+}
+
+aio::Task<Result<>> Context::deploy_into(std::string parent, std::string name,
+                                         model::ComponentPtr what) {
+  auto found = node_.application.all_nodes().find(parent);
+  if (found == node_.application.all_nodes().end())
+    co_return fail(Code::not_found, fmt::format("{} is not deployed", parent));
+  std::shared_ptr<Node> node = found->second;
+  co_return co_await node_.application.deploy_into(*node, std::move(name), std::move(what));
+}
+
+aio::Task<Result<std::vector<protocol::Event>>> Context::events_from(uint64_t seq) const {
+  constexpr Duration look_again = Duration::seconds(1);  // a commit may come during a look
+  Ledger& ledger = node_.application.ledger();
+  for (;;) {
+    auto events = CO_TRY(co_await ledger.events(seq));
+    if (!events.empty()) co_return events;
+    auto woken = co_await aio::race(ledger.committed().wait(), world().clock.sleep(look_again));
+    if (woken.index() == 0)
+      CO_TRY(std::get<0>(std::move(woken)));
+    else
+      CO_TRY(std::get<1>(std::move(woken)));
+  }
 }
 
 const model::ComponentPtr& Context::description() const {

@@ -177,7 +177,7 @@ aio::Task<Result<>> Application::sweep(DownProof& proof) {
   for (const auto& node : nodes) {
     // A component that was never started has made nothing.
     if (!node->object || node->record.state == model::State::described) continue;
-    auto keys = node->object->account(node->context);
+    auto keys = co_await node->object->account(node->context);
     if (!keys) {
       proof.notes.push_back(fmt::format("{}: {}", node->record.path, keys.error().line()));
       continue;

@@ -14,9 +14,9 @@ namespace {
 constexpr wire::json::Limits record_limits{Bytes::mib(64), 512};
 constexpr std::string_view all_prefix = "v1/app/";
 
-template <class T>
-Result<T> parsed(std::string_view text, std::string_view key,
-                 Result<T> (*from)(const wire::json::Object&)) {
+template <class From>
+auto parsed(std::string_view text, std::string_view key, From from)
+    -> std::invoke_result_t<From, const wire::json::Object&> {
   auto object = wire::json::parse_object(text, key, record_limits);
   if (!object)
     return fail(std::move(object).error().frame(fmt::format("reading {} from the store", key)));
@@ -33,8 +33,9 @@ std::string key_after(std::string key) {
 
 }  // namespace
 
-Ledger::Ledger(aio::World& world, store::Store& store, std::string application)
-    : world_(world), store_(store), application_(std::move(application)) {}
+Ledger::Ledger(aio::World& world, store::Store& store, std::string application,
+               const protocol::SecretSealer* sealer)
+    : world_(world), store_(store), application_(std::move(application)), sealer_(sealer) {}
 
 void Ledger::change(std::string key, std::optional<std::string> value) {
   changes_.insert_or_assign(std::move(key), std::move(value));
@@ -47,7 +48,8 @@ void Ledger::put(const ApplicationRecord& record) {
 }
 
 void Ledger::put(const ComponentRecord& record) {
-  change(application_key(application_, "c/" + record.path), wire::json::compact(to_json(record)));
+  change(application_key(application_, "c/" + record.path),
+         wire::json::compact(to_json(record, sealer_)));
 }
 
 void Ledger::put(const protocol::DownProof& proof) {
@@ -161,11 +163,14 @@ aio::Task<Result<Loaded>> Ledger::load() {
   if (!entry)
     co_return fail(Code::not_found, fmt::format("there is no application '{}'", application_));
   out.application = CO_TRY(parsed(entry->value, entry->key, application_record_from_json));
+  auto component = [this](const wire::json::Object& object) {
+    return component_record_from_json(object, sealer_);
+  };
   store::Range range = store::prefix(application_key(application_, "c/"), 1000);
   for (;;) {
     auto entries = CO_TRY(co_await store_.range(range));
     for (const auto& item : entries)
-      out.components.push_back(CO_TRY(parsed(item.value, item.key, component_record_from_json)));
+      out.components.push_back(CO_TRY(parsed(item.value, item.key, component)));
     if (entries.size() < range.limit) break;
     range.from = key_after(entries.back().key);
   }

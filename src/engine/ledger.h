@@ -23,7 +23,9 @@ struct Loaded {
 
 class Ledger {
  public:
-  Ledger(aio::World& world, store::Store& store, std::string application);
+  /// `sealer`: for secrets in what components publish; null: such values are not kept.
+  Ledger(aio::World& world, store::Store& store, std::string application,
+         const protocol::SecretSealer* sealer = nullptr);
 
   // ---- writing: collected until the next flush ----
   void put(const ApplicationRecord& record);
@@ -59,6 +61,7 @@ class Ledger {
   aio::World& world_;
   store::Store& store_;
   std::string application_;
+  const protocol::SecretSealer* sealer_;
   std::map<std::string, std::optional<std::string>> changes_;
   uint64_t put_ = 0;      // counts changes
   uint64_t durable_ = 0;  // up to this one they are

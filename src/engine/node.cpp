@@ -41,6 +41,7 @@ const char* event_of(model::State state) {
 
 aio::Task<Result<>> run_work(Node& node) {
   auto result = co_await node.object->work(node.context);
+  node.work_over = true;
   if (!result && result.error().code != Code::cancelled)
     node.context.end(model::TerminationRecord::abnormal(node.record.path, "its work failed",
                                                         result.error().line()));
@@ -193,11 +194,16 @@ aio::Task<Result<>> Node::start() {
   application.watch(application.all_nodes().at(record.path));
   application.ledger().put(record);
   CO_TRY(co_await application.ledger().flush());
-  if (type->works) {
-    work_ = std::make_unique<aio::Scope>(aio::Context{&world.executor, nullptr});
-    work_->spawn(run_work(*this));
-  }
+  start_work();
   co_return Result<>{};
+}
+
+void Node::start_work() {
+  if (!type->works) return;
+  work_over = false;
+  work_ =
+      std::make_unique<aio::Scope>(aio::Context{&application.services().world.executor, nullptr});
+  work_->spawn(run_work(*this));
 }
 
 aio::Task<Result<>> Node::ping() {

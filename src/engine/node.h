@@ -31,6 +31,8 @@ class Node {
   /// Its deploy(), start(), terminate(): bounded, journaled, told.
   aio::Task<Result<>> deploy();
   aio::Task<Result<>> start();
+  /// Takes its changed attributes while it runs: stops its work, deploys and starts it again.
+  aio::Task<Result<>> update();
   aio::Task<Result<>> ping();
   /// Never fails for a reason of the component's: what cannot be given back is in record.why.
   aio::Task<Result<>> terminate();
@@ -72,11 +74,13 @@ class Node {
   int64_t missed = 0;   ///< answers in a row that told nothing
   bool proven = false;  ///< a liveness check has succeeded
   bool pinging = false;
+  bool work_over = false;  ///< its work() has returned
   Moment next_ping;
 
  private:
   aio::Task<Result<>> start_patiently();
   void fail_with(const Error& error);
+  void start_work();
   std::unique_ptr<aio::Scope> work_;
 };
 

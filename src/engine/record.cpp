@@ -153,7 +153,7 @@ bool ComponentRecord::holds() const {
   return intent.has_value() || std::ranges::any_of(rented, &Rented::open);
 }
 
-wire::json::Object to_json(const ComponentRecord& record) {
+wire::json::Object to_json(const ComponentRecord& record, const protocol::SecretSealer* sealer) {
   json::Object out{{"path", record.path},
                    {"type", record.type},
                    {"identity", record.identity},
@@ -175,7 +175,7 @@ wire::json::Object to_json(const ComponentRecord& record) {
                                  {"facts", map_json(record.intent->facts)}};
   json::Object published;
   for (const auto& [name, value] : record.published)
-    if (auto packed = protocol::pack(value, nullptr)) published[name] = *std::move(packed);
+    if (auto packed = protocol::pack(value, sealer)) published[name] = *std::move(packed);
   if (!published.empty()) out["published"] = std::move(published);
   if (!record.memory.empty()) out["memory"] = map_json(record.memory);
   if (!record.made_from.empty()) out["made_from"] = record.made_from;
@@ -185,7 +185,8 @@ wire::json::Object to_json(const ComponentRecord& record) {
   return out;
 }
 
-Result<ComponentRecord> component_record_from_json(const wire::json::Object& object) {
+Result<ComponentRecord> component_record_from_json(const wire::json::Object& object,
+                                                   const protocol::SecretSealer* sealer) {
   ComponentRecord out;
   out.path = TRY(json::string_at(object, "path"));
   out.type = TRY(json::string_at(object, "type"));
@@ -216,7 +217,7 @@ Result<ComponentRecord> component_record_from_json(const wire::json::Object& obj
   if (const json::Object* published = TRY(json::object_if(object, "published")))
     for (const auto& item : *published) {
       const json::Object* packed = TRY(json::object_at(*published, item.key()));
-      out.published[std::string(item.key())] = TRY(protocol::unpack_value(*packed, nullptr));
+      out.published[std::string(item.key())] = TRY(protocol::unpack_value(*packed, sealer));
     }
   out.memory = TRY(map_from(object, "memory"));
   out.made_from = TRY(json::string_or(object, "made_from", ""));

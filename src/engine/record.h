@@ -13,6 +13,7 @@
 #include "model/lifecycle.h"
 #include "model/record.h"
 #include "protocol/api.h"
+#include "protocol/json_model.h"
 #include "wire/json.h"
 
 namespace croft::engine {
@@ -99,8 +100,11 @@ struct ApplicationRecord {
   std::optional<Error> error;  ///< what made `up` fail, whole
 };
 
-wire::json::Object to_json(const ComponentRecord& record);
-Result<ComponentRecord> component_record_from_json(const wire::json::Object& object);
+/// `sealer`: for secrets in what it published; null: such values are left out.
+wire::json::Object to_json(const ComponentRecord& record,
+                           const protocol::SecretSealer* sealer = nullptr);
+Result<ComponentRecord> component_record_from_json(const wire::json::Object& object,
+                                                   const protocol::SecretSealer* sealer = nullptr);
 wire::json::Object to_json(const ApplicationRecord& record);
 Result<ApplicationRecord> application_record_from_json(const wire::json::Object& object);
 

@@ -48,6 +48,12 @@ std::string identity_of(const model::Component& component, const TypeFacts& fact
   return sha256_hex(text).substr(0, 32);
 }
 
+std::string digest_of(const model::Value& value) {
+  std::string text;
+  put(text, value, 0);
+  return sha256_hex(text).substr(0, 32);
+}
+
 namespace {
 
 /// The components to deploy, in the description's order, and who needs whom.
@@ -163,6 +169,7 @@ void judge(Item& item, const Recorded* old) {
   using model::State;
   bool untouched =
       old && (old->state == State::described || old->state == State::terminated) && !old->holds;
+  bool goes_on = old && old->state != State::terminating && old->state != State::terminated;
   if (old && old->over && old->type == item.type && old->identity == item.identity) {
     item.change = Change::keep;
   } else if (!old || untouched) {
@@ -170,6 +177,11 @@ void judge(Item& item, const Recorded* old) {
   } else if (old->type != item.type) {
     item.change = Change::replace;
     item.why = fmt::format("its type changed from {}", old->type);
+  } else if (old->identity != item.identity && goes_on && item.component &&
+             item.component->boolean("sfUpdatable").value_or(false)) {
+    item.change = old->state == State::running ? Change::keep : Change::adopt;
+    item.updates = true;
+    item.why = "takes its changed attributes while it runs";
   } else if (old->identity != item.identity) {
     item.change = Change::replace;
     item.why = "an attribute changed that it cannot change in place";
@@ -299,7 +311,8 @@ size_t Plan::count(Change change) const {
 }
 
 bool Plan::empty() const {
-  return count(Change::keep) == items.size();
+  return std::ranges::all_of(
+      items, [](const Item& item) { return item.change == Change::keep && !item.updates; });
 }
 
 Result<Plan> make(const Input& input) {

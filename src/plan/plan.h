@@ -65,6 +65,7 @@ struct Item {
   bool ordered_end = false;
   uint64_t position = 0;
   std::shared_ptr<model::Component> component;  ///< null for remove
+  bool updates = false;  ///< kept, but with attributes that others would be replaced for
 };
 
 struct Limits {
@@ -108,6 +109,9 @@ struct Plan {
 /// Digest of what a change of means replace: the identity attributes, and of a workflow its
 /// actions.
 std::string identity_of(const model::Component& component, const TypeFacts& facts);
+
+/// Digest of one value with all that is in it.
+std::string digest_of(const model::Value& value);
 
 /// Where neither the description nor the operator says.
 inline constexpr int64_t default_instance_limit = 100;

@@ -6,8 +6,8 @@ namespace croft::protocol {
 
 const std::vector<std::string>& event::words() {
   static const std::vector<std::string> all = {
-      deploying,  deployed, starting, running, waiting,  liveness_failed, failed,   terminating,
-      terminated, rented,   returned, kept,    detached, message,         attention};
+      deploying,  deployed, starting, running, waiting, liveness_failed, failed,  terminating,
+      terminated, rented,   returned, kept,    updated, detached,        message, attention};
   return all;
 }
 

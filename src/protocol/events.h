@@ -25,8 +25,9 @@ inline constexpr const char* terminated = "TERMINATED";  ///< record says how
 inline constexpr const char* rented = "RENTED";          ///< an instance or bucket was made
 inline constexpr const char* returned = "RETURNED";
 inline constexpr const char* kept = "KEPT";
-inline constexpr const char* detached = "DETACHED";  ///< its parent's end is no longer its end
-inline constexpr const char* message = "MESSAGE";    ///< what a component has to say
+inline constexpr const char* updated = "UPDATED";      ///< changed in place, while it ran
+inline constexpr const char* detached = "DETACHED";    ///< its parent's end is no longer its end
+inline constexpr const char* message = "MESSAGE";      ///< what a component has to say
 inline constexpr const char* attention = "ATTENTION";  ///< something a person should look at
 /// All of them, in this order.
 const std::vector<std::string>& words();
