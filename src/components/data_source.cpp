@@ -1,15 +1,12 @@
 // DataSource: a body for uploads: text that stands in the description, or a file.
 #include "components/data_source.h"
 
+#include "components/filesystem/work_folder.h"
 #include "components/registry.h"
 
 namespace croft::components {
 
 using model::Type;
-
-namespace {
-constexpr Bytes file_max = Bytes::mib(64);
-}
 
 aio::Task<Result<Body>> body_of(engine::Context& context, std::string name) {
   auto source = CO_TRY(context.component_or_null(name));
@@ -26,7 +23,8 @@ aio::Task<Result<Body>> body_of(engine::Context& context, std::string name) {
     co_return fail(Error(Code::type_mismatch, "the data source has neither `text` nor `filename`",
                          context.where(name))
                        .hint("extend TextDataSource or FileDataSource"));
-  auto bytes = co_await context.world().disk.read_file(*file, file_max);
+  std::string path = CO_TRY(co_await confined(context, *file, context.where(name)));
+  auto bytes = co_await context.world().disk.read_file(path, file_max);
   if (!bytes) {
     Error error = std::move(bytes).error();
     co_return fail(
@@ -46,7 +44,7 @@ engine::ComponentType data_source_type() {
   schema.doc = "A body for uploads.";
   schema.attributes = {
       attribute("text", Type::string, "the body itself"),
-      attribute("filename", Type::string, "file on the controller's machine that holds it"),
+      attribute("filename", Type::string, "file that holds it, below the work folder"),
       attribute("contentType", Type::string, "its MIME type"),
       attribute("timeToLive", Type::any, "kept for old descriptions"),
   };

@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/pattern.h"
 #include "base/text.h"
+#include "components/http_proxy.h"
 #include "wire/xml.h"
 
 namespace croft::components {
@@ -111,14 +112,15 @@ Result<std::string> digest_answer(std::string_view www_authenticate, const Signa
   return out;
 }
 
-aio::Task<Result<net::Response>> exchange(net::HttpClient& http, net::ClientRequest request,
+aio::Task<Result<net::Response>> exchange(const Context& context, net::ClientRequest request,
                                           Signature signature, bool follow) {
   if (signature.way == "HTTP_BASIC")
     request.headers.set("Authorization",
                         "Basic " + base64(signature.user + ":" + signature.password.reveal()));
   std::string host = request.url.authority();
   for (int hops = 0;; ++hops) {
-    auto answer = CO_TRY(co_await http.send(request));
+    request.proxy = CO_TRY(proxy_for(context, request.url));
+    auto answer = CO_TRY(co_await context.http().send(request));
     bool own = request.url.authority() == host;
     if (answer.status == 401 && signature.way == "HTTP_DIGEST" && own &&
         !request.headers.has("Authorization")) {
@@ -150,6 +152,14 @@ aio::Task<Result<net::Response>> exchange(net::HttpClient& http, net::ClientRequ
     if (!home || signature.way == "HTTP_DIGEST") request.headers.remove("Authorization");
     if (!home) signature.way.clear();
   }
+}
+
+Result<> check_expected(const Context& context) {
+  auto expression = context.string_or("responseRegexp", "");
+  if (!expression || expression->empty()) return {};
+  auto pattern = Pattern::compile(*expression);
+  if (!pattern) return fail(std::move(pattern).error().at(context.where("responseRegexp")));
+  return {};
 }
 
 Result<> judge_body(Context& context, std::string_view body) {

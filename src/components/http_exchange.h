@@ -16,10 +16,11 @@ struct Signature {
   Secret password;
 };
 
-/// Sends it; answers a digest challenge; follows up to 10 redirects where `follow` (credentials
-/// stay with the host they are for).
-aio::Task<Result<net::Response>> exchange(net::HttpClient& http, net::ClientRequest request,
-                                          Signature signature, bool follow);
+/// Sends it, through the proxy that the component names; answers a digest challenge; follows up to
+/// 10 redirects where `follow` (credentials stay with the host they are for).
+aio::Task<Result<net::Response>> exchange(const engine::Context& context,
+                                          net::ClientRequest request, Signature signature,
+                                          bool follow);
 
 /// The Authorization header that answers the challenge `www_authenticate` (RFC 7616, MD5 and
 /// SHA-256, qop auth or none). Code::unsupported for another scheme. `nonce_of_ours`: fresh.
@@ -27,6 +28,8 @@ Result<std::string> digest_answer(std::string_view www_authenticate, const Signa
                                   std::string_view method, std::string_view target,
                                   std::string_view nonce_of_ours);
 
+/// Whether responseRegexp is one, as far as it is known before it is needed.
+Result<> check_expected(const engine::Context& context);
 /// What responseRegexp and resultXPath of the component say about a body.
 Result<> judge_body(engine::Context& context, std::string_view body);
 

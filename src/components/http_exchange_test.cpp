@@ -2,11 +2,21 @@
 
 #include <gtest/gtest.h>
 
+#include "components/http_proxy.h"
+
 namespace croft::components {
 namespace {
 
 Signature mufasa() {
   return {"HTTP_DIGEST", "Mufasa", Secret("Circle of Life")};
+}
+
+TEST(Proxy, HostsThatAreAskedDirectly) {
+  for (const char* list : {"*", "example.org", ".example.org", "*.example.org", "a,example.org",
+                           "localhost|*.example.org", "www.*", "WWW.example.org"})
+    EXPECT_TRUE(named_in(list, "www.example.org")) << list;
+  for (const char* list : {"", "ample.org", "www.example", "example.com", "10.*", "a|b", ","})
+    EXPECT_FALSE(named_in(list, "www.example.org")) << list;
 }
 
 TEST(Digest, AnswersTheExamplesOfTheStandard) {

@@ -7,7 +7,9 @@
 
 #include "base/text.h"
 #include "cloud/ec2.h"
+#include "components/aws/ec2_work.h"
 #include "components/http_action.h"
+#include "components/passwords/passwords.h"
 #include "components/registry.h"
 
 namespace croft::components {
@@ -20,7 +22,6 @@ namespace {
 
 constexpr const char* run_intent = engine::rent_instances_intent;
 constexpr const char* terminate_intent = "TerminateInstances";
-constexpr Duration first_look = Duration::milliseconds(50);
 constexpr Duration slowest_look = Duration::seconds(2);
 constexpr Duration settling = Duration::seconds(60);  // a new id may be unknown for a while
 constexpr int looks_for_lost = 4;  // for instances of a call whose answer was lost
@@ -80,7 +81,7 @@ class ImageInstance : public engine::Component {
   aio::Task<Result<>> start(Context& context) override;
   aio::Task<Result<>> ping(Context& context) override;
   aio::Task<Result<>> terminate(Context& context, const model::TerminationRecord& record) override;
-  Result<std::optional<engine::Keys>> account(Context& context) override;
+  aio::Task<Result<std::optional<engine::Keys>>> account(Context& context) override;
   bool silence_ends() const override { return false; }
 
  private:
@@ -97,16 +98,13 @@ class ImageInstance : public engine::Component {
   aio::Task<Result<>> give_back(Context& context, cloud::Ec2 ec2, std::vector<std::string> ids);
 };
 
-Result<std::optional<engine::Keys>> ImageInstance::account(Context& context) {
-  engine::Keys keys;
-  keys.access_key = TRY(context.string_or("id", ""));
-  if (TRY(context.value_if("key"))) keys.secret_key = TRY(context.secret("key"));
-  return std::optional(std::move(keys));
+aio::Task<Result<std::optional<engine::Keys>>> ImageInstance::account(Context& context) {
+  co_return std::optional(CO_TRY(co_await keys_of(context, "id", "key")));
 }
 
 aio::Task<Result<cloud::Ec2>> ImageInstance::client(Context& context) {
-  auto keys = CO_TRY(account(context));
-  co_return co_await context.ec2(keys->access_key, keys->secret_key);
+  auto keys = CO_TRY(co_await keys_of(context, "id", "key"));
+  co_return co_await context.ec2(keys.access_key, keys.secret_key);
 }
 
 Result<cloud::RunInstances> ImageInstance::request(Context& context) {
@@ -306,7 +304,7 @@ void ImageInstance::publish(Context& context, const std::map<std::string, cloud:
 }
 
 aio::Task<Result<>> ImageInstance::wait_until_running(Context& context, cloud::Ec2 ec2) {
-  Duration pause = first_look;
+  Duration pause = first_look(context);
   for (;;) {
     auto ids = open_ids(context);
     auto seen = CO_TRY(co_await look(ec2, ids));
@@ -372,7 +370,7 @@ aio::Task<Result<>> ImageInstance::terminate(Context& context, const model::Term
 
 aio::Task<Result<>> ImageInstance::give_back(Context& context, cloud::Ec2 ec2,
                                              std::vector<std::string> ids) {
-  Duration pause = first_look;
+  Duration pause = first_look(context);
   bool asked = false;
   for (;;) {
     auto seen = CO_TRY(co_await look(ec2, ids));

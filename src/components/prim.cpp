@@ -35,6 +35,10 @@ engine::ComponentType prim_type() {
                           "end when its work is done, without telling the parent")),
       unchanged(
           attribute("sfShouldDetach", Type::boolean, "leave the parent when its work is done")),
+      unchanged(attribute("sfUpdatable", Type::boolean,
+                          "its attributes may change while it runs; else it is replaced")),
+      unchanged(attribute("sfDeployerClass", Type::string,
+                          "kept for old descriptions; croft places by sfProcessHost")),
       unchanged(attribute("sfProcessHost", Type::any,
                           "where it runs: a link to an instance, or a host name")),
       unchanged(attribute("sfProcessName", Type::string,

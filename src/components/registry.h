@@ -23,6 +23,10 @@ engine::ComponentType embedded_farm_type();
 engine::ComponentType account_type();
 
 // workflow/
+engine::ComponentType deploying_directory_watcher_type();
+engine::ComponentType deployer_type();
+engine::ComponentType counter_action_type();
+engine::ComponentType retract_type();
 engine::ComponentType workflow_prim_type();
 engine::ComponentType event_compound_type();
 engine::ComponentType sequence_type();
@@ -54,6 +58,8 @@ engine::ComponentType event_queue_type();
 engine::ComponentType on_event_type();
 
 // conditions/
+engine::ComponentType is_work_completed_type();
+engine::ComponentType hostname_is_type();
 engine::ComponentType condition_type();
 engine::ComponentType condition_compound_type();
 engine::ComponentType and_type();
@@ -72,6 +78,7 @@ engine::ComponentType is_os_type();
 engine::ComponentType liveness_test_type();
 
 // test/
+engine::ComponentType test_block_type();
 engine::ComponentType assert_type();
 engine::ComponentType fail_type();
 engine::ComponentType exception_thrower_type();
@@ -83,11 +90,16 @@ engine::ComponentType test_compound_type();
 engine::ComponentType expect_deploy_failure_type();
 
 // utils/
+engine::ComponentType display_type();
+engine::ComponentType localhost_type();
+engine::ComponentType trace_type();
+engine::ComponentType log_to_file_type();
 engine::ComponentType echo_type();
 engine::ComponentType set_property_type();
 engine::ComponentType system_properties_type();
 
 // filesystem/
+engine::ComponentType directory_watcher_type();
 engine::ComponentType file_type();
 engine::ComponentType file_exists_type();
 engine::ComponentType copy_file_type();
@@ -104,6 +116,15 @@ engine::ComponentType text_list_file_type();
 engine::ComponentType touch_file_type();
 engine::ComponentType temp_file_type();
 engine::ComponentType append_lines_type();
+engine::ComponentType chmod_type();
+engine::ComponentType append_ssh_key_type();
+engine::ComponentType replace_file_var_type();
+
+// passwords/
+engine::ComponentType file_password_type();
+engine::ComponentType inline_password_type();
+engine::ComponentType property_password_type();
+engine::ComponentType password_checker_type();
 
 // www/
 engine::ComponentType liveness_page_type();
@@ -117,6 +138,7 @@ engine::ComponentType shell_type();
 engine::ComponentType script_type();
 
 // aws/
+engine::ComponentType amazon_machine_image_type();
 engine::ComponentType list_images_type();
 engine::ComponentType validate_ec2_settings_type();
 engine::ComponentType list_instances_type();

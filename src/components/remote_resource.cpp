@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "components/data_source.h"
 #include "components/http_exchange.h"
+#include "components/passwords/passwords.h"
 #include "components/registry.h"
 #include "wire/uri.h"
 
@@ -62,7 +63,7 @@ Result<std::vector<std::pair<std::string, std::string>>> pairs_of(Context& conte
 aio::Task<Result<>> RemoteResource::deploy(Context& context) {
   for (const char* name : {"startActions", "livenessActions", "terminateActions"})
     CO_TRY(actions_of(context, name));
-  co_return Result<>{};
+  co_return check_expected(context);
 }
 
 aio::Task<Result<>> RemoteResource::start(Context& context) {
@@ -94,9 +95,25 @@ aio::Task<Result<>> RemoteResource::terminate(Context& context, const model::Ter
   co_return co_await after_end(context);
 }
 
-Result<std::optional<engine::Keys>> RemoteResource::account(Context& context) {
-  if (!TRY(is_aws(context))) return std::optional<engine::Keys>{};
-  return std::optional(TRY(keys(context)));
+aio::Task<Result<>> RemoteResource::prepare_update(Context& context, model::ComponentPtr wanted) {
+  if (!context.record().memory.contains("acted")) co_return Result<>{};  // it made nothing
+  for (const char* name : {"url", "protocol", "host", "port", "path", "page", "queries"}) {
+    const auto* before = context.description()->find(name);
+    const auto* after = wanted->find(name);
+    if (!before && !after) continue;
+    if (before && after && plan::digest_of(before->value) == plan::digest_of(after->value))
+      continue;
+    co_return fail(Error(Code::conflict,
+                         fmt::format("{} cannot change: what it made is there", name),
+                         after ? Where(after->where) : Where(wanted->where))
+                       .hint("without sfUpdatable it is replaced"));
+  }
+  co_return Result<>{};
+}
+
+aio::Task<Result<std::optional<engine::Keys>>> RemoteResource::account(Context& context) {
+  if (!CO_TRY(is_aws(context))) co_return std::optional<engine::Keys>{};
+  co_return std::optional(CO_TRY(co_await keys_of(context, "username", "password")));
 }
 
 aio::Task<Result<>> RemoteResource::start_action(Context& context, HttpAction action) {
@@ -147,17 +164,9 @@ Result<bool> RemoteResource::is_aws(Context& context) const {
   return TRY(context.string_or("authorization", "")) == "HTTP_AWS";
 }
 
-Result<engine::Keys> RemoteResource::keys(Context& context) const {
-  engine::Keys out;
-  out.access_key = TRY(context.string_or("username", ""));
-  if (auto password = TRY(context.value_if("password")))
-    out.secret_key = TRY(context.secret("password"));
-  return out;
-}
-
 aio::Task<Result<cloud::S3>> RemoteResource::s3(Context& context) {
   std::string host = CO_TRY(context.string_or("host", ""));
-  auto own = CO_TRY(keys(context));
+  auto own = CO_TRY(co_await keys_of(context, "username", "password"));
   if (host.empty() || host == aws_host)
     co_return co_await context.s3(own.access_key, own.secret_key);
   std::string scheme = to_lower(CO_TRY(context.string_or("protocol", "https")));
@@ -220,12 +229,12 @@ aio::Task<Result<net::Response>> RemoteResource::exchange(Context& context, Http
         Error(Code::unsupported, "croft does not speak NTLM", context.where("authorization"))
             .hint("\"HTTP_BASIC\", \"HTTP_DIGEST\" and \"HTTP_AWS\" are there"));
   if (!signature.way.empty()) {
-    auto own = CO_TRY(keys(context));
+    auto own = CO_TRY(co_await keys_of(context, "username", "password"));
     signature.user = own.access_key;
     signature.password = own.secret_key;
   }
   bool follow = CO_TRY(context.boolean_or("followRedirects", false));
-  co_return co_await components::exchange(context.http(), std::move(request), std::move(signature),
+  co_return co_await components::exchange(context, std::move(request), std::move(signature),
                                           follow);
 }
 
@@ -356,7 +365,11 @@ model::ComponentSchema remote_resource_schema() {
       timeout("readTimeout", "milliseconds for a whole exchange; negative: for ever"),
       updated(attribute("followRedirects", Type::boolean,
                         "go where answers of 3xx lead; else they are answers")),
-      updated(attribute("useSystemProxySettings", Type::boolean, "kept for old descriptions")),
+      updated(attribute("proxyHost", Type::string, "the HTTP proxy that requests go through")),
+      updated(attribute("proxyPort", Type::integer, "its port; default: 8080")),
+      updated(with_default("useSystemProxySettings", Type::boolean, true,
+                           "without proxyHost, the properties http.proxyHost and the like, and the "
+                           "caller's http_proxy, https_proxy and no_proxy name one")),
       updated(with_default("fetchErrorText", Type::boolean, true, "show the body of refusals")),
       updated(attribute("responseRegexp", Type::string,
                         "regular expression that must be found in answers to GET and POST")),

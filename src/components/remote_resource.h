@@ -17,7 +17,9 @@ class RemoteResource : public engine::Component {
   aio::Task<Result<>> ping(engine::Context& context) override;
   aio::Task<Result<>> terminate(engine::Context& context,
                                 const model::TerminationRecord& record) override;
-  Result<std::optional<engine::Keys>> account(engine::Context& context) override;
+  /// What it made stays where it is: its address cannot change.
+  aio::Task<Result<>> prepare_update(engine::Context& context, model::ComponentPtr wanted) override;
+  aio::Task<Result<std::optional<engine::Keys>>> account(engine::Context& context) override;
 
  protected:
   /// One action that need not be journaled beyond its intent; judged by its range.
@@ -38,7 +40,6 @@ class RemoteResource : public engine::Component {
   /// How plain requests are signed: "HTTP_BASIC", "HTTP_DIGEST" or not at all.
   virtual Result<std::string> signature_way(engine::Context& context) const;
   Result<bool> is_aws(engine::Context& context) const;
-  Result<engine::Keys> keys(engine::Context& context) const;
   /// S3 of the chosen farm, or of the host that the description names.
   aio::Task<Result<cloud::S3>> s3(engine::Context& context);
   /// path and page as bucket and key.

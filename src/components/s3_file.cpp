@@ -2,6 +2,7 @@
 // PUT made new and its terminateActions delete is rented; others are the user's.
 #include <fmt/format.h>
 
+#include "components/filesystem/work_folder.h"
 #include "components/registry.h"
 #include "components/remote_resource.h"
 
@@ -34,7 +35,8 @@ aio::Task<Result<std::shared_ptr<net::BodySource>>> large_file(Context& context)
   auto source = CO_TRY(context.component_or_null("datasource"));
   auto name = source ? source->string("filename") : std::nullopt;
   if (!name || source->string("text")) co_return out;
-  auto file = co_await context.world().disk.open(*name, aio::OpenMode::read);
+  std::string path = CO_TRY(co_await confined(context, *name, context.where("datasource")));
+  auto file = co_await context.world().disk.open(path, aio::OpenMode::read);
   if (!file) co_return out;  // the usual way says what is wrong
   uint64_t size = CO_TRY(co_await (*file)->size());
   if (size > in_one_piece) out = std::make_shared<FileBody>(*std::move(file), size);
@@ -42,8 +44,17 @@ aio::Task<Result<std::shared_ptr<net::BodySource>>> large_file(Context& context)
 }
 
 class S3File : public RemoteResource {
+ public:
+  aio::Task<Result<>> deploy(Context& context) override {
+    for (const char* name : {"bucket", "name"})
+      if (auto text = context.string(name); text && text->empty()) co_return unnamed(context, name);
+    co_return co_await RemoteResource::deploy(context);
+  }
+
  protected:
   aio::Task<Result<>> start_action(Context& context, HttpAction action) override {
+    // Without a key the bucket itself would be meant.
+    if (CO_TRY(bucket_and_key(context)).second.empty()) co_return unnamed(context, "name");
     CO_TRY(co_await act_journaled_or_plain(context, action));
     auto actions = CO_TRY(actions_of(context, "terminateActions"));
     bool temporary =
@@ -71,6 +82,11 @@ class S3File : public RemoteResource {
   }
 
  private:
+  static std::unexpected<Error> unnamed(const Context& context, std::string_view name) {
+    return fail(Code::invalid_argument,
+                fmt::format("{} is empty: an object has a bucket and a name", name),
+                context.where(name));
+  }
   aio::Task<Result<>> act_journaled_or_plain(Context& context, HttpAction action) {
     if (action.verb == "GET" || action.verb == "HEAD" || action.verb == "OPTIONS")
       co_return co_await act(context, std::move(action));

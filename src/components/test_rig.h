@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "aio/sim/crash_points.h"
 #include "aio/sim/sim_world.h"
 #include "base/log.h"
 #include "components/registry.h"
@@ -110,6 +111,22 @@ inline Result<engine::Wanted> wanted_of(const std::string& text) {
   return wanted;
 }
 
+/// Resolves the last text once, however often it is asked for: what runs writes into its
+/// description, so each run has one of its own, as another controller reads it from the store.
+inline Result<engine::Wanted> wanted_again(const std::string& text) {
+  static std::string last;
+  static wire::json::Object packed;
+  OpenSealer sealer;
+  if (last != text) {
+    auto wanted = TRY(wanted_of(text));
+    packed = TRY(protocol::pack(wanted.description, &sealer));
+    last = text;
+  }
+  engine::Wanted wanted;
+  wanted.description = TRY(protocol::unpack_description(packed, &sealer));
+  return wanted;
+}
+
 /// One process's life, as another one may have left it.
 inline aio::Task<Result<>> live(aio::World& world, engine::Wanted wanted, Script script,
                                 Seen& seen) {
@@ -138,8 +155,30 @@ inline aio::Task<Result<>> live(aio::World& world, engine::Wanted wanted, Script
 struct Played {
   Seen seen;
   bool crashed = false;
+  uint64_t crash_points = 0;  ///< that a run without a crash passed
   Duration took;
 };
+
+inline Result<Played> play_whole(const std::string& text, Script script = until_down,
+                                 uint64_t crash_at = 0, uint64_t seed = 1) {
+  log::set_level(log::Level::off);
+  auto wanted = TRY(wanted_again(text));
+  aio::SimWorld sim(seed);
+  Played out;
+  Moment began = sim.now();
+  if (crash_at > 0) sim.main().crash_at(crash_at);
+  auto done = sim.run(live(sim.world(), wanted, script, out.seen));
+  out.crash_points = sim.main().crash_points();
+  if (!done && crash_at > 0) {
+    out.crashed = true;
+    sim.main().crash_at(0);
+    sim.restart(crash_at % 2 == 0);
+    done = sim.run(live(sim.world(), TRY(wanted_again(text)), script, out.seen));
+  }
+  TRY(done);
+  out.took = sim.now() - began;
+  return out;
+}
 
 inline const char* library =
     "#include \"/org/smartfrog/components.sf\"\n"
@@ -149,24 +188,10 @@ inline const char* library =
     "#include \"/org/smartfrog/services/assertions/components.sf\"\n"
     "#include \"/org/smartfrog/services/utils/components.sf\"\n";
 
+/// The same for a text that needs the usual part of the library.
 inline Result<Played> play(const std::string& text, Script script = until_down,
                            uint64_t crash_at = 0, uint64_t seed = 1) {
-  log::set_level(log::Level::off);
-  auto wanted = TRY(wanted_of(library + text));
-  aio::SimWorld sim(seed);
-  Played out;
-  Moment began = sim.now();
-  if (crash_at > 0) sim.main().crash_at(crash_at);
-  auto done = sim.run(live(sim.world(), wanted, script, out.seen));
-  if (!done && crash_at > 0) {
-    out.crashed = true;
-    sim.main().crash_at(0);
-    sim.restart(crash_at % 2 == 0);
-    done = sim.run(live(sim.world(), TRY(wanted_of(library + text)), script, out.seen));
-  }
-  TRY(done);
-  out.took = sim.now() - began;
-  return out;
+  return play_whole(library + text, std::move(script), crash_at, seed);
 }
 
 }  // namespace croft::components::test

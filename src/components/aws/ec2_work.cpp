@@ -2,21 +2,25 @@
 
 #include <fmt/format.h>
 
+#include "components/passwords/passwords.h"
+
 namespace croft::components {
 
 using engine::Context;
 using model::Type;
 
-Result<std::optional<engine::Keys>> Ec2Work::account(Context& context) {
-  engine::Keys keys;
-  keys.access_key = TRY(context.string_or("id", ""));
-  if (TRY(context.value_if("key"))) keys.secret_key = TRY(context.secret("key"));
-  return std::optional(std::move(keys));
+aio::Task<Result<std::optional<engine::Keys>>> Ec2Work::account(Context& context) {
+  co_return std::optional(CO_TRY(co_await keys_of(context, "id", "key")));
 }
 
 aio::Task<Result<cloud::Ec2>> Ec2Work::client(Context& context) {
-  auto keys = CO_TRY(account(context));
-  co_return co_await context.ec2(keys->access_key, keys->secret_key);
+  auto keys = CO_TRY(co_await keys_of(context, "id", "key"));
+  co_return co_await context.ec2(keys.access_key, keys.secret_key);
+}
+
+Duration first_look(const Context& context) {
+  bool near = context.farm().kind == cloud::FarmKind::embedded;
+  return Duration::milliseconds(near ? 8 : 50);
 }
 
 std::vector<model::AttributeSchema> ec2_attributes(std::vector<model::AttributeSchema> more) {

@@ -103,11 +103,13 @@ TEST(CloudFarmerCrash, TheLimitOutlivesACrash) {
       "exitType \"abnormal\"; exitText \"machines left\"; action extends Customer { role "
       "\"worker\"; "
       "min 6; } } } }");
-  for (uint64_t at = 1; at < 400 && !HasFailure(); at += 9) {
+  auto whole = play(text);
+  ASSERT_TRUE(whole) << whole.error().render();
+  for (uint64_t at : aio::crash_points("TheLimitOutlivesACrash", whole->crash_points, 16)) {
     auto played = play(text, until_down, at);
     ASSERT_TRUE(played) << "point " << at << ": " << played.error().render();
-    EXPECT_EQ(played->seen.outcome(), "normal") << "point " << at << ": " << played->seen.why();
-    if (!played->crashed) return;
+    EXPECT_TRUE(played->crashed) << "point " << at;
+    ASSERT_EQ(played->seen.outcome(), "normal") << "point " << at << ": " << played->seen.why();
   }
 }
 

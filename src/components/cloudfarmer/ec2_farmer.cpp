@@ -9,6 +9,7 @@
 #include "components/aws/ec2_work.h"
 #include "components/cloudfarmer/farmer.h"
 #include "components/http_action.h"
+#include "components/passwords/passwords.h"
 
 namespace croft::components {
 
@@ -18,7 +19,6 @@ using model::Type;
 
 namespace {
 
-constexpr Duration first_look = Duration::milliseconds(50);
 constexpr Duration slowest_look = Duration::seconds(2);
 constexpr Duration lost_pause = Duration::seconds(1);
 constexpr int looks_for_lost = 4;
@@ -69,11 +69,8 @@ class EC2ClusterFarmer : public ClusterFarmer {
     CO_TRY(co_await own.outside("CreateTags", ec2.create_tags(ids, {{cloud::tag_keep, "true"}})));
     co_return co_await own.keep(std::move(ids));
   }
-  Result<std::optional<engine::Keys>> account(Context& own) override {
-    engine::Keys keys;
-    keys.access_key = TRY(own.string_or("id", ""));
-    if (TRY(own.value_if("key"))) keys.secret_key = TRY(own.secret("key"));
-    return std::optional(std::move(keys));
+  aio::Task<Result<std::optional<engine::Keys>>> account(Context& own) override {
+    co_return std::optional(CO_TRY(co_await keys_of(own, "id", "key")));
   }
   aio::Task<Result<bool>> available(Context& own) override {
     auto ec2 = CO_TRY(co_await client(own));
@@ -129,8 +126,8 @@ class EC2ClusterFarmer : public ClusterFarmer {
 
  private:
   aio::Task<Result<cloud::Ec2>> client(Context& own) {
-    auto keys = CO_TRY(account(own));
-    co_return co_await own.ec2(keys->access_key, keys->secret_key);
+    auto keys = CO_TRY(co_await keys_of(own, "id", "key"));
+    co_return co_await own.ec2(keys.access_key, keys.secret_key);
   }
   static std::vector<std::string> open_ids(const Context& own) {
     std::vector<std::string> ids;
@@ -217,7 +214,7 @@ class EC2ClusterFarmer : public ClusterFarmer {
   /// Until they run; then their names are known.
   aio::Task<Result<>> wait_for(Context& own, std::vector<std::string> ids) {
     auto ec2 = CO_TRY(co_await client(own));
-    for (Duration pause = first_look;; pause = std::min(pause * 2, slowest_look)) {
+    for (Duration pause = first_look(own);; pause = std::min(pause * 2, slowest_look)) {
       auto alive = CO_TRY(co_await alive_of(ec2, ids));
       auto running = std::ranges::count_if(
           alive, [](const auto& item) { return item.second.state == InstanceState::running; });
@@ -245,7 +242,8 @@ class EC2ClusterFarmer : public ClusterFarmer {
     for (const auto& [id, instance] : alive) asked.push_back(id);
     if (!asked.empty())
       CO_TRY(co_await own.outside("TerminateInstances", ec2.terminate_instances(asked)));
-    for (Duration pause = first_look; !alive.empty(); pause = std::min(pause * 2, slowest_look)) {
+    for (Duration pause = first_look(own); !alive.empty();
+         pause = std::min(pause * 2, slowest_look)) {
       alive = CO_TRY(co_await alive_of(ec2, ids));
       if (!alive.empty()) CO_TRY(co_await own.world().clock.sleep(pause));
     }
@@ -273,26 +271,20 @@ class EC2ClusterFarmer : public ClusterFarmer {
 }  // namespace
 
 engine::ComponentType ec2_cluster_farmer_type() {
-  engine::ComponentType type;
-  type.compound = type.coded = type.calls_farm = true;
-  type.schema.sf_class = "croft.EC2ClusterFarmer";
-  type.schema.type = "EC2ClusterFarmer";
-  type.schema.base = "croft.Compound";
-  type.schema.container = true;
-  type.schema.doc = "Machines of EC2 by role, never more than clusterLimit.";
-  auto more = farmer_attributes(10);
-  more.push_back(with_default("recycle", Type::boolean, true,
-                              "what is given back is kept for the next customer"));
-  more.push_back(with_default("deleteInstancesOnTermination", Type::boolean, true,
-                              "end all its machines when it ends; else they are kept"));
-  type.schema.attributes = ec2_attributes(std::move(more));
-  std::erase_if(type.schema.attributes,
-                [](const auto& each) { return each.name == "sfShouldTerminate"; });
+  auto own =
+      ec2_attributes({with_default("recycle", Type::boolean, true,
+                                   "what is given back is kept for the next customer"),
+                      with_default("deleteInstancesOnTermination", Type::boolean, true,
+                                   "end all its machines when it ends; else they are kept")});
+  std::erase_if(own, [](const auto& each) { return each.name == "sfShouldTerminate"; });
+  auto type =
+      farmer_type("EC2ClusterFarmer", "Machines of EC2 by role, never more than clusterLimit.", 10,
+                  std::move(own), [] { return std::make_unique<EC2ClusterFarmer>(); });
+  type.calls_farm = true;
   type.rents = [](const model::Component& component) -> Result<std::vector<plan::Rent>> {
     int64_t most = component.integer("clusterLimit").value_or(10);
     return std::vector<plan::Rent>{{"instance", 0, most < 0 ? plan::default_instance_limit : most}};
   };
-  type.make = [] { return std::make_unique<EC2ClusterFarmer>(); };
   return type;
 }
 

@@ -29,6 +29,15 @@ std::vector<ClusterNode> ClusterFarmer::nodes_of(const Context& own) {
   return out;
 }
 
+aio::Task<Result<>> ClusterFarmer::unmake(Context& own, std::vector<ClusterNode> gone) {
+  auto nodes = nodes_of(own);
+  std::erase_if(nodes, [&](const ClusterNode& node) {
+    return std::ranges::find(gone, node.id, &ClusterNode::id) != gone.end();
+  });
+  keep_nodes(own, nodes);
+  co_return Result<>{};
+}
+
 void ClusterFarmer::keep_nodes(Context& own, const std::vector<ClusterNode>& nodes) {
   model::Vector list;
   for (const ClusterNode& node : nodes)
@@ -127,7 +136,7 @@ Result<FarmerLink> farmer_of(const Context& context) {
   return out;
 }
 
-std::vector<model::AttributeSchema> farmer_attributes(int32_t limit) {
+static std::vector<model::AttributeSchema> farmer_attributes(int32_t limit) {
   auto nodes =
       attribute("nodes", Type::vector, "[id, role, host name, external name, customer] each");
   nodes.published = true;
@@ -184,6 +193,18 @@ engine::ComponentType mock_node_deployment_type() {
 }
 engine::ComponentType unsupported_node_deployment_type() {
   return deployment("UnsupportedNodeDeployment", "Descriptions cannot be put on the machines.");
+}
+
+engine::ComponentType farmer_type(std::string name, std::string doc, int32_t limit,
+                                  std::vector<model::AttributeSchema> more,
+                                  std::function<std::unique_ptr<engine::Component>()> make) {
+  auto attributes = farmer_attributes(limit);
+  for (auto& each : more) attributes.push_back(std::move(each));
+  auto type = type_of(std::move(name), std::move(doc), std::move(attributes), std::move(make),
+                      "croft.Compound");
+  type.compound = type.coded = true;
+  type.schema.container = true;
+  return type;
 }
 
 }  // namespace croft::components

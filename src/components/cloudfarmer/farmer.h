@@ -35,7 +35,8 @@ class ClusterFarmer : public engine::Component {
   /// `count` machines, at least `least`, for `owner`; they are in the record on return.
   virtual aio::Task<Result<>> make(engine::Context& own, std::string owner, std::string role,
                                    int64_t least, int64_t count) = 0;
-  virtual aio::Task<Result<>> unmake(engine::Context& own, std::vector<ClusterNode> nodes) = 0;
+  /// Default: they leave the list.
+  virtual aio::Task<Result<>> unmake(engine::Context& own, std::vector<ClusterNode> gone);
   virtual int64_t default_limit() const { return 1000; }
   virtual Result<int64_t> limit(engine::Context& own) const;
 
@@ -55,6 +56,9 @@ struct FarmerLink {
 };
 Result<FarmerLink> farmer_of(const engine::Context& context);
 
-std::vector<model::AttributeSchema> farmer_attributes(int32_t limit);
+/// A farmer's type; its own attributes `more` follow those of all.
+engine::ComponentType farmer_type(std::string name, std::string doc, int32_t limit,
+                                  std::vector<model::AttributeSchema> more,
+                                  std::function<std::unique_ptr<engine::Component>()> make);
 
 }  // namespace croft::components

@@ -38,14 +38,6 @@ class MockClusterFarmer : public ClusterFarmer {
     keep_nodes(own, nodes);
     co_return Result<>{};
   }
-  aio::Task<Result<>> unmake(Context& own, std::vector<ClusterNode> gone) override {
-    auto nodes = nodes_of(own);
-    std::erase_if(nodes, [&](const ClusterNode& node) {
-      return std::ranges::find(gone, node.id, &ClusterNode::id) != gone.end();
-    });
-    keep_nodes(own, nodes);
-    co_return Result<>{};
-  }
 };
 
 class ManualClusterFarmer : public ClusterFarmer {
@@ -71,14 +63,6 @@ class ManualClusterFarmer : public ClusterFarmer {
     keep_nodes(own, nodes);
     co_return Result<>{};
   }
-  aio::Task<Result<>> unmake(Context& own, std::vector<ClusterNode> gone) override {
-    auto nodes = nodes_of(own);
-    std::erase_if(nodes, [&](const ClusterNode& node) {
-      return std::ranges::find(gone, node.id, &ClusterNode::id) != gone.end();
-    });
-    keep_nodes(own, nodes);
-    co_return Result<>{};
-  }
 
  private:
   static Result<std::vector<std::string>> hosts(const Context& own) {
@@ -100,18 +84,6 @@ class ManualClusterFarmer : public ClusterFarmer {
     return out;
   }
 };
-
-engine::ComponentType farmer_type(std::string name, std::string doc, int32_t limit,
-                                  std::vector<model::AttributeSchema> more,
-                                  std::function<std::unique_ptr<engine::Component>()> make) {
-  auto attributes = farmer_attributes(limit);
-  for (auto& each : more) attributes.push_back(std::move(each));
-  auto type = type_of(std::move(name), std::move(doc), std::move(attributes), std::move(make),
-                      "croft.Compound");
-  type.compound = type.coded = true;
-  type.schema.container = true;
-  return type;
-}
 
 }  // namespace
 

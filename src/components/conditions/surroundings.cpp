@@ -36,6 +36,16 @@ class IsProperty : public Condition {
   bool must_be_true_;
 };
 
+class IsWorkCompleted : public Condition {
+ public:
+  aio::Task<Result<bool>> evaluate(Context& context) override {
+    auto target = CO_TRY(context.component_or_null("target"));
+    auto path = context.path_of(target);
+    if (!path && path.error().code == Code::not_found) co_return false;  // not deployed yet
+    co_return context.work_completed(CO_TRY(std::move(path)));
+  }
+};
+
 class IsOS : public Condition {
  public:
   aio::Task<Result<bool>> evaluate(Context& context) override {
@@ -61,6 +71,14 @@ engine::ComponentType is_property_true_type() {
   return condition_type_of("IsPropertyTrue", "Holds when the property is \"true\".",
                            {required("property", Type::string, "its name")},
                            [] { return std::make_unique<IsProperty>(true); });
+}
+engine::ComponentType is_work_completed_type() {
+  auto type = condition_type_of(
+      "IsWorkCompleted", "Holds once `target` runs and has nothing more to do, or has ended.",
+      {required("target", Type::any, "a LAZY link to a component")},
+      [] { return std::make_unique<IsWorkCompleted>(); });
+  type.aliases = {"org.smartfrog.services.amazon.workflow.IsWorkCompletedCondition"};
+  return type;
 }
 engine::ComponentType is_os_type() {
   return condition_type_of("IsOS", "Holds on that operating system.",

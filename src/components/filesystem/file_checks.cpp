@@ -14,7 +14,7 @@ namespace {
 class File : public engine::Component {
  public:
   aio::Task<Result<>> deploy(Context& context) override {
-    publish_path(context, CO_TRY(file_path(context, "filename")));
+    publish_path(context, CO_TRY(co_await file_path(context, "filename")));
     co_return Result<>{};
   }
   aio::Task<Result<>> start(Context& context) override {
@@ -28,7 +28,7 @@ class File : public engine::Component {
 
  private:
   static aio::Task<Result<>> check(Context& context) {
-    std::string path = CO_TRY(file_path(context, "filename"));
+    std::string path = CO_TRY(co_await file_path(context, "filename"));
     bool must_be_file = CO_TRY(context.boolean_or("mustBeFile", false));
     bool must_be_dir = CO_TRY(context.boolean_or("mustBeDir", false));
     bool must_read = CO_TRY(context.boolean_or("mustRead", false));
@@ -55,11 +55,14 @@ class File : public engine::Component {
 class FileExists : public Condition {
  public:
   aio::Task<Result<bool>> evaluate(Context& context) override {
-    auto info = co_await context.world().disk.info(CO_TRY(file_path(context, "filename")));
+    std::string path = CO_TRY(co_await file_path(context, "filename"));
+    auto info = co_await context.world().disk.info(path);
     if (!info) {
       if (info.error().code == Code::not_found) co_return false;
       co_return fail(std::move(info).error());
     }
+    if (CO_TRY(context.boolean_or("mustBeDir", false)) && !info->is_directory) co_return false;
+    if (CO_TRY(context.boolean_or("mustBeFile", false)) && info->is_directory) co_return false;
     int64_t least = CO_TRY(context.integer_or("minSize", -1));
     int64_t most = CO_TRY(context.integer_or("maxSize", -1));
     auto size = static_cast<int64_t>(info->size);
@@ -88,6 +91,8 @@ engine::ComponentType file_exists_type() {
   return condition_type_of(
       "FileExists", "Holds when the file is there, with a size as is wanted.",
       {required("filename", Type::any, "its name"),
+       attribute("mustBeDir", Type::boolean, "it is a folder"),
+       attribute("mustBeFile", Type::boolean, "it is a file"),
        with_default("minSize", Type::integer, int32_t{-1}, "bytes at least; negative: any number"),
        with_default("maxSize", Type::integer, int32_t{-1}, "bytes at most; negative: any number")},
       [] { return std::make_unique<FileExists>(); });

@@ -27,8 +27,8 @@ class CopyFile : public OneStep {
 
  private:
   static aio::Task<Result<>> copy(Context& context) {
-    std::string source = CO_TRY(file_path(context, "source"));
-    std::string destination = CO_TRY(file_path(context, "destination"));
+    std::string source = CO_TRY(co_await file_path(context, "source"));
+    std::string destination = CO_TRY(co_await file_path(context, "destination"));
     auto& disk = context.world().disk;
     auto there = co_await disk.info(destination);
     if (there && !CO_TRY(context.boolean_or("overwrite", true))) co_return Result<>{};
@@ -49,26 +49,26 @@ class DeleteFile : public OneStep {
  public:
   DeleteFile() : OneStep(true) {}
   aio::Task<Result<>> start(Context& context) override {
-    co_return co_await remove_if_there(context, Removal::file,
-                                       CO_TRY(file_path(context, "filename")));
+    std::string path = CO_TRY(co_await file_path(context, "filename"));
+    co_return co_await remove_if_there(context, Removal::file, path);
   }
 };
 
 class SelfDeletingFile : public engine::Component {
  public:
   aio::Task<Result<>> deploy(Context& context) override {
-    publish_path(context, CO_TRY(file_path(context, "filename")));
+    publish_path(context, CO_TRY(co_await file_path(context, "filename")));
     co_return Result<>{};
   }
   aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
-    co_return co_await remove_if_there(context, Removal::file,
-                                       CO_TRY(file_path(context, "filename")));
+    std::string path = CO_TRY(co_await file_path(context, "filename"));
+    co_return co_await remove_if_there(context, Removal::file, path);
   }
 };
 
 /// Names of `dir` that `pattern` matches as a whole.
 aio::Task<Result<std::vector<std::string>>> matching(Context& context) {
-  std::string dir = CO_TRY(file_path(context, "dir"));
+  std::string dir = CO_TRY(co_await file_path(context, "dir"));
   std::string pattern = CO_TRY(context.string_or("pattern", ".*"));
   auto wanted = Pattern::compile(pattern);
   if (!wanted) co_return fail(std::move(wanted).error().at(context.where("pattern")));

@@ -14,7 +14,7 @@ namespace {
 class Mkdir : public engine::Component {
  public:
   aio::Task<Result<>> deploy(Context& context) override {
-    std::string path = CO_TRY(where(context));
+    std::string path = CO_TRY(co_await where(context));
     if (CO_TRY(context.boolean_or("cleanOnStartup", false)) && !context.ran_before())
       CO_TRY(co_await remove_if_there(context, Removal::tree, path));
     auto there = co_await context.world().disk.info(path);
@@ -25,17 +25,17 @@ class Mkdir : public engine::Component {
     co_return Result<>{};
   }
   aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
-    if (CO_TRY(context.boolean_or("deleteOnExit", false)))
-      CO_TRY(co_await remove_if_there(context, Removal::tree, CO_TRY(where(context))));
-    co_return Result<>{};
+    if (!CO_TRY(context.boolean_or("deleteOnExit", false))) co_return Result<>{};
+    std::string path = CO_TRY(co_await where(context));
+    co_return co_await remove_if_there(context, Removal::tree, path);
   }
 
  private:
-  static Result<std::string> where(Context& context) {
-    if (!TRY(context.value_if("parentDir"))) return file_path(context, "dir");
-    std::string parent = TRY(file_path(context, "parentDir"));
-    return confined(context, fmt::format("{}/{}", parent, TRY(context.string("dir"))),
-                    context.where("dir"));
+  static aio::Task<Result<std::string>> where(Context& context) {
+    if (!CO_TRY(context.value_if("parentDir"))) co_return co_await file_path(context, "dir");
+    std::string parent = CO_TRY(co_await file_path(context, "parentDir"));
+    std::string path = fmt::format("{}/{}", parent, CO_TRY(context.string("dir")));
+    co_return co_await confined(context, path, context.where("dir"));
   }
 };
 
@@ -43,7 +43,8 @@ class Rmdir : public OneStep {
  public:
   Rmdir() : OneStep(false) {}
   aio::Task<Result<>> start(Context& context) override {
-    co_return co_await remove_if_there(context, Removal::tree, CO_TRY(file_path(context, "dir")));
+    std::string path = CO_TRY(co_await file_path(context, "dir"));
+    co_return co_await remove_if_there(context, Removal::tree, path);
   }
 };
 
@@ -57,7 +58,7 @@ class TempDir : public engine::Component {
       std::string name =
           fmt::format("{}{}{}", CO_TRY(context.string_or("prefix", "temp")),
                       context.world().random.hex_id(12), CO_TRY(context.string_or("suffix", "")));
-      path = CO_TRY(confined(context, name, context.where("prefix")));
+      path = CO_TRY(co_await confined(context, name, context.where("prefix")));
       context.remember("path", path);
     }
     CO_TRY(co_await context.world().disk.make_dirs(path));
@@ -65,11 +66,7 @@ class TempDir : public engine::Component {
     co_return Result<>{};
   }
   aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
-    auto made = context.record().memory.find("path");
-    if (made == context.record().memory.end()) co_return Result<>{};
-    if (CO_TRY(context.boolean_or("deleteOnExit", false)))
-      CO_TRY(co_await remove_if_there(context, Removal::tree, made->second));
-    co_return Result<>{};
+    return remove_temporary(context, Removal::tree);
   }
 };
 

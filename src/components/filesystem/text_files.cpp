@@ -1,4 +1,4 @@
-// TextFile, TextListFile, TempFile, TouchFile, AppendLines: files that are written.
+// TextFile, TextListFile, TempFile, TouchFile: files that are written.
 #include <fmt/format.h>
 
 #include "base/text.h"
@@ -12,30 +12,6 @@ using model::Type;
 
 namespace {
 
-constexpr uint32_t usual_mode = 0644;
-
-aio::Task<Result<>> make_parents(Context& context, std::string path) {
-  std::string parent = path.substr(0, path.rfind('/'));
-  // The work folder itself is always there for whoever writes into it.
-  bool own = parent == normal_path(context.work_folder());
-  if (own || CO_TRY(context.boolean_or("createParentDirs", false)))
-    CO_TRY(co_await context.world().disk.make_dirs(parent));
-  co_return Result<>{};
-}
-
-Result<std::string> lines_of(Context& context, std::string_view name) {
-  std::string out;
-  for (const auto& item : TRY(context.vector_or_empty(name))) {
-    const auto* text = item.get<std::string>();
-    if (!text)
-      return fail(Code::type_mismatch,
-                  fmt::format("{} holds a {}, strings are needed", name, item.kind_name()),
-                  context.where(name));
-    out += *text + "\n";
-  }
-  return out;
-}
-
 /// A file that is there from deploy on, with a text that its kind knows.
 class Written : public engine::Component {
  public:
@@ -43,7 +19,7 @@ class Written : public engine::Component {
   explicit Written(Kind kind) : kind_(kind) {}
 
   aio::Task<Result<>> deploy(Context& context) override {
-    std::string path = CO_TRY(file_path(context, "filename"));
+    std::string path = CO_TRY(co_await file_path(context, "filename"));
     CO_TRY(co_await make_parents(context, path));
     std::string text;
     if (kind_ == Kind::text) text = CO_TRY(context.string("text"));
@@ -56,10 +32,9 @@ class Written : public engine::Component {
     co_return Result<>{};
   }
   aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
-    if (CO_TRY(context.boolean_or("deleteOnExit", false)))
-      CO_TRY(
-          co_await remove_if_there(context, Removal::file, CO_TRY(file_path(context, "filename"))));
-    co_return Result<>{};
+    if (!CO_TRY(context.boolean_or("deleteOnExit", false))) co_return Result<>{};
+    std::string path = CO_TRY(co_await file_path(context, "filename"));
+    co_return co_await remove_if_there(context, Removal::file, path);
   }
 
  private:
@@ -76,7 +51,7 @@ class TempFile : public engine::Component {
       std::string name = fmt::format("{}{}{}", CO_TRY(context.string_or("prefix", "temp")),
                                      context.world().random.hex_id(12),
                                      CO_TRY(context.string_or("suffix", ".tmp")));
-      path = CO_TRY(confined(context, name, context.where("prefix")));
+      path = CO_TRY(co_await confined(context, name, context.where("prefix")));
       context.remember("path", path);
       CO_TRY(co_await make_parents(context, path));
       CO_TRY(co_await context.world().disk.write_file(path, CO_TRY(context.string_or("text", "")),
@@ -86,33 +61,7 @@ class TempFile : public engine::Component {
     co_return Result<>{};
   }
   aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
-    auto made = context.record().memory.find("path");
-    if (made == context.record().memory.end()) co_return Result<>{};
-    if (CO_TRY(context.boolean_or("deleteOnExit", false)))
-      CO_TRY(co_await remove_if_there(context, Removal::file, made->second));
-    co_return Result<>{};
-  }
-};
-
-class AppendLines : public OneStep {
- public:
-  AppendLines() : OneStep(true) {}
-  aio::Task<Result<>> start(Context& context) override {
-    std::string path = CO_TRY(file_path(context, "filename"));
-    bool only_missing = CO_TRY(context.boolean_or("addOnlyMissingLines", true));
-    auto there = co_await context.world().disk.read_file(path, file_max);
-    if (!there && there.error().code != Code::not_found) co_return fail(std::move(there).error());
-    std::string text = there ? *there : "";
-    if (!text.empty() && !text.ends_with('\n')) text += '\n';
-    auto known = split(text, '\n');
-    std::string added = CO_TRY(lines_of(context, "lines"));
-    for (const std::string& line : split(std::string_view(added), '\n')) {
-      if (line.empty() || (only_missing && std::ranges::find(known, line) != known.end())) continue;
-      text += line + "\n";
-    }
-    if (there && text == *there) co_return Result<>{};
-    CO_TRY(co_await make_parents(context, path));
-    co_return co_await context.world().disk.write_file(path, text, usual_mode);
+    return remove_temporary(context, Removal::file);
   }
 };
 
@@ -155,14 +104,6 @@ engine::ComponentType temp_file_type() {
                  with_default("deleteOnExit", Type::boolean, false, "remove it at the end"),
                  attribute("createOnDeploy", Type::boolean, "kept for old descriptions")}),
       [] { return std::make_unique<TempFile>(); });
-}
-engine::ComponentType append_lines_type() {
-  return file_type_of(
-      "AppendLines", "Adds lines to a file.", true,
-      {required("filename", Type::any, "its name"), required("lines", Type::vector, "the lines"),
-       with_default("addOnlyMissingLines", Type::boolean, true, "only those it has not yet"),
-       with_default("sfShouldTerminate", Type::boolean, true, "end once they are there")},
-      [] { return std::make_unique<AppendLines>(); });
 }
 
 }  // namespace croft::components

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "aio/real/confined.h"
 #include "base/text.h"
 
 namespace croft::components {
@@ -28,9 +29,9 @@ bool below(const std::string& path, const std::string& folder) {
   return path == top || top == "/" || path.starts_with(top + "/");
 }
 
-}  // namespace
-
-Result<std::string> confined(const Context& context, std::string_view text, const Where& where) {
+/// The folder that holds `text`, and the plain path of it there.
+Result<std::pair<std::string, std::string>> placed(const Context& context, std::string_view text,
+                                                   const Where& where) {
   if (text.empty()) return fail(Code::invalid_argument, "the name of a file is empty", where);
   if (text.find('\0') != std::string_view::npos)
     return fail(Code::invalid_argument, "the name of a file holds a zero byte", where);
@@ -38,22 +39,53 @@ Result<std::string> confined(const Context& context, std::string_view text, cons
   if (work.empty()) return fail(Code::unsupported, "there is no work folder for files here", where);
   std::string path =
       normal_path(text[0] == '/' ? std::string(text) : fmt::format("{}/{}", work, text));
-  if (below(path, work)) return path;
+  if (below(path, work)) return std::pair{normal_path(work), path};
   for (const std::string& folder : context.options().allow_files)
-    if (below(path, folder)) return path;
+    if (below(path, folder)) return std::pair{normal_path(folder), path};
   return fail(Error(Code::permission_denied,
                     fmt::format("{} is outside the work folder {}", path, work), where)
                   .hint(fmt::format("--allow-files {} lets the application there",
                                     path.substr(0, std::max<size_t>(1, path.rfind('/'))))));
 }
 
-Result<std::string> file_path(const Context& context, std::string_view attribute) {
+}  // namespace
+
+aio::Task<Result<std::string>> confined(Context& context, std::string text, Where where) {
+  auto [folder, path] = CO_TRY(placed(context, text, where));
+  auto inside = co_await aio::stays_below(context.world(), folder, path);
+  if (!inside) co_return fail(std::move(inside).error().at(where));
+  co_return path;
+}
+
+aio::Task<Result<std::string>> file_path(Context& context, std::string attribute) {
   // A component that publishes where it is may be named itself.
-  auto value = TRY(context.value(attribute));
-  if (auto component = value.as_component())
-    if (auto path = component->string("absolutePath"))
-      return confined(context, *path, context.where(attribute));
-  return confined(context, TRY(context.string(attribute)), context.where(attribute));
+  auto value = CO_TRY(context.value(attribute));
+  std::string text;
+  if (auto component = value.as_component()) text = component->string("absolutePath").value_or("");
+  if (text.empty()) text = CO_TRY(context.string(attribute));
+  co_return co_await confined(context, std::move(text), context.where(attribute));
+}
+
+aio::Task<Result<>> make_parents(Context& context, std::string path) {
+  std::string parent = path.substr(0, path.rfind('/'));
+  // The work folder itself is always there for whoever writes into it.
+  bool own = parent == normal_path(context.work_folder());
+  if (own || CO_TRY(context.boolean_or("createParentDirs", false)))
+    CO_TRY(co_await context.world().disk.make_dirs(parent));
+  co_return Result<>{};
+}
+
+Result<std::string> lines_of(const Context& context, std::string_view name) {
+  std::string out;
+  for (const auto& item : TRY(context.vector_or_empty(name))) {
+    const auto* text = item.get<std::string>();
+    if (!text)
+      return fail(Code::type_mismatch,
+                  fmt::format("{} holds a {}, strings are needed", name, item.kind_name()),
+                  context.where(name));
+    out += *text + "\n";
+  }
+  return out;
 }
 
 aio::Task<Result<>> remove_if_there(Context& context, Removal what, std::string path) {
@@ -61,6 +93,13 @@ aio::Task<Result<>> remove_if_there(Context& context, Removal what, std::string 
   auto gone = co_await (what == Removal::tree ? disk.remove_tree(path) : disk.remove(path));
   if (!gone && gone.error().code != Code::not_found) co_return gone;
   co_return Result<>{};
+}
+
+aio::Task<Result<>> remove_temporary(Context& context, Removal what) {
+  auto made = context.record().memory.find("path");
+  if (made == context.record().memory.end()) co_return Result<>{};
+  if (!CO_TRY(context.boolean_or("deleteOnExit", false))) co_return Result<>{};
+  co_return co_await remove_if_there(context, what, made->second);
 }
 
 void publish_path(Context& context, const std::string& path) {

@@ -10,16 +10,25 @@ namespace croft::components {
 
 /// The path that an attribute names: a relative one is below the work folder.
 /// Code::permission_denied for one that leads anywhere else, with the way to allow it.
-Result<std::string> file_path(const engine::Context& context, std::string_view attribute);
+/// Symbolic links do not lead out either.
+aio::Task<Result<std::string>> file_path(engine::Context& context, std::string attribute);
 /// The same for a text that stands elsewhere.
-Result<std::string> confined(const engine::Context& context, std::string_view text,
-                             const Where& where);
+aio::Task<Result<std::string>> confined(engine::Context& context, std::string text, Where where);
 /// "/a/b" of "/a/./c/../b"; ".." above the root stays at the root.
 std::string normal_path(std::string_view path);
 
 enum class Removal { file, tree };
+/// Makes the folder of a file where that is the work folder itself, or createParentDirs says so.
+aio::Task<Result<>> make_parents(engine::Context& context, std::string path);
+
+/// The elements of a vector of strings, each with a line break after it.
+Result<std::string> lines_of(const engine::Context& context, std::string_view name);
+
 /// What is not there need not be removed.
 aio::Task<Result<>> remove_if_there(engine::Context& context, Removal what, std::string path);
+
+/// What a temporary file or folder remembered as its "path" goes, where deleteOnExit says so.
+aio::Task<Result<>> remove_temporary(engine::Context& context, Removal what);
 
 /// Tells where it is: absolutePath and uri.
 void publish_path(engine::Context& context, const std::string& path);
@@ -43,6 +52,7 @@ class OneStep : public engine::Component {
   bool ends_by_default_;
 };
 
+constexpr uint32_t usual_mode = 0644;
 constexpr Bytes file_max = Bytes::mib(64);
 
 }  // namespace croft::components

@@ -1,6 +1,7 @@
 // Assert and AssertWorkflow: what must hold, at start and at liveness checks.
 #include <fmt/format.h>
 
+#include "components/filesystem/work_folder.h"
 #include "components/workflow/workflow.h"
 #include "lang/lang.h"
 
@@ -39,7 +40,7 @@ class Assert : public engine::Component {
     CO_TRY(attributes(context));
     CO_TRY(vector(context));
     if (auto file = CO_TRY(context.value_if("fileExists"))) {
-      std::string path = CO_TRY(context.string("fileExists"));
+      std::string path = CO_TRY(co_await file_path(context, "fileExists"));
       auto info = co_await context.world().disk.info(path);
       if (!info) co_return fail(wrong(context, "fileExists", fmt::format("there is no {}", path)));
     }

@@ -31,6 +31,10 @@ class ExceptionThrower : public engine::Component {
   }
   aio::Task<Result<>> start(Context& context) override { return throw_if(context, "failOnStart"); }
   aio::Task<Result<>> ping(Context& context) override { return throw_if(context, "failOnPing"); }
+  aio::Task<Result<>> prepare_update(Context& context, model::ComponentPtr wanted) override {
+    if (!wanted->boolean("failOnUpdate").value_or(false)) co_return Result<>{};
+    co_return fail(Code::conflict, CO_TRY(context.string_or("message", "")), wanted->where);
+  }
 
  private:
   static aio::Task<Result<>> throw_if(Context& context, std::string when) {
@@ -59,7 +63,8 @@ engine::ComponentType exception_thrower_type() {
       with_default("message", Type::string, "this fails on purpose", "what it says"),
       with_default("failOnDeploy", Type::boolean, false, "fail when it is deployed"),
       with_default("failOnStart", Type::boolean, false, "fail when it starts"),
-      with_default("failOnPing", Type::boolean, false, "fail at liveness checks")};
+      with_default("failOnPing", Type::boolean, false, "fail at liveness checks"),
+      with_default("failOnUpdate", Type::boolean, false, "refuse to become this one")};
   type.make = [] { return std::make_unique<ExceptionThrower>(); };
   return type;
 }

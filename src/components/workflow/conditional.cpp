@@ -40,6 +40,12 @@ class If : public engine::Component {
   }
 };
 
+/// What will be no condition, or a wrong one, at the next question either.
+bool no_time_mends(Code code) {
+  return code == Code::cancelled || code == Code::unsupported || code == Code::type_mismatch ||
+         code == Code::invalid_argument || code == Code::syntax;
+}
+
 class WaitFor : public engine::Component {
  public:
   explicit WaitFor(bool fails) : fails_(fails) {}
@@ -65,7 +71,7 @@ class WaitFor : public engine::Component {
     bool ever = timeout >= Duration::forever();
     for (;;) {
       auto holds = co_await condition_holds(context, "condition");
-      if (!holds && holds.error().code == Code::cancelled) co_return holds;
+      if (!holds && no_time_mends(holds.error().code)) co_return holds;
       if (holds && *holds) co_return true;
       last_ = holds ? "" : holds.error().line();
       Duration left = ever ? interval : time_left(context, "began", timeout);

@@ -186,55 +186,47 @@ std::vector<model::AttributeSchema> bus_attributes() {
       attribute("registerWith", Type::any, "LAZY links to those whose events it hears")};
 }
 
-engine::ComponentType event_bus_type() {
-  engine::ComponentType type;
+namespace {
+engine::ComponentType bus_type(std::string name, std::string doc,
+                               std::vector<model::AttributeSchema> attributes,
+                               std::function<std::unique_ptr<engine::Component>()> make,
+                               std::string base = "croft.EventBus") {
+  auto type = type_of(std::move(name), std::move(doc), std::move(attributes), std::move(make),
+                      std::move(base));
   type.compound = type.coded = true;
-  type.schema.sf_class = "croft.EventBus";
-  type.schema.type = "EventBus";
-  type.schema.base = "croft.Compound";
   type.schema.container = true;
-  type.schema.doc = "Passes events on to those that it links to or that have registered with it.";
-  type.schema.attributes = bus_attributes();
-  type.make = [] { return std::make_unique<EventBus>(); };
   return type;
+}
+}  // namespace
+
+engine::ComponentType event_bus_type() {
+  return bus_type(
+      "EventBus", "Passes events on to those that it links to or that have registered with it.",
+      bus_attributes(), [] { return std::make_unique<EventBus>(); }, "croft.Compound");
 }
 
 engine::ComponentType event_send_type() {
-  auto type = event_bus_type();
+  auto type =
+      bus_type("EventSend", "Sends `event`, then ends.",
+               {required("event", Type::string, "what is sent"),
+                with_default("sfShouldTerminate", Type::boolean, true, "end once it is sent")},
+               [] { return std::make_unique<EventSend>(); });
   type.works = true;
-  type.schema.sf_class = "croft.EventSend";
-  type.schema.type = "EventSend";
-  type.schema.base = "croft.EventBus";
-  type.schema.doc = "Sends `event`, then ends.";
-  type.schema.attributes = {
-      required("event", Type::string, "what is sent"),
-      with_default("sfShouldTerminate", Type::boolean, true, "end once it is sent")};
-  type.make = [] { return std::make_unique<EventSend>(); };
   return type;
 }
 
 engine::ComponentType event_counter_type() {
-  auto type = event_bus_type();
-  type.schema.sf_class = "croft.EventCounter";
-  type.schema.type = "EventCounter";
-  type.schema.base = "croft.EventBus";
-  type.schema.doc = "Ends after `count` events.";
-  type.schema.attributes = {
-      with_default("count", Type::integer, int32_t{1}, "how many it waits for"),
-      with_default("allDifferent", Type::boolean, false, "the same event counts once")};
-  type.make = [] { return std::make_unique<EventCounter>(); };
-  return type;
+  return bus_type(
+      "EventCounter", "Ends after `count` events.",
+      {with_default("count", Type::integer, int32_t{1}, "how many it waits for"),
+       with_default("allDifferent", Type::boolean, false, "the same event counts once")},
+      [] { return std::make_unique<EventCounter>(); });
 }
 
 engine::ComponentType event_queue_type() {
-  auto type = event_bus_type();
-  type.schema.sf_class = "croft.EventQueue";
-  type.schema.type = "EventQueue";
-  type.schema.base = "croft.EventBus";
-  type.schema.doc = "Keeps events and gives them again to whoever registers later.";
-  type.schema.attributes = {published("events", "what it has kept")};
-  type.make = [] { return std::make_unique<EventQueue>(); };
-  return type;
+  return bus_type("EventQueue", "Keeps events and gives them again to whoever registers later.",
+                  {published("events", "what it has kept")},
+                  [] { return std::make_unique<EventQueue>(); });
 }
 
 engine::ComponentType on_event_type() {

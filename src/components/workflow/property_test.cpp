@@ -182,9 +182,12 @@ void check(const Tree& tree, uint64_t crash_at) {
   Model model;
   End end = model.run(tree, 0);
   RC_PRE(model.closest > apart);
-  std::string text = "sfConfig extends Sequence { top " + text_of(tree) + " }";
+  std::string text =
+      "#include \"/org/smartfrog/sfcore/workflow/components.sf\"\n"
+      "sfConfig extends Sequence { top " +
+      text_of(tree) + " }";
   RC_LOG() << text;
-  auto played = play(text, until_down, crash_at);
+  auto played = play_whole(text, until_down, crash_at);
   if (!played) RC_FAIL(played.error().render());
   RC_ASSERT(played->seen.outcome() == (end.good ? "normal" : "abnormal"));
   int64_t late = played->took.ms() - end.time;

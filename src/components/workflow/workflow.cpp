@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "protocol/events.h"
 
 namespace croft::components {
 
@@ -94,6 +95,20 @@ aio::Task<Result<std::optional<model::TerminationRecord>>> perform_within(
   CO_TRY(std::get<1>(std::move(winner)));
   CO_TRY(co_await context.end_action(name, std::move(when_late)));
   co_return out;
+}
+
+aio::Task<Result<>> perform_at_end(Context& context, std::string name, std::string from) {
+  if (context.record().memory.contains("done")) co_return Result<>{};
+  // Another attempt has another name: one that was cut short is run again.
+  int64_t attempt = remembered(context, "attempt") + 1;
+  context.remember("attempt", fmt::format("{}", attempt));
+  auto record = CO_TRY(co_await context.perform(fmt::format("{}_{}", attempt, name), from));
+  if (!record.is_normal())
+    context.event(protocol::event::message,
+                  fmt::format("the action at the end failed: {}",
+                              record.cause.empty() ? record.description : record.cause));
+  context.remember("done", "yes");
+  co_return Result<>{};
 }
 
 aio::Task<Result<bool>> condition_holds(Context& context, std::string name) {

@@ -37,6 +37,10 @@ aio::Task<Result<std::optional<model::TerminationRecord>>> perform_within(
     engine::Context& context, std::string name, std::string from, std::string key, Duration limit,
     model::TerminationRecord when_late);
 
+/// For terminate(): runs the action `from` to its end, once also across restarts (one that was cut
+/// short is run again); a failure is told and stops nothing.
+aio::Task<Result<>> perform_at_end(engine::Context& context, std::string name, std::string from);
+
 /// The answer of a condition: an action of that name is deployed for the question, a boolean value
 /// answers itself.
 aio::Task<Result<bool>> condition_holds(engine::Context& context, std::string name);

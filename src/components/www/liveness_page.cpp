@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "components/conditions/condition.h"
+#include "components/http_exchange.h"
 #include "components/remote_resource.h"
 #include "components/workflow/workflow.h"
 
@@ -17,7 +18,7 @@ class LivenessPage : public RemoteResource {
  public:
   aio::Task<Result<>> deploy(Context& context) override {
     CO_TRY(action(context));
-    co_return Result<>{};
+    co_return check_expected(context);
   }
   aio::Task<Result<>> start(Context& context) override {
     if (!CO_TRY(context.boolean_or("checkOnStartup", false))) co_return Result<>{};

@@ -1,0 +1,173 @@
+// FilePassword, InlinePassword, PropertyPassword and PasswordChecker.
+#include "components/passwords/passwords.h"
+
+#include <fmt/format.h>
+
+#include "base/pattern.h"
+#include "base/text.h"
+#include "components/filesystem/work_folder.h"
+#include "components/registry.h"
+
+namespace croft::components {
+
+using engine::Context;
+using model::Type;
+
+namespace {
+
+constexpr Bytes password_max = Bytes::kib(64);
+
+/// The attribute of a provider, links followed.
+Result<std::string> text_at(const model::Component& provider, std::string_view name) {
+  const auto* attribute = provider.find(name);
+  Where where =
+      attribute && attribute->where.known() ? Where(attribute->where) : Where(provider.where);
+  if (!attribute)
+    return fail(Code::unresolved, fmt::format("'{}' has no '{}'", provider.path(), name), where);
+  model::Value value = attribute->value;
+  if (auto* link = value.get<std::shared_ptr<const model::Reference>>())
+    value = TRY(model::follow(provider, **link));
+  if (auto* text = value.get<std::string>()) return *text;
+  return fail(Code::type_mismatch,
+              fmt::format("{} is a {}, a string is needed", name, value.kind_name()), where);
+}
+
+enum class Source { file, inlined, property, none };
+
+Source source_of(const model::Component& component) {
+  std::string name = component.string("sfClass").value_or("");
+  if (auto dot = name.rfind('.'); dot != std::string::npos) name.erase(0, dot + 1);
+  if (name.starts_with("FilePassword")) return Source::file;
+  if (name.starts_with("InlinePassword")) return Source::inlined;
+  if (name.starts_with("PropertyPassword")) return Source::property;
+  return Source::none;
+}
+
+aio::Task<Result<Secret>> from_file(Context& context, std::string name, Where where) {
+  std::string path = CO_TRY(co_await confined(context, std::move(name), where));
+  auto text = co_await context.world().disk.read_file(path, password_max);
+  if (!text) co_return fail(std::move(text).error().at(where));
+  // The first line: editors end a file with a line break that is no part of the password.
+  co_return Secret(text->substr(0, text->find_first_of("\r\n")));
+}
+
+aio::Task<Result<Secret>> password_of(Context& context, model::ComponentPtr provider, Where where) {
+  switch (source_of(*provider)) {
+    case Source::file:
+      co_return co_await from_file(context, CO_TRY(text_at(*provider, "passwordFile")), where);
+    case Source::inlined:
+      co_return Secret(CO_TRY(text_at(*provider, "password")));
+    case Source::property: {
+      std::string name = CO_TRY(text_at(*provider, "property"));
+      if (auto value = context.property(name)) co_return Secret(*value);
+      co_return fail(Error(Code::not_found, fmt::format("the property {} is not set", name), where)
+                         .hint(fmt::format("-D {}=... sets it", name)));
+    }
+    case Source::none:
+      break;
+  }
+  co_return fail(Code::type_mismatch, "no password comes from a component of this type", where);
+}
+
+class PasswordProvider : public engine::Component {
+ public:
+  /// What cannot give a password fails now, not when the password is wanted.
+  aio::Task<Result<>> start(Context& context) override {
+    CO_TRY(co_await password_of(context, context.description(), context.where("sfClass")));
+    co_return Result<>{};
+  }
+};
+
+class PasswordChecker : public engine::Component {
+ public:
+  aio::Task<Result<>> deploy(Context& context) override {
+    if (CO_TRY(context.boolean_or("publish", false)))
+      co_return fail(
+          Error(Code::unsupported, "passwords are never published", context.where("publish"))
+              .hint("link to the provider where the password is needed"));
+    co_return Result<>{};
+  }
+  aio::Task<Result<>> start(Context& context) override {
+    Secret password = CO_TRY(co_await secret_of(context, "passwordProvider"));
+    auto wrong = [&](std::string text, std::string_view attribute) {
+      return fail(Code::conflict, "the password " + text, context.where(attribute));
+    };
+    auto size = static_cast<int64_t>(password.reveal().size());
+    int64_t least = CO_TRY(context.integer_or("minimumSize", 0));
+    if (size < least) co_return wrong(fmt::format("is shorter than {}", least), "minimumSize");
+    int64_t most = CO_TRY(context.integer_or("maximumSize", -1));
+    if (most >= 0 && size > most)
+      co_return wrong(fmt::format("is longer than {}", most), "maximumSize");
+    if (CO_TRY(context.value_if("expected"))) {
+      Secret expected = CO_TRY(co_await secret_of(context, "expected"));
+      if (!constant_time_equal(expected.reveal(), password.reveal()))
+        co_return wrong("is not the expected one", "expected");
+    }
+    std::string text = CO_TRY(context.string_or("pattern", ""));
+    if (text.empty()) co_return Result<>{};
+    auto pattern = Pattern::compile(text);
+    if (!pattern) co_return fail(std::move(pattern).error().at(context.where("pattern")));
+    if (!CO_TRY(pattern->matches(password.reveal())))
+      co_return wrong(fmt::format("does not match '{}'", text), "pattern");
+    co_return Result<>{};
+  }
+};
+
+engine::ComponentType provider_type(std::string name, std::string doc,
+                                    model::AttributeSchema attribute, std::string java_class) {
+  auto type = type_of(std::move(name), std::move(doc), {std::move(attribute)},
+                      [] { return std::make_unique<PasswordProvider>(); });
+  type.aliases = {"org.smartfrog.services.passwords." + java_class};
+  return type;
+}
+
+}  // namespace
+
+aio::Task<Result<Secret>> secret_of(Context& context, std::string attribute) {
+  auto value = CO_TRY(context.value(attribute));
+  auto component = value.as_component();
+  if (component && source_of(*component) != Source::none)
+    co_return co_await password_of(context, component, context.where(attribute));
+  co_return context.secret(attribute);
+}
+
+aio::Task<Result<engine::Keys>> keys_of(Context& context, std::string user, std::string secret) {
+  engine::Keys keys;
+  keys.access_key = CO_TRY(context.string_or(user, ""));
+  if (CO_TRY(context.value_if(secret)))
+    keys.secret_key = CO_TRY(co_await secret_of(context, secret));
+  co_return keys;
+}
+
+engine::ComponentType file_password_type() {
+  return provider_type("FilePassword", "A password that stands on the first line of a file.",
+                       required("passwordFile", Type::string, "the file"), "FilePasswordProvider");
+}
+engine::ComponentType inline_password_type() {
+  auto password = required("password", Type::string, "the password, or a LAZY link to it");
+  password.secret = true;
+  return provider_type("InlinePassword", "A password that stands in the description.", password,
+                       "InlinePasswordProviderImpl");
+}
+engine::ComponentType property_password_type() {
+  return provider_type("PropertyPassword", "A password that a property holds (-D name=value).",
+                       required("property", Type::string, "the property's name"),
+                       "PropertyPasswordProvider");
+}
+engine::ComponentType password_checker_type() {
+  auto provider = required("passwordProvider", Type::any, "the password, or what gives it");
+  provider.secret = true;
+  auto expected = attribute("expected", Type::any, "what it must be, or what gives that");
+  expected.secret = true;
+  auto type = type_of(
+      "PasswordChecker", "Fails at start when a password is not as it should be.",
+      {provider, with_default("minimumSize", Type::integer, int32_t{0}, "bytes at least"),
+       with_default("maximumSize", Type::integer, int32_t{-1}, "bytes at most; negative: any"),
+       expected, with_default("publish", Type::boolean, false, "refused: passwords stay hidden"),
+       with_default("pattern", Type::string, "", "regular expression that it matches")},
+      [] { return std::make_unique<PasswordChecker>(); });
+  type.aliases = {"org.smartfrog.services.passwords.PasswordChecker"};
+  return type;
+}
+
+}  // namespace croft::components
