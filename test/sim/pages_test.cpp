@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "net/http_server.h"
-#include "rig.h"
+#include "web_rig.h"
 
 namespace croft::simtest {
 namespace {
@@ -12,7 +11,7 @@ namespace {
 struct Server {
   std::vector<std::string> seen;
   std::string body = "<a><state>ready</state></a>";
-  std::string authorization;
+  std::string authorization, host;
   int failing = 0;  ///< so many answers of 503 first
   int status = 200;
 
@@ -20,6 +19,7 @@ struct Server {
     const auto& request = exchange.request();
     seen.push_back(fmt::format("{} {}", request.method, request.target));
     authorization = std::string(request.headers.value("Authorization"));
+    host = std::string(request.headers.value("Host"));
     CO_TRY(co_await exchange.read_all(Bytes::mib(1)));
     if (request.target == "/moved")
       co_return co_await exchange.respond(302, {{"Location", "/page"}}, "");
@@ -33,32 +33,16 @@ struct Server {
   }
 };
 
-aio::Task<Result<>> serve(aio::World& world, Server& server) {
-  net::HttpServer http(world,
-                       [&server](net::Exchange& exchange) { return server.answer(exchange); });
-  auto listener = CO_TRY(world.net.listen({"127.0.0.1", 8080, ""}));
-  co_return co_await http.serve(std::move(listener));
-}
-
-struct PagesTest : testing::Test {
-  Server server;
-  Rig rig{12};
-  void SetUp() override {
-    auto& process = rig.sim.start_process("server");
-    rig.sim.spawn(process, serve(process.world(), server));
-  }
+struct PagesTest : WebTest<Server> {
+  PagesTest() : WebTest(12) {}
   json::Object up(std::string components) {
     std::string text = fmt::format(R"(
 #include "/org/smartfrog/services/restlet/components.sf"
 #include "/org/smartfrog/services/www/components.sf"
+#include "/org/smartfrog/services/utils/components.sf"
 sfConfig extends Compound {{ sfLivenessDelay 5; {} }})",
                                    components);
-    auto document =
-        rig.ask<json::Object>([text](Client& client) -> aio::Task<Result<json::Object>> {
-          auto description = resolved("pages.sf", text);
-          if (!description) co_return fail(std::move(description).error());
-          co_return co_await client.up("pages", *std::move(description));
-        });
+    auto document = bring_up("pages", text);
     EXPECT_TRUE(document) << document.error().render();
     return document ? *document : json::Object{};
   }
@@ -111,6 +95,31 @@ TEST_F(PagesTest, a_redirect_is_an_answer_where_not_asked) {
   auto document = up(R"(a extends GetRestResource { url "http://127.0.0.1:8080/moved"; })");
   EXPECT_EQ(phase(document), "terminated");
   EXPECT_NE(json::compact(document.at("error")).find("302"), std::string::npos);
+}
+
+TEST_F(PagesTest, requests_go_through_a_proxy) {
+  EXPECT_EQ(phase(up(R"(a extends GetRestResource { url "http://www.example.org/page";
+    proxyHost "127.0.0.1"; proxyPort 8080; })")),
+            "running");
+  EXPECT_EQ(server.seen.front(), "GET /page");
+  EXPECT_EQ(server.host, "www.example.org");
+}
+
+TEST_F(PagesTest, properties_name_a_proxy_and_exceptions) {
+  EXPECT_EQ(phase(up(R"(p extends SystemProperties { properties [["http.proxyHost", "127.0.0.1"],
+      ["http.proxyPort", "8080"], ["http.nonProxyHosts", "localhost|*.example.com"]]; }
+    a extends GetRestResource { url "http://www.example.org/page"; dependsOn [LAZY PARENT:p]; })")),
+            "running");
+  EXPECT_EQ(server.seen.front(), "GET /page");
+  EXPECT_EQ(server.host, "www.example.org");
+}
+
+TEST_F(PagesTest, a_proxy_that_makes_no_tunnel_is_named) {
+  auto document = up(R"(a extends GetRestResource { url "https://www.example.org/page";
+    proxyHost "127.0.0.1"; proxyPort 8080; })");
+  EXPECT_NE(json::compact(document).find("makes no tunnel to www.example.org:443"),
+            std::string::npos)
+      << json::compact(document);
 }
 
 TEST_F(PagesTest, redirects_in_a_circle_end) {

@@ -2,8 +2,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "net/http_server.h"
-#include "rig.h"
+#include "web_rig.h"
 
 namespace croft::simtest {
 namespace {
@@ -29,20 +28,8 @@ struct Server {
   std::string authorization, received;
 };
 
-aio::Task<Result<>> serve(aio::World& world, Server& server) {
-  net::HttpServer http(world,
-                       [&server](net::Exchange& exchange) { return server.answer(exchange); });
-  auto listener = CO_TRY(world.net.listen({"127.0.0.1", 8080, ""}));
-  co_return co_await http.serve(std::move(listener));
-}
-
-struct RemoteResourceTest : testing::Test {
-  Server server;
-  Rig rig{11};
-  void SetUp() override {
-    auto& process = rig.sim.start_process("server");
-    rig.sim.spawn(process, serve(process.world(), server));
-  }
+struct RemoteResourceTest : WebTest<Server> {
+  RemoteResourceTest() : WebTest(11) {}
   Result<json::Object> up(std::string attributes) {
     std::string text = fmt::format(R"(
 #include "/org/smartfrog/services/restlet/components.sf"
@@ -51,11 +38,7 @@ sfConfig extends Compound {{
   thing extends PutDeleteRestResource {{ {} }}
 }})",
                                    attributes);
-    return rig.ask<json::Object>([text](Client& client) -> aio::Task<Result<json::Object>> {
-      auto description = resolved("rest.sf", text);
-      if (!description) co_return fail(std::move(description).error());
-      co_return co_await client.up("rest", *std::move(description));
-    });
+    return bring_up("rest", text);
   }
   void wait(Duration time) {
     auto task = [](aio::World& world, Duration span) { return world.clock.sleep(span); };

@@ -6,6 +6,7 @@
 #include <sstream>
 #include <string>
 
+#include "aio/sim/crash_points.h"
 #include "aio/sim/sim_world.h"
 #include "base/log.h"
 #include "cloud/ec2.h"

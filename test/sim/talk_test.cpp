@@ -165,15 +165,30 @@ bool crash_once(uint64_t at, bool in_down, bool power_cut) {
   return died;
 }
 
+/// The crash points of an `up`, and of the `down` after it.
+std::pair<uint64_t, uint64_t> points_of_a_life() {
+  Rig rig(1);
+  EXPECT_EQ(phase(up(rig)), "running");
+  uint64_t up = rig.sim.main().crash_points();
+  EXPECT_TRUE(down(rig));
+  return {up, rig.sim.main().crash_points() - up};
+}
+
 TEST(SimTalk, a_controller_that_dies_at_any_point_loses_and_doubles_nothing) {
-  constexpr uint64_t points_max = 1000;
+  constexpr size_t crashes = 20;
+  auto [up, down] = points_of_a_life();
   for (bool in_down : {false, true}) {
-    uint64_t at = 1;
-    while (at < points_max && crash_once(at, in_down, at % 2 == 0) && !HasFailure()) ++at;
-    EXPECT_GT(at, 20u);
-    EXPECT_LT(at, points_max);
-    RecordProperty(in_down ? "points_down" : "points_up", static_cast<int>(at - 1));
-    fmt::print("{} crash points of {}\n", at - 1, in_down ? "down" : "up");
+    uint64_t all = in_down ? down : up;
+    EXPECT_GT(all, 20u);
+    size_t died = 0;
+    auto points = aio::crash_points(in_down ? "talk down" : "talk up", all, crashes);
+    for (uint64_t at : points) {
+      died += crash_once(at, in_down, at % 2 == 0);
+      if (HasFailure()) return;
+    }
+    // Each has its own seed, and so a point more or less.
+    EXPECT_GE(died + 2, points.size());
+    fmt::print("{} of {} crash points of {}\n", points.size(), all, in_down ? "down" : "up");
   }
 }
 
