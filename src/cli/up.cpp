@@ -78,7 +78,8 @@ aio::Task<Result<int>> detach_or_cancel(aio::World& world, ControllerClient& cli
                               name, name));
   }
   if (invocation.json) {
-    auto application = CO_TRY(co_await client.call("GET", "/v1/applications/" + path_segment(name)));
+    auto application =
+        CO_TRY(co_await client.call("GET", "/v1/applications/" + path_segment(name)));
     application["interrupted"] = again.index() == 0 ? "cancelled" : "detached";
     terminal.print(wire::json::pretty(application));
   }
@@ -96,6 +97,16 @@ Error failure_of(const wire::json::Object& application, const std::string& name)
   std::string why = text_member(application, "why");
   return Error(Code::internal,
                fmt::format("'{}' did not start{}", name, why.empty() ? "" : ": " + why));
+}
+
+/// What it ended with, where it came up and ended by itself as it should: a workflow that is done.
+std::optional<std::string> normal_end(const wire::json::Object& application) {
+  if (text_member(application, "phase") != "terminated") return std::nullopt;
+  auto error = wire::json::object_if(application, "error");
+  auto record = wire::json::object_if(application, "record");
+  if (!error || *error || !record || !*record) return std::nullopt;
+  if (text_member(**record, "type") != "normal") return std::nullopt;
+  return text_member(**record, "description");
 }
 
 aio::Task<Result<int>> up(aio::World& world, Invocation& invocation) {
@@ -119,6 +130,12 @@ aio::Task<Result<int>> up(aio::World& world, Invocation& invocation) {
       CO_TRY(co_await client.call("GET", "/v1/applications/" + path_segment(request.name)));
   bool running = text_member(application, "phase") == "running";
   if (invocation.json) terminal.print(wire::json::pretty(application));
+  if (auto end = normal_end(application)) {
+    if (!invocation.json)
+      terminal.print(
+          fmt::format("'{}' has ended normally{}", request.name, end->empty() ? "" : ": " + *end));
+    co_return exit_code::done;
+  }
   if (!running) {
     Error error = failure_of(application, request.name);
     error.hint(fmt::format("croft events {0} has the story; croft down {0} shows what is left",

@@ -33,12 +33,16 @@ std::string user_name() {
   return entry ? entry->pw_name : std::to_string(getuid());
 }
 
-/// The caller's AWS_* variables: the usual credential sources, for components that name none.
+/// The caller's AWS_* variables: the usual credential sources, for components that name none. And
+/// its proxies.
 wire::json::Object aws_environment() {
   wire::json::Object out;
   for (char** entry = environ; *entry; ++entry) {
     auto parts = cut(*entry, '=');
-    if (parts && parts->first.starts_with("AWS_")) out[parts->first] = parts->second;
+    if (!parts) continue;
+    bool proxy =
+        parts->first == "http_proxy" || parts->first == "https_proxy" || parts->first == "no_proxy";
+    if (proxy || parts->first.starts_with("AWS_")) out[parts->first] = parts->second;
   }
   if (const char* home = std::getenv("HOME")) out["HOME"] = home;
   return out;
