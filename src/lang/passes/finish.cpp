@@ -2,6 +2,8 @@
 // each per place; attributes tagged sfTemp and checked assertions are left out.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "lang/functions/function.h"
 #include "lang/passes/graph.h"
 #include "lang/placement_mark.h"
@@ -33,7 +35,8 @@ class Finisher {
       out->supertypes.push_back(run_.symbols.text(origin->name));
     if (!count_attributes(node->count)) return out;
     out->attributes().reserve(node->count);
-    bool named = node->function && node->hidden;
+    // Operators, IF, SWITCH and [ ] have no attribute that says what they are.
+    bool named = node->function && (node->hidden || !names_its_function(*node));
     if (named)
       out->append("sfFunctionClass",
                   model::Value(std::string(function_package) + std::string(node->function->name)));
@@ -83,6 +86,11 @@ class Finisher {
   }
 
  private:
+  static bool names_its_function(const Node& node) {
+    return std::any_of(node.attrs, node.attrs + node.count,
+                       [](const Attr& attr) { return attr.name == word::sf_function_class; });
+  }
+
   uint64_t weigh(Node* node, size_t depth) {
     if (node->weight != 0 || depth > run_.options.limits.nesting) return node->weight;
     uint64_t sum = node->count + 1;
