@@ -30,3 +30,8 @@
 #include <vector>
 
 #include <fmt/format.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "base/units.h"

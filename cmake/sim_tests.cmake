@@ -5,7 +5,7 @@ if(CROFT_TESTS)
   add_executable(sim_test ${croft_sim_tests})
   target_link_libraries(sim_test croft_controller croft_farm GTest::gtest GTest::gmock GTest::gtest_main
     ${CROFT_RAPIDCHECK})
-  target_precompile_headers(sim_test REUSE_FROM croft_test_pch)
+  target_precompile_headers(sim_test REUSE_FROM croft_upper_test_pch)
   target_include_directories(sim_test PRIVATE ${CMAKE_SOURCE_DIR}/src)
   set_target_properties(sim_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test)
   target_compile_definitions(sim_test PRIVATE CROFT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")

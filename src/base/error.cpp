@@ -6,6 +6,12 @@
 #include <cstdlib>
 
 namespace croft {
+
+Error::Error(const Error&) = default;
+Error::Error(Error&&) noexcept = default;
+Error& Error::operator=(const Error&) = default;
+Error& Error::operator=(Error&&) noexcept = default;
+Error::~Error() = default;
 namespace {
 
 struct CodeName {

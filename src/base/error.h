@@ -70,6 +70,12 @@ struct Error {
   std::vector<Error> others;
 
   Error() = default;
+  // Defined once: every function that may fail would carry them.
+  Error(const Error&);
+  Error(Error&&) noexcept;
+  Error& operator=(const Error&);
+  Error& operator=(Error&&) noexcept;
+  ~Error();
   Error(Code c, std::string text) : code(c), what(std::move(text)) {}
   Error(Code c, std::string text, Where at)
       : code(c), what(std::move(text)), where(std::move(at)) {}

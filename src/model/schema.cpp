@@ -4,6 +4,18 @@
 
 namespace croft::model {
 
+AttributeSchema::AttributeSchema(const AttributeSchema&) = default;
+AttributeSchema::AttributeSchema(AttributeSchema&&) noexcept = default;
+AttributeSchema& AttributeSchema::operator=(const AttributeSchema&) = default;
+AttributeSchema& AttributeSchema::operator=(AttributeSchema&&) noexcept = default;
+AttributeSchema::~AttributeSchema() = default;
+
+ComponentSchema::ComponentSchema(const ComponentSchema&) = default;
+ComponentSchema::ComponentSchema(ComponentSchema&&) noexcept = default;
+ComponentSchema& ComponentSchema::operator=(const ComponentSchema&) = default;
+ComponentSchema& ComponentSchema::operator=(ComponentSchema&&) noexcept = default;
+ComponentSchema::~ComponentSchema() = default;
+
 std::string_view name_of(Type type) {
   switch (type) {
     case Type::any:

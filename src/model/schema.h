@@ -39,6 +39,13 @@ enum class Change { update, replace, none };
 std::string_view name_of(Change change);
 
 struct AttributeSchema {
+  AttributeSchema() = default;
+  AttributeSchema(const AttributeSchema&);
+  AttributeSchema(AttributeSchema&&) noexcept;
+  AttributeSchema& operator=(const AttributeSchema&);
+  AttributeSchema& operator=(AttributeSchema&&) noexcept;
+  ~AttributeSchema();
+
   std::string name;
   Type type = Type::any;
   std::string doc;
@@ -55,6 +62,13 @@ struct AttributeSchema {
 };
 
 struct ComponentSchema {
+  ComponentSchema() = default;
+  ComponentSchema(const ComponentSchema&);
+  ComponentSchema(ComponentSchema&&) noexcept;
+  ComponentSchema& operator=(const ComponentSchema&);
+  ComponentSchema& operator=(ComponentSchema&&) noexcept;
+  ~ComponentSchema();
+
   std::string sf_class;  ///< the value of sfClass that selects it: the key
   std::string type;      ///< the template's name in lib/: "ImageInstance"
   std::string doc;

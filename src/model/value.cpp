@@ -5,6 +5,12 @@
 
 namespace croft::model {
 
+Value::Value(const Value&) = default;
+Value::Value(Value&&) noexcept = default;
+Value& Value::operator=(const Value&) = default;
+Value& Value::operator=(Value&&) noexcept = default;
+Value::~Value() = default;
+
 std::optional<int64_t> Value::as_integer() const {
   if (auto* narrow = get<int32_t>()) return *narrow;
   if (auto* wide = get<int64_t>()) return *wide;

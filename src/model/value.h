@@ -63,6 +63,12 @@ class Value {
   };
 
   Value() = default;
+  // Defined once: every file that holds a value would compile thirteen alternatives again.
+  Value(const Value&);
+  Value(Value&&) noexcept;
+  Value& operator=(const Value&);
+  Value& operator=(Value&&) noexcept;
+  ~Value();
   template <class T>
     requires std::constructible_from<ValueVariant, T>
   Value(T value) : data_(std::move(value)) {}
