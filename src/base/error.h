@@ -96,7 +96,10 @@ struct Error {
     frame(std::move(text), std::move(place));
     return std::move(*this);
   }
+  /// One that is there already is not said twice.
   Error& hint(std::string text) & {
+    for (const std::string& known : hints)
+      if (known == text) return *this;
     hints.push_back(std::move(text));
     return *this;
   }

@@ -182,7 +182,9 @@ std::string proof_text(const terminal::Terminal& terminal, const wire::json::Obj
   for (const auto& note : list(proof, "notes"))
     if (note.is_string()) out += "note: " + std::string(note.as_string()) + "\n";
   auto checked = wire::json::bool_or(proof, "checked", false);
-  if (left.empty() && checked && *checked)
+  if (std::string why = text_member(proof, "unasked"); !why.empty())
+    out += why + "\n";
+  else if (left.empty() && checked && *checked)
     out += terminal.paint(Colour::green, "nothing left") + "\n";
   return out;
 }

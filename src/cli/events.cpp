@@ -1,6 +1,7 @@
 // croft events: the history of an application, one JSON object a line (docs/json.md).
 #include "protocol/events.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 
@@ -9,9 +10,18 @@
 #include "cli/daemons.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
+#include "engine/ledger.h"
+#include "store/store.h"
 
 namespace croft::cli {
 namespace {
+
+void print_event(Invocation& invocation, const std::string& line, const wire::json::Object* event) {
+  if (invocation.flag("--human") && event)
+    invocation.terminal.print(event_text(invocation.terminal, *event));
+  else
+    invocation.terminal.print(line);
+}
 
 aio::Task<Result<int>> print_events(ControllerClient& client, Invocation& invocation,
                                     std::string target) {
@@ -22,19 +32,45 @@ aio::Task<Result<int>> print_events(ControllerClient& client, Invocation& invoca
     if (!line) co_return until ? exit_code::failed : exit_code::done;
     if (line->empty()) continue;
     auto event = wire::json::parse_object(*line, "an event");
-    if (invocation.flag("--human") && event)
-      invocation.terminal.print(event_text(invocation.terminal, *event));
-    else
-      invocation.terminal.print(*line);
+    print_event(invocation, *line, event ? &*event : nullptr);
     bool whole = event && text_member(*event, "component") == invocation.positional(0);
     if (until && whole && text_member(*event, "event") == *until) co_return exit_code::done;
   }
 }
 
+/// Events outlive the controller: without one they are read where it left them.
+aio::Task<Result<int>> print_stored(store::Store& store, aio::World& world, Invocation& invocation,
+                                    uint64_t from) {
+  std::string name = invocation.positional(0);
+  auto names = CO_TRY(co_await engine::Ledger::names(store));
+  if (std::ranges::find(names, name) == names.end()) {
+    Error error(Code::not_found, fmt::format("there is no application '{}'", name));
+    if (auto guess = did_you_mean(name, names); !guess.empty()) error.hint(guess);
+    co_return fail(std::move(error));
+  }
+  engine::Ledger ledger(world, store, name);
+  auto until = invocation.value("--until");
+  for (;;) {
+    auto batch = CO_TRY(co_await ledger.events(from));
+    if (batch.empty()) co_return until ? exit_code::failed : exit_code::done;
+    for (const auto& event : batch) {
+      auto object = protocol::to_json(event);
+      print_event(invocation, protocol::line_of(event), &object);
+      if (until && event.component == name && event.event == *until) co_return exit_code::done;
+    }
+    from = batch.back().seq + 1;
+  }
+}
+
+aio::Task<Result<int>> read_store(aio::World& world, Invocation& invocation, uint64_t from) {
+  auto store =
+      CO_TRY(co_await store::open_sqlite(world, invocation.home + "/controller/controller.db"));
+  auto printed = co_await print_stored(*store, world, invocation, from);
+  CO_TRY(co_await store->close());
+  co_return printed;
+}
+
 aio::Task<Result<int>> events(aio::World& world, Invocation& invocation) {
-  // Events outlive the controller: where one has been, it is started again to read them.
-  if (co_await world.disk.info(invocation.home + "/controller"))
-    CO_TRY(co_await ensure_controller(world, invocation.terminal, invocation.home));
   ControllerClient client(world, invocation.home);
   uint64_t from = 1;
   if (auto given = invocation.value("--from")) {
@@ -47,6 +83,10 @@ aio::Task<Result<int>> events(aio::World& world, Invocation& invocation) {
     co_return fail(wrong_argument(fmt::format("there is no event '{}'", *until))
                        .hint("events: " + join(protocol::event::words(), ", ")));
   bool follow = invocation.flag("--follow") || invocation.value("--until");
+  auto health = co_await client.call("GET", "/v1/health", "", Duration::seconds(5));
+  if (!health && is_no_controller(health.error()) && !invocation.flag("--follow") &&
+      co_await world.disk.info(invocation.home + "/controller/controller.db"))
+    co_return co_await read_store(world, invocation, from);
   std::string target =
       fmt::format("/v1/applications/{}/events?from={}{}", path_segment(invocation.positional(0)),
                   from, follow ? "&follow=true" : "");

@@ -136,6 +136,9 @@ aio::Task<Result<int>> account_add(aio::World& world, Invocation& invocation) {
 }
 
 aio::Task<Result<int>> account_list(aio::World& world, Invocation& invocation) {
+  if (!co_await world.disk.info(data_folder(invocation)))
+    co_return fail(Error(Code::not_found, "no farm in " + data_folder(invocation))
+                       .hint("--data takes the folder that `croft farm serve` was given"));
   auto accounts = CO_TRY(co_await farm::list_accounts(world, data_folder(invocation)));
   wire::json::Array list;
   terminal::Table table({"NAME", "ACCOUNT", "ACCESS KEY", "INSTANCES"});

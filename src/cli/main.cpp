@@ -100,7 +100,11 @@ int main(int argc, char** argv) {
   invocation.home = home_folder(parsed.home);
   invocation.options = std::move(parsed.options);
   invocation.positionals = std::move(parsed.positionals);
-  return parsed.command->run(invocation);
+  int code = parsed.command->run(invocation);
+  // What a script was promised and did not get is no success.
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return code;
+  std::fputs("croft: the output could not be written\n", stderr);
+  return code == exit_code::done ? exit_code::failed : code;
 }
 
 }  // namespace croft::cli

@@ -135,6 +135,12 @@ Parsed parse(int argc, const char* const* argv, const std::vector<Command>& tabl
     if (app->get_description().empty()) app->description(std::string(group_summary(path)));
   }
   std::ostringstream printed, complained;
+  bool asked_help = argc == 2 && std::string_view(argv[1]) == "help";
+  if (argc == 1 || asked_help) {
+    out.text = root.help();
+    out.exit = asked_help ? exit_code::done : exit_code::usage;
+    return out;
+  }
   try {
     root.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {

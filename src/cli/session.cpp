@@ -33,6 +33,9 @@ aio::Task<Result<wire::json::Object>> ControllerClient::call(std::string method,
   if (!answer) {
     if (answer.error().fact("sent") == "no" || answer.error().code == Code::not_found)
       answer.error().fact("no_controller", socket_);
+    else if (answer.error().code == Code::unavailable)
+      answer.error().hint(
+          "the controller ended; what it was asked is recorded: croft up and croft down go on");
     co_return fail(std::move(answer).error());
   }
   wire::json::Object document;

@@ -24,9 +24,10 @@ aio::Task<Result<>> until_gone(aio::World& world, std::string name, std::string 
 }
 
 /// True when something ran and has ended.
-aio::Task<Result<bool>> stop_controller(aio::World& world, std::string home) {
+aio::Task<Result<bool>> stop_controller(aio::World& world, std::string home, bool farm_destroyed) {
   ControllerClient client(world, home);
-  auto asked = co_await client.call("POST", "/v1/stop");
+  auto asked =
+      co_await client.call("POST", farm_destroyed ? "/v1/stop?farm-destroyed=true" : "/v1/stop");
   if (!asked) {
     if (is_no_controller(asked.error())) co_return false;
     co_return fail(std::move(asked).error());
@@ -51,10 +52,13 @@ aio::Task<Result<int>> stop(aio::World& world, Invocation& invocation) {
   auto info = co_await world.disk.info(farm_folder(invocation.home));
   // Machines of a farm that does not run can only be ended by a farm that does.
   if (destroy && info) CO_TRY(co_await ensure_farm(world, invocation.terminal, invocation.home));
+  // Somebody has to record that what ran there is gone.
+  if (destroy && info && co_await world.disk.info(invocation.home + "/controller"))
+    CO_TRY(co_await ensure_controller(world, invocation.terminal, invocation.home));
   bool farm = (co_await running_farm(world, invocation.home)).has_value();
   // The farm first where its data go: a controller that ends takes an empty farm with it.
   if (destroy) CO_TRY(co_await stop_farm(world, invocation.home, true));
-  bool controller = CO_TRY(co_await stop_controller(world, invocation.home));
+  bool controller = CO_TRY(co_await stop_controller(world, invocation.home, destroy && info));
   if (!destroy) CO_TRY(co_await stop_farm(world, invocation.home, false));
   if (invocation.json) {
     invocation.terminal.print(wire::json::pretty(wire::json::Object{

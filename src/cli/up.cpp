@@ -87,13 +87,19 @@ aio::Task<Result<int>> detach_or_cancel(aio::World& world, ControllerClient& cli
 }
 
 Error failure_of(const wire::json::Object& application, const std::string& name) {
-  if (text_member(application, "phase") == "terminating")
-    return Error(Code::conflict,
-                 fmt::format("'{}' is still being removed, and goes up once that is done: {}", name,
-                             text_member(application, "why")))
-        .hint(fmt::format("croft down {} tries again at once", name));
   auto error = wire::json::object_if(application, "error");
-  if (error && *error) return error_from_answer(application, "");
+  bool removing = text_member(application, "phase") == "terminating";
+  if (error && *error) {
+    Error first = error_from_answer(application, "");
+    if (removing)
+      first.hint(
+          fmt::format("what it made is not all removed yet: {}", text_member(application, "why")));
+    return first;
+  }
+  if (removing)
+    return Error(Code::conflict, fmt::format("an earlier '{}' is still being removed: {}", name,
+                                             text_member(application, "why")))
+        .hint(fmt::format("croft down {} tries again at once; then croft up", name));
   std::string why = text_member(application, "why");
   return Error(Code::internal,
                fmt::format("'{}' did not start{}", name, why.empty() ? "" : ": " + why));

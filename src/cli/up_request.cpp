@@ -12,6 +12,7 @@
 #include "cli/session.h"
 #include "cloud/credentials.h"
 #include "cloud/endpoint.h"
+#include "controller/requests.h"
 #include "engine/record.h"
 #include "farm/farm.h"
 #include "protocol/json_model.h"
@@ -154,14 +155,15 @@ aio::Task<Result<UpRequest>> prepare_up(aio::World& world, Invocation& invocatio
   auto environment = cloud::process_environment();
   std::string region =
       invocation.value("--region").value_or(cloud::region_of(environment, cloud::Credentials{}));
-  auto farm = CO_TRY(cloud::choose_farm(
-      invocation.value("--farm").value_or(environment("CROFT_FARM").value_or("")), environment,
-      region));
+  auto chosen = cloud::choose_farm(invocation.value("--farm").value_or(""), environment, region);
+  if (!chosen && invocation.value("--farm")) chosen.error().fact("command_line", "wrong");
+  auto farm = CO_TRY(std::move(chosen));
   auto options = CO_TRY(options_object(invocation));
 
   UpRequest out;
-  if (auto given = invocation.value("--name"); given && given->empty())
-    co_return fail(wrong_argument("--name takes the name of an application, not ''"));
+  if (auto given = invocation.value("--name"))
+    if (auto good = controller::check_name(*given); !good)
+      co_return fail(std::move(good).error().fact("command_line", "wrong"));
   out.name = invocation.value("--name").value_or(application_name(base_of(file)));
   EmbeddedFarm embedded;
   out.started_something =

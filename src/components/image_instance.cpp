@@ -11,6 +11,7 @@
 #include "components/http_action.h"
 #include "components/passwords/passwords.h"
 #include "components/registry.h"
+#include "protocol/events.h"
 
 namespace croft::components {
 
@@ -329,7 +330,7 @@ aio::Task<Result<>> ImageInstance::ping(Context& context) {
   std::vector<std::string> gone;
   Result<> enough = judge(context, seen, gone);
   if (!gone.empty()) {
-    context.event("INSTANCES_GONE", listed(gone));
+    context.event(protocol::event::instances_gone, listed(gone));
     CO_TRY(co_await context.settle({}, gone));
     publish(context, seen);
   }

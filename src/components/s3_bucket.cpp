@@ -131,7 +131,7 @@ aio::Task<Result<>> S3Bucket::start_action(Context& context, HttpAction action) 
   engine::Rented adopted = context.rented("bucket", bucket);
   adopted.adopted = true;
   context.event(
-      "ADOPTED",
+      protocol::event::adopted,
       fmt::format("the bucket {} was there before: croft will neither empty nor remove it",
                   bucket));
   co_return co_await context.settle({adopted});

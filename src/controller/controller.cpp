@@ -82,11 +82,24 @@ engine::Services Controller::State::services() {
           retrier,
           [this](std::string admin, model::ComponentPtr farm,
                  std::map<std::string, std::string> environment) {
-            return prepare_embedded_farm(http, std::move(admin), std::move(farm),
-                                         std::move(environment));
+            return prepare_farm(std::move(admin), std::move(farm), std::move(environment));
           },
           [this](std::string_view name) { return instances_of_others(name); },
           options.home + "/work"};
+}
+
+aio::Task<Result<std::map<std::string, std::string>>> Controller::State::prepare_farm(
+    std::string admin, model::ComponentPtr farm, std::map<std::string, std::string> environment) {
+  for (const auto& [name, other] : applications) {
+    const auto& root = other->description().root;
+    auto theirs = root ? root->component("farm") : nullptr;
+    if (!farm || !theirs || theirs == farm || other->record().farm_admin != admin ||
+        other->record().state == ApplicationState::down)
+      continue;
+    CO_TRY(same_accounts(*farm, name, *theirs));
+  }
+  co_return co_await prepare_embedded_farm(http, std::move(admin), std::move(farm),
+                                           std::move(environment));
 }
 
 int64_t Controller::State::instances_of_others(std::string_view name) const {
@@ -182,6 +195,7 @@ aio::Task<Result<>> Controller::State::serve() {
   running = nullptr;
   for (auto& [name, application] : applications) application->shutdown();
   auto ended = co_await lives.join();
+  if (farm_destroyed) co_await forget_embedded_farm();
   service.cancel();
   auto served = co_await service.join();
   auto closed = co_await close();
@@ -189,6 +203,14 @@ aio::Task<Result<>> Controller::State::serve() {
   if (!ended) co_return ended;
   if (!served && served.error().code != Code::cancelled) co_return served;
   co_return closed;
+}
+
+aio::Task<void> Controller::State::forget_embedded_farm() {
+  for (auto& [name, application] : applications) {
+    if (application->record().farm.kind != cloud::FarmKind::embedded) continue;
+    auto forgotten = co_await application->lose_farm();
+    if (!forgotten) log::error("controller", "{}: {}", name, forgotten.error().line());
+  }
 }
 
 aio::Task<Result<>> Controller::State::close() {

@@ -84,7 +84,48 @@ bool knows(const json::Object& account, std::string_view id) {
   return false;
 }
 
+/// The attribute in which two accounts of one access key differ; empty: in none.
+std::string difference(const json::Object& mine, const json::Object& theirs) {
+  for (const char* name : {"secretKey", "accountId"}) {
+    auto a = json::string_or(mine, name, ""), b = json::string_or(theirs, name, "");
+    if (a && b && *a != *b) return std::string_view(name) == "secretKey" ? "key" : name;
+  }
+  auto quotas = [](const json::Object& account, const char* name) {
+    auto all = json::object_if(account, "quotas");
+    return all && *all ? json::int_or(**all, name, -1).value_or(-1) : -1;
+  };
+  for (const char* name : {"instances", "buckets", "storage"})
+    if (quotas(mine, name) != quotas(theirs, name)) return name;
+  return "";
+}
+
 }  // namespace
+
+Result<> same_accounts(const model::Component& mine, std::string_view other,
+                       const model::Component& theirs) {
+  for (const auto& attribute : parts_of(mine, "accounts")) {
+    if (!attribute.value.as_component()) continue;
+    auto account = TRY(account_json(mine, attribute));
+    for (const auto& their_attribute : parts_of(theirs, "accounts")) {
+      if (!their_attribute.value.as_component()) continue;
+      auto known = account_json(theirs, their_attribute);
+      if (!known || (*known)["accessKey"] != account["accessKey"]) continue;
+      std::string what = difference(account, *known);
+      if (what.empty()) continue;
+      Where place = their_attribute.value.as_component()->where;
+      return fail(Error(Code::conflict,
+                        fmt::format("the account '{}' of the farm has another {} than in '{}', "
+                                    "which runs on the same farm",
+                                    attribute.name, what, other),
+                        attribute.value.as_component()->where)
+                      .frame(fmt::format("the account in '{}'", other), std::move(place))
+                      .hint(fmt::format("give both the same, another id to one of them, or end "
+                                        "'{}' first",
+                                        other)));
+    }
+  }
+  return {};
+}
 
 aio::Task<Result<std::map<std::string, std::string>>> prepare_embedded_farm(
     net::HttpClient& http, std::string admin_socket, model::ComponentPtr farm,

@@ -17,4 +17,9 @@ aio::Task<Result<std::map<std::string, std::string>>> prepare_embedded_farm(
     net::HttpClient& http, std::string admin_socket, model::ComponentPtr farm,
     std::map<std::string, std::string> environment);
 
+/// Code::conflict when an account that both descriptions name by the same id differs: the error
+/// stands at `mine` and names the place in `theirs`, the farm of the application `other`.
+Result<> same_accounts(const model::Component& mine, std::string_view other,
+                       const model::Component& theirs);
+
 }  // namespace croft::controller

@@ -97,6 +97,7 @@ Result<plan::Plan> planned(State& state, const UpBody& body, const engine::Appli
   if (plan) return plan;
   Error error = std::move(plan).error();
   if (body.wanted.description.root) engine::redact(error, *body.wanted.description.root);
+  engine::redact_sources(error, state.registry.schemas());
   return fail(std::move(error));
 }
 
@@ -221,8 +222,9 @@ aio::Task<Result<>> events(State& state, net::Exchange& exchange, const net::Rou
   co_return co_await exchange.finish();
 }
 
-aio::Task<Result<>> stop_all(State& state, net::Exchange& exchange, const net::RouteMatch&) {
+aio::Task<Result<>> stop_all(State& state, net::Exchange& exchange, const net::RouteMatch& match) {
   exchange.close_after();
+  state.farm_destroyed = asked(match, "farm-destroyed");
   auto replied = co_await reply(exchange, 202, {{"stopping", true}});
   state.stopping = true;
   state.stop_asked.notify();

@@ -29,6 +29,9 @@ struct Controller::State {
   void adopt(ApplicationRef application);
   engine::Services services();
   int64_t instances_of_others(std::string_view name) const;
+  /// prepare_embedded_farm, where no other live application wants its accounts otherwise.
+  aio::Task<Result<std::map<std::string, std::string>>> prepare_farm(
+      std::string admin, model::ComponentPtr farm, std::map<std::string, std::string> environment);
   /// Nothing is up or on its way, and nothing is kept.
   bool idle() const;
   size_t kept() const;
@@ -50,11 +53,13 @@ struct Controller::State {
   aio::Scope* running = nullptr;  ///< of applications, while serve() runs
   bool stopping = false;
   bool ended_by_itself = false;
+  bool farm_destroyed = false;  ///< the embedded farm and all on it went before this stop
   aio::Signal stop_asked;
   WallTime started;
 
  private:
   aio::Task<Result<>> watch_idleness();
+  aio::Task<void> forget_embedded_farm();
   aio::Task<Result<>> run_application(ApplicationRef application);
 };
 

@@ -191,7 +191,8 @@ json::Object proof_view(const engine::Application& application) {
   for (const auto& note : proof.notes) notes.emplace_back(note);
   out["notes"] = std::move(notes);
   // Only what the farm itself was asked about is claimed.
-  out["checked"] = application.proof() && application.proof()->notes.empty();
+  out["checked"] = application.proof() && proof.notes.empty() && proof.unasked.empty();
+  if (!proof.unasked.empty()) out["unasked"] = proof.unasked;
   return out;
 }
 

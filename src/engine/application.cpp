@@ -12,6 +12,7 @@
 namespace croft::engine {
 
 using protocol::ApplicationState;
+using protocol::DownProof;
 
 namespace {
 
@@ -225,6 +226,27 @@ aio::Task<Result<>> Application::down(bool remove_kept) {
   co_return Result<>{};
 }
 
+aio::Task<Result<>> Application::lose_farm() {
+  WallTime now = services_.world.clock.wall();
+  for (auto& [path, node] : nodes_) {
+    for (Rented& thing : node->record.rented)
+      if (!thing.returned) thing.returned = now;
+    node->record.intent.reset();
+    node->record.state = model::State::terminated;
+    node->record.why.clear();
+    ledger_.put(node->record);
+  }
+  record_.desired = Desired::down;
+  DownProof proof;
+  proof.application = name();
+  proof.farm = record_.farm.text();
+  list_recorded(proof);
+  ledger_.put(proof);
+  proof_ = std::move(proof);
+  set_state(ApplicationState::down, "its farm was destroyed");
+  co_return co_await ledger_.flush();
+}
+
 aio::Task<Result<model::Description>> Application::stored_description(uint64_t version) {
   std::string key = fmt::format("d/{}", version);
   auto text = CO_TRY(co_await ledger_.text(key));
@@ -273,7 +295,7 @@ void Application::start_over() {
   std::map<std::string, std::shared_ptr<Node>, std::less<>> kept;
   for (auto& [path, node] : nodes_) {
     auto& rented = node->record.rented;
-    std::erase_if(rented, [](const Rented& thing) { return thing.returned || !thing.kept; });
+    std::erase_if(rented, [](const Rented& thing) { return !outlives(thing); });
     if (rented.empty()) {
       ledger_.erase_component(path);
       continue;

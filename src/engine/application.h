@@ -69,6 +69,8 @@ class Application {
   // ---- requests; durable on return, carried out by run() ----
   aio::Task<Result<UpChange>> up(Wanted wanted);
   aio::Task<Result<>> down(bool remove_kept);
+  /// Its farm was destroyed with all that was on it: nothing is rented any more. Not while run().
+  aio::Task<Result<>> lose_farm();
   /// Pings all now. The failing ones with their reasons; what follows from it follows.
   aio::Task<Result<std::vector<std::pair<std::string, Error>>>> ping_all();
 
@@ -106,6 +108,8 @@ class Application {
   void got_stuck(std::string path) { stuck_.push_back(std::move(path)); }
   /// Its components as the plan reads them.
   std::vector<plan::Recorded> recorded() const;
+  /// What an `up` asked for now would find: after its end only what was kept on purpose.
+  std::vector<plan::Recorded> recorded_for_next_life() const;
   const Options& options() const { return record_.options; }
 
   // ---- actions: parts of the tree that workflow components make while they run ----
@@ -123,6 +127,8 @@ class Application {
   aio::Task<Result<>> remove_branch(std::string path, model::TerminationRecord record);
   /// A finished action leaves the tree; what it had rented stays in its parent's record.
   void forget_branch(const std::string& path);
+  /// Masks what its description and its types call secret; for all that is stored or shown.
+  void hide_secrets(Error& error) const;
   void set_property(const std::string& name, std::optional<std::string> value);
   /// Its liveness checks are due from its next_ping on.
   void watch(const std::shared_ptr<Node>& node);

@@ -62,7 +62,7 @@ Result<plan::Plan> plan_of(const Registry& registry, const std::string& name,
   plan::Input input;
   input.application = name;
   input.config = description.config;
-  if (current) input.recorded = current->recorded();
+  if (current) input.recorded = current->recorded_for_next_life();
   input.limits.application_instances = options.max_instances;
   input.limits.account_instances = options.account_instances;
   input.limits.account_in_use = instances_of_others;
@@ -75,6 +75,18 @@ std::vector<plan::Recorded> Application::recorded() const {
   std::vector<plan::Recorded> out;
   out.reserve(nodes_.size());
   for (const auto& [path, node] : nodes_) out.push_back(recorded(*node));
+  return out;
+}
+
+std::vector<plan::Recorded> Application::recorded_for_next_life() const {
+  if (record_.state != ApplicationState::down && record_.state != ApplicationState::going_down)
+    return recorded();
+  std::vector<plan::Recorded> out;
+  for (const auto& [path, node] : nodes_) {
+    if (!std::ranges::any_of(node->record.rented, outlives)) continue;
+    out.push_back(recorded(*node));
+    out.back().over = false;
+  }
   return out;
 }
 
@@ -119,7 +131,7 @@ aio::Task<Result<>> Application::go_up() {
     for (const auto& [path, node] : nodes_)
       if (node->record.state == model::State::starting && !node->record.why.empty())
         done.error().hint(fmt::format("{} waited: {}", path, node->record.why));
-  if (description_.root) redact(done.error(), *description_.root);
+  hide_secrets(done.error());
   record_.error = done.error();
   std::string culprit(done.error().fact("component"));
   if (culprit.empty()) culprit = name();
@@ -132,6 +144,11 @@ aio::Task<Result<>> Application::go_up() {
     end_all(model::TerminationRecord::abnormal(culprit, "up did not succeed", reason));
   }
   co_return co_await ledger_.flush();
+}
+
+void Application::hide_secrets(Error& error) const {
+  if (description_.root) redact(error, *description_.root);
+  redact_sources(error, services_.registry.schemas());
 }
 
 aio::Task<Result<>> Application::prepare_farm() {

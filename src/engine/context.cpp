@@ -277,6 +277,7 @@ aio::Task<Result<>> Context::settle(std::vector<Rented> made, std::vector<std::s
   }
   if (!new_ids.empty()) event(protocol::event::rented, listed(new_ids));
   if (!gone_ids.empty()) event(protocol::event::returned, listed(gone_ids));
+  if (line.error) node_.application.hide_secrets(*line.error);
   node_.application.ledger().journal(std::move(line));
   node_.record.intent.reset();
   node_.application.ledger().put(node_.record);

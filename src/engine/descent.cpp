@@ -179,6 +179,8 @@ aio::Task<Result<>> Application::sweep(DownProof& proof) {
     if (!node->object || node->record.state == model::State::described) continue;
     auto keys = co_await node->object->account(node->context);
     if (!keys) {
+      // Whose account cannot even be read has never called a farm.
+      if (node->record.rented.empty() && !node->record.intent) continue;
       proof.notes.push_back(fmt::format("{}: {}", node->record.path, keys.error().line()));
       continue;
     }
@@ -191,8 +193,8 @@ aio::Task<Result<>> Application::sweep(DownProof& proof) {
     if (swept) continue;
     if (swept.error().code == Code::cancelled) co_return swept;
     if (nothing)
-      log::info("engine", "{}: nothing was rented; the farm was not asked: {}", name(),
-                swept.error().line());
+      proof.unasked =
+          fmt::format("nothing was made, and the farm does not answer: {}", swept.error().line());
     else
       proof.notes.push_back(fmt::format("the farm could not be asked: {}", swept.error().line()));
   }

@@ -29,6 +29,10 @@ struct Rented {
   bool adopted = false;  ///< existed before: never emptied or removed by croft
   bool open() const { return !returned && !kept && !adopted; }
 };
+/// It is still there for the next life of its application.
+inline bool outlives(const Rented& thing) {
+  return thing.kept && !thing.returned;
+}
 
 /// The intent's action whose fact "maxCount" counts against the limits of instances.
 inline constexpr const char* rent_instances_intent = "RunInstances";

@@ -1,5 +1,6 @@
 #include "engine/redact.h"
 
+#include <algorithm>
 #include <cctype>
 #include <set>
 
@@ -28,12 +29,23 @@ void mask(std::string& text, const std::set<std::string>& secrets) {
       text.replace(at, secret.size(), std::string(mask_text));
 }
 
+/// The caret goes on pointing at the same word.
+void mask(Where& where, const std::set<std::string>& secrets) {
+  auto column = static_cast<size_t>(std::max(where.column, 1));
+  if (column > where.source.size()) return mask(where.source, secrets);
+  std::string before = where.source.substr(0, column - 1), rest = where.source.substr(column - 1);
+  mask(before, secrets);
+  mask(rest, secrets);
+  where.column = static_cast<int>(before.size()) + 1;
+  where.source = before + rest;
+}
+
 void mask(Error& error, const std::set<std::string>& secrets) {
   mask(error.what, secrets);
-  mask(error.where.source, secrets);
+  mask(error.where, secrets);
   for (auto& frame : error.trace) {
     mask(frame.what, secrets);
-    mask(frame.where.source, secrets);
+    mask(frame.where, secrets);
   }
   for (auto& hint : error.hints) mask(hint, secrets);
   for (auto& [name, value] : error.facts) mask(value, secrets);
@@ -48,18 +60,27 @@ bool word_character(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '-';
 }
 
-/// Masks the string after each attribute called `name` in a line of source.
+/// The literal that begins at `open`, up to the same character. Where it ends.
+size_t mask_literal(std::string& line, size_t open) {
+  size_t i = open + 1;
+  for (; i < line.size() && line[i] != line[open]; ++i) {
+    if (line[i] == '\\' && i + 1 < line.size()) line[i++] = '*';
+    line[i] = '*';
+  }
+  return i;
+}
+
+/// Masks all strings between each attribute called `name` in a line of source and the end of its
+/// value: it may be an expression.
 void mask_after(std::string& line, std::string_view name) {
   for (size_t at = line.find(name); at != std::string::npos; at = line.find(name, at + 1)) {
     size_t end = at + name.size();
     bool whole = (at == 0 || !word_character(line[at - 1])) &&
                  (end == line.size() || !word_character(line[end]));
     size_t from = line.find_first_not_of(" \t", end);
-    if (!whole || from == std::string::npos || (line[from] != '"' && line[from] != '#')) continue;
-    for (size_t i = from + 1; i < line.size() && line[i] != line[from]; ++i) {
-      if (line[i] == '\\' && i + 1 < line.size()) line[i++] = '*';
-      line[i] = '*';
-    }
+    if (!whole || from == std::string::npos || line[from] == ';') continue;
+    for (size_t i = from; i < line.size() && line[i] != ';'; ++i)
+      if (line[i] == '"' || line[i] == '#') i = mask_literal(line, i);
   }
 }
 

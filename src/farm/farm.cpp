@@ -71,6 +71,12 @@ aio::Task<Result<>> remove_data(aio::World& world, std::string data) {
 
 }  // namespace
 
+namespace {
+aio::Task<Result<std::string>> refused(Error why) {
+  co_return fail(std::move(why));
+}
+}  // namespace
+
 struct Farm::State {
   aio::World& world;
   FarmOptions options;
@@ -101,6 +107,7 @@ struct Farm::State {
   aio::Task<Result<>> close();
   aio::Task<Result<>> destroy();
   void add_routes();
+  void refuse_machines(const Error& why);
   std::string info() const;
   aio::Task<Result<std::string>> usage_request(std::string body);
   aio::Task<Result<std::string>> stop_request(std::string body);
@@ -135,6 +142,13 @@ aio::Task<Result<>> Farm::State::read_topology() {
   context->zones = topology.zones;
   context->topology = std::make_shared<const Topology>(std::move(topology));
   co_return Result<>{};
+}
+
+/// A farm without the right to make sandboxes is a store, and says so to whoever asks for more.
+void Farm::State::refuse_machines(const Error& why) {
+  log::warn("farm", "only S3 is served: {}", why.line());
+  for (const char* method : {"GET", "POST"})
+    admin.route(method, "/images", [why](std::string) { return refused(why); });
 }
 
 aio::Task<Result<>> Farm::State::open_parts(std::string farm_id) {
@@ -179,7 +193,7 @@ aio::Task<Result<>> Farm::State::open_parts(std::string farm_id) {
     if (opened)
       ec2 = std::move(*opened);
     else if (opened.error().code == Code::permission_denied)
-      log::warn("farm", "only S3 is served: {}", opened.error().line());
+      refuse_machines(opened.error());
     else
       co_return fail(std::move(opened).error());
   }

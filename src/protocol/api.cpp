@@ -214,6 +214,7 @@ Object to_json(const DownProof& proof) {
   out["kept"] = resources(proof.kept);
   out["left"] = resources(proof.left);
   if (!proof.notes.empty()) out["notes"] = strings(proof.notes);
+  add(out, "unasked", proof.unasked);
   return out;
 }
 
@@ -226,6 +227,7 @@ Result<DownProof> proof_from_json(const Object& object) {
   out.kept = TRY(resources_at(object, "kept"));
   out.left = TRY(resources_at(object, "left"));
   out.notes = TRY(strings_if(object, "notes"));
+  out.unasked = TRY(text_if(object, "unasked"));
   return out;
 }
 

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "components/aws/ec2_work.h"
 #include "components/workflow/workflow.h"
+#include "protocol/events.h"
 
 namespace croft::components {
 
@@ -123,7 +124,7 @@ class KillInstances : public ListInstances {
             instance.state != InstanceState::shutting_down)
           alive.push_back(instance.id);
     if (alive.empty()) co_return Result<>{};
-    context.event("MESSAGE", "ends " + join(alive, ", "));
+    context.event(protocol::event::message, "ends " + join(alive, ", "));
     CO_TRY(co_await context.outside("TerminateInstances", ec2.terminate_instances(alive)));
     co_return Result<>{};
   }

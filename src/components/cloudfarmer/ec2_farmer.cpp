@@ -10,6 +10,7 @@
 #include "components/cloudfarmer/farmer.h"
 #include "components/http_action.h"
 #include "components/passwords/passwords.h"
+#include "protocol/events.h"
 
 namespace croft::components {
 
@@ -54,7 +55,7 @@ class EC2ClusterFarmer : public ClusterFarmer {
     for (const std::string& id : open_ids(own))
       if (!alive.contains(id)) gone.push_back(id);
     if (gone.empty()) co_return Result<>{};
-    own.event("INSTANCES_GONE", join(gone, ", "));
+    own.event(protocol::event::instances_gone, join(gone, ", "));
     forget(own, gone);
     co_return co_await own.settle({}, gone);
   }

@@ -175,8 +175,22 @@ class Checker {
                                       *attribute));
       return;
     }
-    if (wanted.type == Type::any || is_link(attribute->value)) return;
+    if (is_link(attribute->value)) return;
+    if (wanted.type == Type::any && wanted.secret) return secret(*attribute, wanted);
     value(*attribute, wanted);
+  }
+
+  /// A secret is a string, or a component that gives one.
+  void secret(const model::Attribute& attribute, const AttributeSchema& wanted) {
+    const Value& value = attribute.value;
+    if (value.is(Value::Kind::string) || value.is(Value::Kind::component) ||
+        value.is(Value::Kind::call) || value.is(Value::Kind::null))
+      return;
+    findings_.errors.push_back(
+        make(Code::type_mismatch,
+             fmt::format("'{}' must be a string or a component that gives one, but is {}",
+                         wanted.name, with_article(value.kind_name())),
+             attribute));
   }
 
   void missing(const model::Component& component, const model::ComponentSchema& schema,
