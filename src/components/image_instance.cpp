@@ -200,7 +200,8 @@ aio::Task<Result<>> ImageInstance::replace_lost(Context& context, cloud::Ec2 ec2
     auto round = context.record().memory.find("round");
     auto number = round == context.record().memory.end() ? 0 : parse_u64(round->second).value_or(0);
     context.remember("round", fmt::format("{}", number + 1));
-    context.event("REPLACING", fmt::format("{} instances are rented instead", missing));
+    context.event(protocol::event::replacing,
+                  fmt::format("{} instances are rented instead", missing));
   }
   CO_TRY(co_await rent(context, ec2, static_cast<int>(std::max<int64_t>(1, missing))));
   co_return co_await wait_until_running(context, ec2);

@@ -91,6 +91,7 @@ sfConfig extends Compound {{ b extends TransientS3Bucket {{ bucket "quoted"; use
     outcome = croft.run("up", file)
     assert outcome.code == 1 and "never-in-" not in outcome.err
     croft.run("down", "app")
+    croft.ok("stop")
     for path in pathlib.Path(croft.home).rglob("*"):
         if path.is_file():
             assert b"never-in-a-file" not in path.read_bytes(), path
@@ -131,7 +132,7 @@ sfConfig extends Compound { b extends TransientS3Bucket { bucket "%s"; } }
 '''
 
 
-@pytest.mark.parametrize("key, instances, what", [("another", 3, "key"), ("same", 9, "instances")])
+@pytest.mark.parametrize("key, instances, what", [("other-secret", 3, "key"), ("same", 9, "instances")])
 def test_two_descriptions_that_differ_over_an_account_are_both_named(croft, describe, key, instances, what):
     first = describe(FARM % ("same", 3, "conflict-one"), "one.sf")
     second = describe(FARM % (key, instances, "conflict-two"), "two.sf")
