@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include "components/workflow/workflow.h"
-#include "protocol/events.h"
 
 namespace croft::components {
 
@@ -14,20 +13,48 @@ namespace {
 
 class Finally : public engine::Component {
  public:
-  aio::Task<Result<>> terminate(Context& context, const model::TerminationRecord&) override {
-    if (!context.ran_before() || context.record().memory.contains("done")) co_return Result<>{};
-    // Another attempt has another name: one that was cut short is run again.
-    int64_t attempt = remembered(context, "attempt") + 1;
-    context.remember("attempt", fmt::format("{}", attempt));
-    auto record =
-        co_await context.perform(fmt::format("{}_finallyActionRunning", attempt), "action");
-    if (!record) co_return fail(std::move(record).error());
-    if (!record->is_normal())
-      context.event(protocol::event::message,
-                    fmt::format("the action at the end failed: {}",
-                                record->cause.empty() ? record->description : record->cause));
-    context.remember("done", "yes");
-    co_return Result<>{};
+  aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
+    if (!context.ran_before()) co_return Result<>{};
+    co_return co_await perform_at_end(context, "finallyActionRunning", "action");
+  }
+};
+
+/// What `action` did is undone by `counterAction`. Where `action` never came to run there is
+/// nothing to undo.
+class CounterAction : public engine::Component {
+ public:
+  aio::Task<Result<>> work(Context& context) override {
+    std::string name = "action";
+    Result<> up = co_await context.deploy_action(name, name);
+    if (up) up = co_await context.start_action(name);
+    if (up) context.remember("acted", "yes");
+    if (!up) {
+      if (up.error().code == Code::cancelled) co_return up;
+      context.end(TerminationRecord::abnormal(context.path(), "it could not be brought up",
+                                              up.error().line()));
+      co_return Result<>{};
+    }
+    if (!context.has_action("liveness")) co_return co_await after(context, name);
+    auto first = co_await aio::race(after(context, name), after(context, "liveness"));
+    co_return first.index() == 0 ? std::get<0>(std::move(first)) : std::get<1>(std::move(first));
+  }
+  aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
+    bool acted = context.record().memory.contains("acted");
+    if (!acted || !context.has_action("counterAction")) co_return Result<>{};
+    co_return co_await perform_at_end(context, "counterActionRunning", "counterAction");
+  }
+
+ private:
+  /// Until it has to end because of that action. One that ends normally is done, and stays so.
+  static aio::Task<Result<>> after(Context& context, std::string name) {
+    auto ended = name == "action" ? context.end_of(name) : context.perform(name, name);
+    auto record = CO_TRY(co_await std::move(ended));
+    if (!record.is_normal() || name != "action") {
+      context.end(std::move(record));
+      co_return Result<>{};
+    }
+    CO_TRY(context.done(std::move(record), false));
+    co_return co_await context.world().clock.sleep(Duration::forever());
   }
 };
 
