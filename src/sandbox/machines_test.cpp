@@ -164,6 +164,20 @@ TEST_F(MachinesTest, MachinesAndTheirNetworkOutliveFarmAndSpawner) {
               ::testing::HasSubstr("answer: I am ip-10-77-0-30"));
 }
 
+TEST_F(MachinesTest, MachinesOfAFarmWhoseFolderVanishedEnd) {
+  Machine machine = start(spec(34, "#!/bin/sh\necho ready\nsleep 1000\n"));
+  console_with(spec(34).id, "ready");
+  kill(spawner_pid(), SIGKILL);
+  abandon();
+  ASSERT_EQ(start_time_of(machine.pid), machine.start_time) << "it outlives its spawner";
+  ASSERT_TRUE(remove_all(folder_));
+  // Nobody could find it any more. What else it leaves is looked for at the test's end.
+  for (int attempt = 0; attempt < 10'000 && start_time_of(machine.pid) == machine.start_time;
+       ++attempt)
+    usleep(2'000);
+  EXPECT_NE(start_time_of(machine.pid), machine.start_time);
+}
+
 TEST_F(MachinesTest, NetworkIsMadeAgainWhenTheRouterWasKilledToo) {
   start(spec(32, name_server(8000)));
   console_with(spec(32).id, "serving");

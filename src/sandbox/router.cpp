@@ -6,14 +6,18 @@
 #include <net/if.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <csignal>
 #include <cstdlib>
+#include <set>
 
 #include "base/text.h"
+#include "sandbox/cgroups.h"
+#include "sandbox/lease.h"
 #include "sandbox/policy.h"
 #include "sandbox/sheet.h"
 
@@ -54,7 +58,21 @@ Result<> set_up(const FarmLayout& layout) {
   return {};
 }
 
-[[noreturn]] void keep(const std::string& record) {
+/// Machines of a farm whose folder is gone: nobody will ever find them again.
+void end_machines(const std::string& cgroup) {
+  auto groups = Cgroups::find();
+  if (!groups) return;
+  std::set<std::string> machines;
+  for (const std::string& folder : groups->folders(cgroup))
+    for (const std::string& name : list_folder(folder))
+      if (exists(folder + "/" + name + "/cgroup.procs")) machines.insert(name);
+  for (const std::string& machine : machines)
+    static_cast<void>(groups->remove(cgroup + "/" + machine));
+  static_cast<void>(groups->remove(cgroup));
+}
+
+[[noreturn]] void keep(const FarmLayout& layout) {
+  const std::string record = record_of(layout);
   setsid();
   prctl(PR_SET_NAME, "croft-router");
   if (chdir("/") != 0) _exit(1);
@@ -63,11 +81,25 @@ Result<> set_up(const FarmLayout& layout) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  constexpr int look_every_ms = 60'000;
-  for (;;) {
-    poll(nullptr, 0, look_every_ms);
-    // A farm whose folder is gone needs no router.
-    if (access(record.c_str(), F_OK) != 0) _exit(0);
+  int changes = inotify_init1(IN_CLOEXEC);
+  inotify_add_watch(changes, layout.folder.c_str(),
+                    IN_DELETE | IN_DELETE_SELF | IN_MOVED_FROM | IN_MOVE_SELF);
+  constexpr int look_every_ms = 60'000;  // also where nothing tells of changes
+  for (bool seen = false;;) {
+    pollfd wait{changes, POLLIN, 0};
+    char events[4096];
+    bool told = poll(&wait, 1, look_every_ms) > 0;
+    if (told && read(changes, events, sizeof events) < 0) changes = -1;
+    bool there = access(record.c_str(), F_OK) == 0;
+    // The record is written a moment after this process has begun.
+    if (there || (told && !seen)) {
+      seen = seen || there;
+      continue;
+    }
+    // A farm whose folder is gone needs no router, and its machines no network.
+    end_machines(layout.cgroup());
+    IdRanges(layout.folder).forget_others({});
+    _exit(0);
   }
 }
 
@@ -85,7 +117,7 @@ Result<bool> enter_router(const FarmLayout& layout) {
   TRY(set_up(layout));
   pid = fork();
   if (pid < 0) return fail_system("start the router's keeper");
-  if (pid == 0) keep(record_of(layout));
+  if (pid == 0) keep(layout);
   Sheet record;
   record.add("pid", pid).add("start_time", static_cast<int64_t>(start_time_of(pid)));
   TRY(replace_file(record_of(layout), record.encode(), 0600));
