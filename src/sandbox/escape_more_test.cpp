@@ -11,23 +11,7 @@
 namespace croft::sandbox {
 namespace {
 
-class EscapeRoutesTest : public TestFarm {
- protected:
-  std::map<std::string, std::string> results_of(int number, const std::string& script) {
-    MachineSpec wanted = spec(number, "#!/bin/bash\n" + script);
-    wanted.pids = 64;
-    wanted.disk = Bytes::mib(64);
-    start(wanted);
-    console_ = console_with(wanted.id, "user data finished");
-    std::map<std::string, std::string> results;
-    for (const std::string& line : split(console_, '\n')) {
-      size_t colon = line.find(": ");
-      if (colon != std::string::npos) results[line.substr(0, colon)] = line.substr(colon + 2);
-    }
-    return results;
-  }
-  std::string console_;
-};
+class EscapeRoutesTest : public TestFarm {};
 
 /// What `pid` sees of itself, by the name of the namespace.
 std::map<std::string, std::string> namespaces_of(const std::string& pid) {

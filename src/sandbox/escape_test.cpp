@@ -11,26 +11,7 @@
 namespace croft::sandbox {
 namespace {
 
-class EscapeTest : public TestFarm {
- protected:
-  /// The console lines of a script that prints "name: result".
-  std::map<std::string, std::string> results_of(int number, const std::string& script,
-                                                Bytes memory = Bytes::mib(256)) {
-    MachineSpec wanted = spec(number, "#!/bin/bash\n" + script);
-    wanted.memory = memory;
-    wanted.pids = 64;
-    wanted.disk = Bytes::mib(64);
-    start(wanted);
-    console_ = console_with(wanted.id, "user data finished");
-    std::map<std::string, std::string> results;
-    for (const std::string& line : split(console_, '\n')) {
-      size_t colon = line.find(": ");
-      if (colon != std::string::npos) results[line.substr(0, colon)] = line.substr(colon + 2);
-    }
-    return results;
-  }
-  std::string console_;
-};
+class EscapeTest : public TestFarm {};
 
 TEST_F(EscapeTest, SystemCallsAreRefused) {
   // Perl's syscall() and errno show what the kernel answers; a killed child shows as its signal.

@@ -3,6 +3,7 @@
 #pragma once
 #include <gtest/gtest.h>
 
+#include <map>
 #include <string>
 
 #include "aio/real/real_world.h"
@@ -32,6 +33,9 @@ class TestFarm : public ::testing::Test {
   MachineSpec spec(int number, std::string user_data = {});
   Machine start(MachineSpec wanted);
   void destroy(const std::string& id);
+  /// Runs a bash script in a small machine; what its lines "name: result" say, by name.
+  std::map<std::string, std::string> results_of(int number, const std::string& script,
+                                                Bytes memory = Bytes::mib(256));
   /// Until the console holds `text`, or the deadline of 20 s; what it holds then.
   std::string console_with(const std::string& id, const std::string& text);
   /// Processes, cgroups, loop devices and id ranges that carry this farm's folder or id.
@@ -39,6 +43,7 @@ class TestFarm : public ::testing::Test {
 
   std::string folder_;
   std::string farm_id_;
+  std::string console_;  ///< of the last results_of()
   std::unique_ptr<aio::RealWorld> world_;
   std::unique_ptr<Machines> machines_;
 };

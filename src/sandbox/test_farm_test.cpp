@@ -137,6 +137,22 @@ Machine TestFarm::start(MachineSpec wanted) {
   return machine ? std::move(*machine) : Machine{};
 }
 
+std::map<std::string, std::string> TestFarm::results_of(int number, const std::string& script,
+                                                        Bytes memory) {
+  MachineSpec wanted = spec(number, "#!/bin/bash\n" + script);
+  wanted.memory = memory;
+  wanted.pids = 64;
+  wanted.disk = Bytes::mib(64);
+  start(wanted);
+  console_ = console_with(wanted.id, "user data finished");
+  std::map<std::string, std::string> results;
+  for (const std::string& line : split(console_, '\n')) {
+    size_t colon = line.find(": ");
+    if (colon != std::string::npos) results[line.substr(0, colon)] = line.substr(colon + 2);
+  }
+  return results;
+}
+
 void TestFarm::destroy(const std::string& id) {
   Traced traced("destroy");
   auto gone = run(machines_->destroy(id));
