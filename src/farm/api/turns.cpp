@@ -13,21 +13,11 @@ std::unexpected<Error> Turns::refuse(std::string_view why) {
   return fail(Code::throttled, std::string(why));
 }
 
-/// Counts the request; false: it must wait.
-bool Turns::at_once(const std::string& name, Lane& lane) {
-  Moment now = clock_.now();
-  if (name != last_) {
-    if (!last_.empty()) other_ = now;
-    last_ = name;
-  }
-  lane.seen = now;
-  if (now - lane.slice >= limits_.slice) {
-    lane.slice = now;
-    lane.taken = 0;
-  }
-  ++lane.taken;
-  bool alone = other_ == Moment{} || now - other_ > limits_.memory;
-  return lane.callers.empty() && (alone || lane.taken <= limits_.burst);
+/// Was no other account at work of late?
+bool Turns::alone(const std::string& name, Moment now) {
+  if (last_ && *last_ != name) other_ = now;
+  last_ = name;
+  return !other_ || now - *other_ > limits_.memory;
 }
 
 aio::Task<Result<Turns::Turn>> Turns::enter(std::string name, Moment deadline) {
@@ -39,7 +29,8 @@ aio::Task<Result<Turns::Turn>> Turns::enter(std::string name, Moment deadline) {
   Lane& lane = at->second;
   if (lane.underway + lane.callers.size() >= limits_.share)
     co_return refuse("too many requests of one account are underway");
-  if (at_once(name, lane)) {
+  lane.seen = clock_.now();
+  if (alone(name, lane.seen) && waiting_ == 0) {
     ++lane.underway;
     co_return Turn(this, std::move(name));
   }
@@ -103,7 +94,8 @@ aio::Task<Result<>> Turns::run() {
       CO_TRY(co_await came_.wait());
       continue;
     }
-    CO_TRY(co_await clock_.sleep(limits_.slice));
+    // Back in the loop: whoever else is ready joins their lane before turns are handed out.
+    CO_TRY(co_await clock_.sleep(Duration()));
     hand_out();
   }
 }
