@@ -138,7 +138,7 @@ FrontDoor::FrontDoor(Context& context, S3Service& s3, Ec2Service* ec2,
              key_limits.defend
                  ? TurnLimits{}
                  : TurnLimits{.memory = Duration::nanoseconds(-1), .share = SIZE_MAX}),
-      remember_urls_(key_limits.fresh > Duration()) {}
+      remember_urls_(key_limits.defend && key_limits.fresh > Duration()) {}
 
 RequestIds FrontDoor::s3_ids() {
   std::array<uint8_t, 32> bytes;
