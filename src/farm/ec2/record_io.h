@@ -2,6 +2,8 @@
 // gives fields(io, record), and encode() and decode() follow. decode() refuses what it does not
 // understand (Code::corrupt), but fields named with later() may be missing in records of before.
 #pragma once
+#include <fmt/format.h>
+
 #include <boost/json.hpp>
 #include <string>
 #include <string_view>

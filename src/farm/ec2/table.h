@@ -2,6 +2,8 @@
 // ec2/KIND/ID. A record type has id, account and fields(io, record). Loop thread only. References
 // stay good until erase().
 #pragma once
+#include <fmt/format.h>
+
 #include <map>
 #include <string>
 #include <string_view>
