@@ -135,9 +135,7 @@ FrontDoor::FrontDoor(Context& context, S3Service& s3, Ec2Service* ec2,
       authenticator_(context.world, context.accounts, context.region, context.sessions),
       keys_(context.world, context.accounts, key_limits),
       turns_(context.world.clock,
-             key_limits.defend
-                 ? TurnLimits{}
-                 : TurnLimits{.memory = Duration::nanoseconds(-1), .share = SIZE_MAX}),
+             key_limits.defend ? TurnLimits{} : TurnLimits{.burst = SIZE_MAX, .share = SIZE_MAX}),
       remember_urls_(key_limits.defend && key_limits.fresh > Duration()) {}
 
 RequestIds FrontDoor::s3_ids() {

@@ -13,11 +13,21 @@ std::unexpected<Error> Turns::refuse(std::string_view why) {
   return fail(Code::throttled, std::string(why));
 }
 
-/// Was no other account at work of late?
-bool Turns::alone(const std::string& name, Moment now) {
-  if (last_ && *last_ != name) other_ = now;
-  last_ = name;
-  return !other_ || now - *other_ > limits_.memory;
+/// Counts the request; false: it must wait.
+bool Turns::at_once(const std::string& name, Lane& lane) {
+  Moment now = clock_.now();
+  if (name != last_) {
+    if (!last_.empty()) other_ = now;
+    last_ = name;
+  }
+  lane.seen = now;
+  if (now - lane.slice >= limits_.slice) {
+    lane.slice = now;
+    lane.taken = 0;
+  }
+  ++lane.taken;
+  bool alone = other_ == Moment{} || now - other_ > limits_.memory;
+  return lane.callers.empty() && (alone || lane.taken <= limits_.burst);
 }
 
 aio::Task<Result<Turns::Turn>> Turns::enter(std::string name, Moment deadline) {
@@ -29,8 +39,7 @@ aio::Task<Result<Turns::Turn>> Turns::enter(std::string name, Moment deadline) {
   Lane& lane = at->second;
   if (lane.underway + lane.callers.size() >= limits_.share)
     co_return refuse("too many requests of one account are underway");
-  lane.seen = clock_.now();
-  if (alone(name, lane.seen) && waiting_ == 0) {
+  if (at_once(name, lane)) {
     ++lane.underway;
     co_return Turn(this, std::move(name));
   }
@@ -94,8 +103,7 @@ aio::Task<Result<>> Turns::run() {
       CO_TRY(co_await came_.wait());
       continue;
     }
-    // Back in the loop: whoever else is ready joins their lane before turns are handed out.
-    CO_TRY(co_await clock_.sleep(Duration()));
+    CO_TRY(co_await clock_.sleep(limits_.slice));
     hand_out();
   }
 }

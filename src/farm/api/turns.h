@@ -1,13 +1,12 @@
 // Fairness between accounts. The loop serves whoever is ready in the order in which the kernel says
 // so: an account with a thousand connections would get a thousand times the turns of one with one.
-// So while several accounts are at work, a request stands in its account's lane, and the lanes take
-// turns: a handful of requests, then a look at who has come meanwhile. And no account holds more
-// than `share` requests at once. One account alone is never held up. Loop thread only. Memory: a
-// lane an account seen of late, an entry a waiting request.
+// So while several accounts are at work, each gets `burst` turns in a `slice` of time; what comes
+// beyond waits in its account's lane, and lanes take turns. And no account holds more than `share`
+// requests at once. One account alone is never held up. Loop thread only. Memory: a lane an account
+// seen of late, an entry a waiting request.
 #pragma once
 #include <deque>
 #include <map>
-#include <optional>
 #include <string>
 
 #include "aio/sync.h"
@@ -17,7 +16,9 @@
 namespace croft::farm {
 
 struct TurnLimits {
-  size_t handed_out = 8;                          ///< turns between two looks at the network
+  size_t burst = 16;       ///< of a lane in a slice, without waiting
+  size_t handed_out = 32;  ///< to those that wait, of all lanes, in a slice
+  Duration slice = Duration::milliseconds(1);
   Duration memory = Duration::milliseconds(200);  ///< so long an account counts as at work
   Duration max_wait = Duration::seconds(2);
   size_t share = 2048;  ///< requests of one account underway
@@ -62,11 +63,12 @@ class Turns {
     aio::Clock::TimerId timer = 0;
   };
   struct Lane {
-    Moment seen;
+    Moment seen, slice;
+    size_t taken = 0;     ///< in this slice
     size_t underway = 0;  ///< have had their turn and no answer yet
     std::deque<Caller*> callers;
   };
-  bool alone(const std::string& name, Moment now);
+  bool at_once(const std::string& name, Lane& lane);
   void leave(const std::string& name);
   void hand_out();
   void forget_old();
@@ -75,10 +77,10 @@ class Turns {
   aio::Clock& clock_;
   TurnLimits limits_;
   std::map<std::string, Lane, std::less<>> lanes_;
-  std::optional<std::string> last_;  ///< the lane that came last
-  std::optional<Moment> other_;      ///< when the one before it was another
-  std::string turn_;                 ///< the lane that was served last of those that wait
-  aio::Signal came_;                 ///< somebody waits
+  std::string last_;  ///< the lane that came last
+  Moment other_;      ///< when the one before it was another
+  std::string turn_;  ///< the lane that was served last of those that wait
+  aio::Signal came_;  ///< somebody waits
   size_t waiting_ = 0;
   uint64_t waited_ = 0, refused_ = 0;
 };
