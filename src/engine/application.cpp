@@ -284,13 +284,6 @@ aio::Task<Result<>> Application::load() {
     nodes_[path] = std::move(node);
   }
   describe_branches();
-  // Whose end the other process did not finish is not made again: it goes on ending.
-  for (const auto& [path, node] : nodes_) {
-    if (!node->record.record || node->ended() || in_branch(path)) continue;
-    const Node* above = find(plan::parent_path(path));
-    bool with_parent = above && above->record.record && !above->ended();
-    if (!with_parent) ended_.push_back({path, *node->record.record});
-  }
   if (record_.state == ApplicationState::up) record_.state = ApplicationState::going_up;
   changed_wish_ = true;
   co_return Result<>{};

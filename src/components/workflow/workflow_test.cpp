@@ -271,10 +271,7 @@ TEST_P(Workflow, EndsAsItShouldAcrossACrash) {
   auto whole = play(text);
   ASSERT_TRUE(whole) << whole.error().render();
   EXPECT_GT(whole->crash_points, 3u);
-  // What lives on after its parent ends in two goes: each point of both is another case.
-  bool every = std::string_view(c.name).find("LiveOn") != std::string_view::npos ||
-               std::string_view(c.name).find("LivesOn") != std::string_view::npos;
-  for (uint64_t at = 1; at <= whole->crash_points; at += every || at < 20 ? 1 : 7) {
+  for (uint64_t at = 1; at <= whole->crash_points; at += at < 20 ? 1 : 7) {
     auto played = play(text, until_down, at);
     ASSERT_TRUE(played) << "point " << at << ": " << played.error().render();
     EXPECT_TRUE(played->crashed) << "point " << at;
