@@ -38,26 +38,30 @@ build() { # preset, targets...
   fi
 }
 
-# Runs every gtest program of a preset, two at a time, and counts what their XML reports say.
+# Runs every gtest program of a preset in two halves, two at a time, and counts what their XML reports say.
 unit_tests() { # preset, module...
   local preset=$1
   shift
-  local result=0
+  local result=0 half
   mkdir -p "$logs/xml-$preset"
-  printf '%s\n' "$@" | xargs -P 2 -I{} sh -c '
-    "build/$1/test/{}_test" --gtest_brief=1 --gtest_output="xml:$2/{}.xml" >"$2/{}.log" 2>&1 ||
-      { echo "--- {}"; tail -n 60 "$2/{}.log"; exit 1; }' _ "$preset" "$logs/xml-$preset" || result=1
-  local module counts
+  for module in "$@"; do printf '%s 0\n%s 1\n' "$module" "$module"; done | xargs -P 2 -L 1 sh -c '
+    GTEST_TOTAL_SHARDS=2 GTEST_SHARD_INDEX="$4" "build/$1/test/$3_test" --gtest_brief=1 \
+      --gtest_output="xml:$2/$3.$4.xml" >"$2/$3.$4.log" 2>&1 || { echo "--- $3"; tail -n 60 "$2/$3.$4.log"; exit 1; }' \
+    _ "$preset" "$logs/xml-$preset" || result=1
+  local module tests failures errors all wrong
   for module in "$@"; do
-    if [[ ! -f $logs/xml-$preset/$module.xml ]]; then
-      echo "$module: did not finish"
-      count 0 1
-      continue
-    fi
-    counts=$(sed -n 's/.*<testsuites tests="\([0-9]*\)" failures="\([0-9]*\)".*errors="\([0-9]*\)".*/\1 \2 \3/p' "$logs/xml-$preset/$module.xml")
-    read -r tests failures errors <<<"$counts"
-    count $((tests - failures - errors)) $((failures + errors))
-    printf '%-12s %4d tests, %d failed\n' "$module" "$tests" $((failures + errors))
+    all=0 wrong=0
+    for half in 0 1; do
+      if [[ ! -f $logs/xml-$preset/$module.$half.xml ]]; then
+        echo "$module: did not finish"
+        wrong=$((wrong + 1)) all=$((all + 1))
+        continue
+      fi
+      read -r tests failures errors <<<"$(sed -n 's/.*<testsuites tests="\([0-9]*\)" failures="\([0-9]*\)".*errors="\([0-9]*\)".*/\1 \2 \3/p' "$logs/xml-$preset/$module.$half.xml")"
+      all=$((all + tests)) wrong=$((wrong + failures + errors))
+    done
+    count $((all - wrong)) "$wrong"
+    printf '%-12s %4d tests, %d failed\n' "$module" "$all" "$wrong"
   done
   return $result
 }
