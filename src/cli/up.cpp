@@ -132,8 +132,9 @@ aio::Task<Result<int>> up(aio::World& world, Invocation& invocation) {
     co_return co_await detach_or_cancel(world, client, invocation, request.name);
   CO_TRY(std::move(std::get<0>(outcome)));
 
-  auto application =
-      CO_TRY(co_await client.call("GET", "/v1/applications/" + path_segment(request.name)));
+  // A workflow may have ended between its last event and now: then its end is waited for.
+  auto application = CO_TRY(co_await client.call(
+      "GET", "/v1/applications/" + path_segment(request.name) + "?wait=settled"));
   bool running = text_member(application, "phase") == "running";
   if (invocation.json) terminal.print(wire::json::pretty(application));
   if (auto end = normal_end(application)) {

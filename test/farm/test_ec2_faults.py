@@ -48,7 +48,7 @@ def test_calls_are_refused_until_it_is_undone(farm, ec2, fault):
 
 
 def test_a_fault_ends_by_itself(ec2, fault):
-    fault("refuse", "--code", "RequestLimitExceeded", "--for", "1s")
+    fault("refuse", "--code", "RequestLimitExceeded", "--for", "8s")
     assert code(ec2.describe_regions) == "RequestLimitExceeded"
     wait_until(lambda: code(ec2.describe_regions) == "", "calls are answered again")
 
