@@ -48,8 +48,12 @@ def test_calls_are_refused_until_it_is_undone(farm, ec2, fault):
 
 
 def test_a_fault_ends_by_itself(ec2, fault):
-    fault("refuse", "--code", "RequestLimitExceeded", "--for", "8s")
-    assert code(ec2.describe_regions) == "RequestLimitExceeded"
+    def refused():
+        # Added again where the machine was so slow that it was over before anybody asked.
+        fault("refuse", "--code", "RequestLimitExceeded", "--for", "1s")
+        return code(ec2.describe_regions) == "RequestLimitExceeded"
+
+    wait_until(refused, "a fault refuses calls")
     wait_until(lambda: code(ec2.describe_regions) == "", "calls are answered again")
 
 

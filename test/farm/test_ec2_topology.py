@@ -108,8 +108,11 @@ def test_a_cut_link_and_its_end(farm, ec2, pair, fault):
     croft(farm, "fault", "undo", one)
     wait_until(lambda: "peer=yes" in last(ec2, pair[1]), "it is whole again")
     # From the one that answers to the one that asks: answers do not come, though the question does.
-    fault("link", "--host", "h1", "--to", "h2", "--one-way", "--for", "3s")
-    wait_until(lambda: "peer=no" in last(ec2, pair[1]), "answers are lost")
+    def lost():
+        fault("link", "--host", "h1", "--to", "h2", "--one-way", "--for", "3s")
+        return "peer=no" in last(ec2, pair[1])
+
+    wait_until(lost, "answers are lost")
     wait_until(lambda: "peer=yes" in last(ec2, pair[1]), "the fault ended by itself")
 
 
