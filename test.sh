@@ -101,7 +101,7 @@ node_packages() { # folder
 
 if wants blackbox; then
   stage "black-box tests of build/release/croft"
-  if build release croft croft-cloud-dev && node_packages test/s3sdk; then
+  if build release all croft-cloud-dev && node_packages test/s3sdk; then
     selection=(-m "not long")
     [[ $long == yes ]] && selection=()
     /usr/bin/python3 -m pytest test -q -n 2 --dist loadfile -p no:cacheprovider "${selection[@]}" \

@@ -190,7 +190,8 @@ Command complete_command() {
           .summary = "what could come next on a command line",
           .details = "The scripts of `croft completion` call it.",
           .example = "croft complete -- up --fa",
-          .positionals = {{"WORD", "the words behind croft, the one under the cursor last", true, true}},
+          .positionals = {{"WORD", "the words behind croft, the one under the cursor last", true,
+                           true}},
           .options = {},
           .run = run_complete,
           .hidden = true};

@@ -1,6 +1,7 @@
 #include "cli/parse.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "base/text.h"
 
@@ -41,6 +42,9 @@ CLI::App* descend(CLI::App& root, std::map<std::string, CLI::App*>& groups, cons
 std::string_view group_summary(const std::string& path) {
   if (path == "farm") return "run and administer the embedded farm";
   if (path == "farm account") return "accounts of the embedded farm";
+  if (path == "farm profile") return "instance profiles of the embedded farm";
+  if (path == "farm fault") return "what is broken on purpose on the embedded farm";
+  if (path == "farm image") return "images of the embedded farm: bring in, price";
   if (path == "controller") return "run the controller";
   return "";
 }
@@ -81,11 +85,21 @@ std::vector<std::string> verbs_below(const CLI::App& app) {
   return names;
 }
 
+/// Taken before the verb as well as after it.
+void add_common_options(CLI::App& app, Parsed& out) {
+  app.add_flag("--json", out.json, "print one JSON document (or one object a line)");
+  app.add_flag("-q,--quiet", out.quiet, "no progress on stderr");
+  app.add_option("--home", out.home,
+                 "state folder (default: CROFT_HOME, else the XDG state folder)")
+      ->type_name("DIR");
+}
+
 /// "did you mean" for the first word that names no verb.
 std::string unknown_verb(const CLI::App& root, int argc, const char* const* argv) {
   const CLI::App* at = &root;
   for (int i = 1; i < argc; ++i) {
     std::string word = argv[i];
+    if (word == "--home") ++i;
     if (word.starts_with('-')) continue;
     auto names = verbs_below(*at);
     if (names.empty()) return "";
@@ -110,6 +124,7 @@ Parsed parse(int argc, const char* const* argv, const std::vector<Command>& tabl
   root.footer(
       "Exit codes: 0 done, 1 failed, 2 changes (plan), 3 no controller, 64 wrong command line, 130 "
       "interrupted");
+  add_common_options(root, out);
   std::map<std::string, CLI::App*> groups;
   std::vector<Node> nodes;
   std::vector<std::unique_ptr<Slots>> slots;
@@ -117,11 +132,7 @@ Parsed parse(int argc, const char* const* argv, const std::vector<Command>& tabl
     CLI::App* app = descend(root, groups, command.path, command.summary);
     slots.push_back(std::make_unique<Slots>());
     add_options(*app, command, *slots.back());
-    app->add_flag("--json", out.json, "print one JSON document (or one object a line)");
-    app->add_flag("-q,--quiet", out.quiet, "no progress on stderr");
-    app->add_option("--home", out.home,
-                    "state folder (default: CROFT_HOME, else the XDG state folder)")
-        ->type_name("DIR");
+    add_common_options(*app, out);
     std::string footer = command.details;
     if (!command.example.empty())
       footer += (footer.empty() ? "" : "\n\n") + std::string("Example:\n  ") + command.example;
@@ -133,6 +144,10 @@ Parsed parse(int argc, const char* const* argv, const std::vector<Command>& tabl
     if (!app->get_subcommands([](const CLI::App*) { return true; }).empty())
       app->require_subcommand(1);
     if (app->get_description().empty()) app->description(std::string(group_summary(path)));
+    if (auto first = std::ranges::find_if(
+            table, [&](const Command& c) { return c.path.starts_with(path + " "); });
+        first != table.end())
+      app->footer("Example:\n  " + first->example);
   }
   std::ostringstream printed, complained;
   bool asked_help = argc == 2 && std::string_view(argv[1]) == "help";

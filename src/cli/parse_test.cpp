@@ -28,6 +28,17 @@ TEST(CommandLine, nested_verbs) {
   EXPECT_EQ(parsed.command->path, "farm account add");
 }
 
+TEST(CommandLine, what_all_verbs_take_may_stand_before_the_verb) {
+  auto parsed = parse_line({"--home", "h", "--json", "plan", "a.sf"});
+  ASSERT_TRUE(parsed.command) << parsed.text;
+  EXPECT_EQ(parsed.home, "h");
+  EXPECT_TRUE(parsed.json);
+  auto later = parse_line({"--home", "h", "plan", "a.sf", "--home", "i"});
+  EXPECT_EQ(later.home, "i");
+  auto typo = parse_line({"--home", "h", "upp"});
+  EXPECT_NE(typo.text.find("did you mean 'up'"), std::string::npos) << typo.text;
+}
+
 TEST(CommandLine, mistakes_exit_64_and_help) {
   auto typo = parse_line({"upp", "app.sf"});
   EXPECT_EQ(typo.exit, exit_code::usage);

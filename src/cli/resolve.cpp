@@ -136,7 +136,8 @@ Command resolve_command() {
           .summary = "print the resolved description in the language itself",
           .details =
               "Prints the attributes of the component that sfConfig names, without a wrapper "
-              "around them; with --phase\nparse, type, place or function the whole file as it "
+              "around them: for reading and comparing,\nnot a description to deploy; with "
+              "--phase\nparse, type, place or function the whole file as it "
               "stands after that pass.\n"
               "Prints what the author wrote, secrets included; every other command redacts them.",
           .example = "croft resolve examples/talk/talk.sf --set bucketName=mine",

@@ -116,7 +116,7 @@ Result<Farm> choose_farm(std::string_view flag, const Environment& environment,
   if (!named.empty()) {
     if (named.find("://") == std::string::npos)
       return fail(Error(Code::invalid_argument,
-                        fmt::format("'{}' in {} is not a farm", printable(named), why))
+                        fmt::format("{} is '{}': that is no farm", why, printable(named)))
                       .hint("expected 'embedded', 'aws' or a URL such as http://127.0.0.1:4566"));
     out.kind = FarmKind::url;
     out.ec2 = TRY(endpoint_at(Service::ec2, named, why, region));

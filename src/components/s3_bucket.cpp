@@ -99,6 +99,12 @@ aio::Task<Result<S3Bucket::There>> S3Bucket::look(Context& context, cloud::S3 cl
   if (error.code == Code::permission_denied && error.fact("aws_code") == "AccessDenied")
     error.hint(
         "a bucket of this name may belong to somebody else: names are shared by all accounts");
+  if (error.code == Code::unauthenticated) {
+    error.where = context.where("password");
+    error.hint(
+        "username and password of this component are an access key and its secret; without them "
+        "the usual AWS variables count");
+  }
   co_return fail(std::move(error));
 }
 
@@ -250,7 +256,7 @@ engine::ComponentType s3_bucket_type() {
       const auto* parts = action.get<model::Vector>();
       const auto* verb = parts && !parts->empty() ? (*parts)[0].get<std::string>() : nullptr;
       if (verb && (*verb == "put" || *verb == "PUT"))
-        return std::vector<plan::Rent>{{"bucket", 1, 1}};
+        return std::vector<plan::Rent>{{"bucket", 1, 1, component.string("bucket").value_or("")}};
     }
     return std::vector<plan::Rent>{};
   };

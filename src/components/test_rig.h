@@ -127,6 +127,18 @@ inline Result<engine::Wanted> wanted_again(const std::string& text) {
   return wanted;
 }
 
+/// What a run that never came to its end looked like then.
+inline void explain(Error& error, const Seen& seen) {
+  for (const std::string& line : seen.told) error.hint(line);
+  if (seen.application)
+    error.hint(fmt::format("the application is {}: {}", static_cast<int>(seen.application->state),
+                           seen.application->why));
+  for (const auto& [path, record] : seen.components)
+    error.hint(fmt::format("{} is {}{}{}{}", path, model::name_of(record.state),
+                           record.detached ? ", detached" : "", record.quiet ? ", quiet" : "",
+                           record.record ? ", with a record: " + record.record->description : ""));
+}
+
 /// One process's life, as another one may have left it.
 inline aio::Task<Result<>> live(aio::World& world, engine::Wanted wanted, Script script,
                                 Seen& seen) {
@@ -142,6 +154,7 @@ inline aio::Task<Result<>> live(aio::World& world, engine::Wanted wanted, Script
     // Virtual time: what has not come to its end by then never will.
     done = co_await aio::deadline(world.clock, Duration::hours(24), script(process), "the run");
     auto looked = co_await look(process, seen);
+    if (!done && done.error().code == Code::timeout) explain(done.error(), seen);
     process.application->shutdown();
     auto joined = co_await scope.join();
     if (done) done = looked ? joined : looked;

@@ -65,7 +65,12 @@ Node* Application::find(std::string_view path) const {
 void Application::node_ended(const std::string& path, model::TerminationRecord record) {
   Node* node = find(path);
   if (!node) return;
-  if (!node->record.record) node->record.record = record;
+  if (!node->record.record) {
+    // Durable together with what made it end: another process goes on with this end.
+    node->record.record = record;
+    node->record.end_order = ++last_end_;
+    ledger_.put(node->record);
+  }
   // Inside an action its end is the affair of the workflow that runs it.
   std::string top = path;
   for (Node* at = node; at;) {
@@ -280,6 +285,7 @@ aio::Task<Result<>> Application::load() {
     const ComponentType* type = services_.registry.find(record.type);
     note_identity(component);
     next_position_ = std::max(next_position_, record.position + 1);
+    last_end_ = std::max(last_end_, record.end_order);
     auto node = std::make_shared<Node>(*this, std::move(record), component, type);
     nodes_[path] = std::move(node);
   }
@@ -345,6 +351,7 @@ aio::Task<Result<>> Application::run() {
   aio::Scope background(context);
   background.spawn(ledger_.flush_loop());
   background_ = &background;
+  resume_ends();
   Result<> result = Result<>{};
   while (result && !shutdown_ && !context.cancelled()) {
     result = co_await react();

@@ -185,6 +185,7 @@ class Application {
   /// The same without what was detached from it.
   std::vector<std::shared_ptr<Node>> attached_inside(std::string_view top) const;
   aio::Task<void> quiesce(std::string top);
+  void resume_ends();
   aio::Task<Result<>> resume_detached();
   bool anything_detached() const;
   aio::Task<Result<>> remove_alone(std::string path, model::TerminationRecord record);
@@ -217,6 +218,7 @@ class Application {
   aio::Signal due_changed_;
   aio::Scope* background_ = nullptr;  // of run()
   uint64_t next_position_ = 0;        // of what is made at run time
+  uint64_t last_end_ = 0;
   std::optional<protocol::DownProof> proof_;
   std::deque<Ended> ended_;
   bool shutdown_ = false;

@@ -105,6 +105,7 @@ plan::Recorded Application::recorded(const Node& node) {
   item.position = record.position;
   item.holds = record.holds();
   item.over = record.state == model::State::terminated && record.record.has_value();
+  item.description = node.description;
   return item;
 }
 
@@ -225,6 +226,7 @@ std::shared_ptr<Node> Application::make_node(const plan::Item& item, const Node*
   record.since = services_.world.clock.wall();
   record.why.clear();
   record.record.reset();
+  record.quiet = false;
   auto node = std::make_shared<Node>(*this, std::move(record), item.component,
                                      services_.registry.find(item.type));
   if (old && !anew)

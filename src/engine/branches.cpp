@@ -103,6 +103,7 @@ void Application::end_quietly(const std::string& path, model::TerminationRecord 
   Node* node = find(path);
   if (!node || !background_) return;
   if (!node->record.record) node->record.record = record;
+  node->record.quiet = true;
   ledger_.put(node->record);
   background_->spawn(remove_alone(path, std::move(record)));
 }
@@ -127,11 +128,32 @@ bool Application::anything_detached() const {
   });
 }
 
+/// Who has the record of its end is not made again after another process died over that end: it
+/// goes on ending. Actions are left to the workflows that run them.
+void Application::resume_ends() {
+  using protocol::ApplicationState;
+  if (record_.state != ApplicationState::up && record_.state != ApplicationState::going_up) return;
+  auto nodes = nodes_inside(name());
+  std::ranges::stable_sort(nodes, {}, [](const auto& node) { return node->record.end_order; });
+  for (const auto& node : nodes) {
+    const std::string& path = node->record.path;
+    if (!node->record.record || node->ended() || in_branch(path)) continue;
+    const Node* above = find(plan::parent_path(path));
+    bool with_parent = above && above->record.record && !above->ended() && !node->record.detached;
+    if (with_parent) continue;
+    if (node->record.quiet)
+      end_quietly(path, *node->record.record);
+    else
+      node_ended(path, *node->record.record);
+  }
+}
+
 /// Actions whose makers are over and that live on by themselves, taken over from another process.
 aio::Task<Result<>> Application::resume_detached() {
   std::vector<std::string> paths;
   for (const auto& [path, node] : nodes_)
-    if (node->record.detached && !node->record.made_from.empty() && !node->ended() && !node->branch)
+    if (node->record.detached && !node->record.made_from.empty() && !node->ended() &&
+        !(node->branch && node->live))  // a branch that does not live was cut off as it started
       paths.push_back(path);
   for (const std::string& path : paths) {
     Node* node = find(path);

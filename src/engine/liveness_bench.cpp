@@ -56,7 +56,7 @@ void round_of_checks(benchmark::State& state) {
   aio::SimWorld sim(1);
   FakeCloud cloud;
   auto done = sim.run(rounds(sim.world(), cloud, state));
-  if (!done) state.SkipWithError(done.error().line());
+  if (!done) state.SkipWithError(done.error().line().c_str());
 }
 BENCHMARK(round_of_checks)->Arg(1000)->Arg(100'000)->Unit(benchmark::kMillisecond);
 

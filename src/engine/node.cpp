@@ -193,7 +193,10 @@ aio::Task<Result<>> Node::start() {
   next_ping = world.clock.now() + delay;
   application.watch(application.all_nodes().at(record.path));
   application.ledger().put(record);
-  CO_TRY(co_await application.ledger().flush());
+  if (auto flushed = co_await application.ledger().flush(); !flushed) {
+    live = false;  // cut off before its work: it is taken over, not kept
+    co_return flushed;
+  }
   start_work();
   co_return Result<>{};
 }

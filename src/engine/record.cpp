@@ -180,6 +180,8 @@ wire::json::Object to_json(const ComponentRecord& record, const protocol::Secret
   if (!record.memory.empty()) out["memory"] = map_json(record.memory);
   if (!record.made_from.empty()) out["made_from"] = record.made_from;
   if (record.detached) out["detached"] = true;
+  if (record.quiet) out["quiet"] = true;
+  if (record.end_order > 0) out["endOrder"] = record.end_order;
   if (!record.why.empty()) out["why"] = record.why;
   if (record.record) out["record"] = protocol::to_json(*record.record);
   return out;
@@ -222,6 +224,9 @@ Result<ComponentRecord> component_record_from_json(const wire::json::Object& obj
   out.memory = TRY(map_from(object, "memory"));
   out.made_from = TRY(json::string_or(object, "made_from", ""));
   out.detached = TRY(json::bool_or(object, "detached", false));
+  out.quiet = TRY(json::bool_or(object, "quiet", false));
+  if (object.contains("endOrder"))
+    out.end_order = static_cast<uint64_t>(TRY(json::int_at(object, "endOrder")));
   out.why = TRY(json::string_or(object, "why", ""));
   out.record = TRY(end_from(object));
   return out;

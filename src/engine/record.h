@@ -63,8 +63,10 @@ struct ComponentRecord {
   std::map<std::string, std::string> memory;  ///< notes of the type's own; no secrets
   /// An action made at run time: the attribute of its parent that it was made from. Empty: planned.
   std::string made_from;
-  bool detached = false;  ///< its end is no affair of what encloses it, nor the reverse
-  std::string why;        ///< why it is not (yet, any more) running; why its removal fails
+  bool detached = false;   ///< its end is no affair of what encloses it, nor the reverse
+  bool quiet = false;      ///< it ends, and nobody above it is told
+  uint64_t end_order = 0;  ///< of those that ended by themselves: which came first
+  std::string why;         ///< why it is not (yet, any more) running; why its removal fails
   std::optional<model::TerminationRecord> record;
 
   /// Something of it is outside and neither returned nor kept, or may be.

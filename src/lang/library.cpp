@@ -24,4 +24,15 @@ std::vector<std::string_view> library_files() {
   return out;
 }
 
+std::string defined_by_library(std::string_view name) {
+  std::string_view best;
+  std::string first = std::string(name) + " extends", later = "\n" + first;
+  for (size_t i = 0; i < library_size; ++i) {
+    const LibraryFile& file = library_table[i];
+    bool defines = file.text.starts_with(first) || file.text.find(later) != std::string_view::npos;
+    if (defines && (best.empty() || file.path.size() < best.size())) best = file.path;
+  }
+  return best.empty() ? "" : "/" + std::string(best);
+}
+
 }  // namespace croft::lang

@@ -7,12 +7,15 @@
 
 #include "base/digest.h"
 #include "base/text.h"
+#include "plan/checks.h"
 #include "plan/links.h"
 
 namespace croft::plan {
 namespace {
 
 constexpr int depth_limit = 200;
+
+using Names = std::vector<std::string>;
 
 void put(std::string& into, const model::Value& value, int depth) {
   into += fmt::format("{}:", static_cast<int>(value.kind()));
@@ -164,8 +167,21 @@ class Walk {
   std::vector<Error> errors_;
 };
 
+std::string what_changed(const Item& item, const Recorded& old, const Catalog& catalog) {
+  std::string names;
+  auto facts = item.component ? catalog(*item.component) : Result<TypeFacts>{TypeFacts{}};
+  for (const std::string& name : facts&& old.description ? facts->identity : Names{}) {
+    std::string before, after;
+    if (const auto* attribute = old.description->find(name)) put(before, attribute->value, 0);
+    if (const auto* attribute = item.component->find(name)) put(after, attribute->value, 0);
+    if (before != after) names += (names.empty() ? "" : ", ") + name;
+  }
+  if (!names.empty()) return fmt::format("{} changed, which cannot change in place", names);
+  return item.actions ? "what it does changed" : "an attribute changed that cannot change in place";
+}
+
 /// create, adopt, keep or replace, from the record.
-void judge(Item& item, const Recorded* old) {
+void judge(Item& item, const Recorded* old, const Catalog& catalog) {
   using model::State;
   bool untouched =
       old && (old->state == State::described || old->state == State::terminated) && !old->holds;
@@ -184,56 +200,13 @@ void judge(Item& item, const Recorded* old) {
     item.why = "takes its changed attributes while it runs";
   } else if (old->identity != item.identity) {
     item.change = Change::replace;
-    item.why = "an attribute changed that it cannot change in place";
+    item.why = what_changed(item, *old, catalog);
   } else if (old->state == State::terminating || old->state == State::terminated) {
     item.change = Change::replace;
     item.why = fmt::format("it is {}", name_of(old->state));
   } else {
     item.change = old->state == State::running ? Change::keep : Change::adopt;
   }
-}
-
-}  // namespace
-
-Result<int64_t> instance_limit(const model::Component& config, std::optional<int64_t> given) {
-  auto own = config.integer("maxInstances");
-  if (own && *own < 0)
-    return fail(Code::invalid_argument,
-                fmt::format("maxInstances is {}: a number from 0 is needed", *own),
-                config.find("maxInstances")->where);
-  if (own && given) return std::min(*own, *given);
-  return own ? *own : given.value_or(default_instance_limit);
-}
-
-namespace {
-
-Result<> check_limits(const Plan& plan, const Input& input) {
-  const auto* attribute = input.config->find("maxInstances");
-  auto given = input.limits.application_instances;
-  int64_t limit = TRY(instance_limit(*input.config, given));
-  if (plan.instances_min > limit) {
-    Error error(Code::resource_exhausted,
-                fmt::format("{} needs at least {} instances, more than its limit of {}",
-                            plan.application, plan.instances_min, limit),
-                attribute ? attribute->where : input.config->where);
-    error.hint(given == limit ? fmt::format("--max-instances {} if you mean it", plan.instances_min)
-                              : fmt::format("write `maxInstances {};` into sfConfig if you mean it",
-                                            plan.instances_min));
-    return fail(std::move(error));
-  }
-  if (input.limits.account_instances) {
-    int64_t free = *input.limits.account_instances - input.limits.account_in_use;
-    if (plan.instances_min > free)
-      return fail(
-          Error(Code::resource_exhausted,
-                fmt::format(
-                    "{} needs at least {} instances; the account may run {}, and {} run already",
-                    plan.application, plan.instances_min, *input.limits.account_instances,
-                    input.limits.account_in_use),
-                input.config->where)
-              .hint("lower minCount, end other applications, or raise the limit of the account"));
-  }
-  return {};
 }
 
 /// Deploy in the description's order; start below the parent, after what is needed; live when all
@@ -328,7 +301,7 @@ Result<Plan> make(const Input& input) {
   std::set<std::string_view> replaced;
   for (Item& item : plan.items) {
     auto old = recorded.find(item.path);
-    judge(item, old == recorded.end() ? nullptr : old->second);
+    judge(item, old == recorded.end() ? nullptr : old->second, input.catalog);
     // What encloses a replaced component ends all inside it.
     if (replaced.contains(parent_path(item.path)) && old != recorded.end() &&
         item.change != Change::create) {
@@ -363,6 +336,7 @@ Result<Plan> make(const Input& input) {
     plan.items.push_back(std::move(item));
   }
   TRY(check_limits(plan, input));
+  TRY(check_names(plan));
   TRY(build_steps(plan));
   return plan;
 }

@@ -20,6 +20,7 @@ struct Rent {
   std::string kind;  ///< "instance", "bucket"
   int64_t min = 0;
   int64_t max = 0;
+  std::string id = {};  ///< where its name is known before: a bucket's
 };
 
 /// What the plan must know of a component type. The engine's registry gives it.
@@ -46,6 +47,7 @@ struct Recorded {
   uint64_t position = 0;           ///< in the description's order
   bool holds = false;              ///< something is rented, or an intent is open
   bool over = false;  ///< it ended by itself and the rest goes on: it is not made again
+  model::ComponentPtr description = nullptr;  ///< as it was deployed, where it is known
 };
 
 enum class Change { create, adopt, keep, replace, remove };

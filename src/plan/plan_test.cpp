@@ -32,6 +32,8 @@ Result<TypeFacts> facts_of(const Component& component) {
   if (facts.name.empty()) return fail(Code::unresolved, "no sfClass");
   facts.compound = facts.name == "Compound";
   facts.identity = {"imageID"};
+  if (facts.name == "Bucket")
+    facts.rents.push_back({"bucket", 1, 1, component.string("bucket").value_or("")});
   if (facts.name == "Image") {
     int64_t least = component.integer("minCount").value_or(1);
     facts.rents.push_back({"instance", least, component.integer("maxCount").value_or(least)});
@@ -142,6 +144,16 @@ TEST_F(PlanTest, limits_refuse_before_anything_is_made) {
   EXPECT_TRUE(make(input));
 }
 
+TEST_F(PlanTest, two_that_make_one_thing_are_refused) {
+  add(config, "a", "Bucket")->set("bucket", "b");
+  add(config, "b", "Bucket")->set("bucket", "c");
+  EXPECT_TRUE(make(input));
+  config->component("b")->set("bucket", "b");
+  auto refused = make(input);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().what, "app:a and app:b both make the bucket 'b'");
+}
+
 TEST_F(PlanTest, only_what_changed_is_replaced_and_what_is_gone_removed) {
   add(config, "same", "Image")->set("imageID", "ami-1");
   add(config, "other", "Image")->set("imageID", "ami-1");
@@ -156,7 +168,9 @@ TEST_F(PlanTest, only_what_changed_is_replaced_and_what_is_gone_removed) {
                               false,
                               {},
                               item.position,
-                              true});
+                              true,
+                              false,
+                              model::copy_of(*item.component)});
   input.recorded.push_back(
       {"app:gone", "Prim", "", model::State::running, false, false, {}, 9, false});
   config->component("other")->set("imageID", "ami-2");
@@ -166,6 +180,7 @@ TEST_F(PlanTest, only_what_changed_is_replaced_and_what_is_gone_removed) {
   EXPECT_EQ(plan->find("app")->change, Change::keep);
   EXPECT_EQ(plan->find("app:same")->change, Change::keep);
   EXPECT_EQ(plan->find("app:other")->change, Change::replace);
+  EXPECT_EQ(plan->find("app:other")->why, "imageID changed, which cannot change in place");
   EXPECT_EQ(plan->find("app:fresh")->change, Change::create);
   EXPECT_EQ(plan->find("app:gone")->change, Change::remove);
   auto steps = order(plan->steps);

@@ -165,3 +165,36 @@ def test_an_endpoint_that_hangs(croft, tmp_path):
         assert "took longer" in outcome.err or "timeout" in outcome.err, outcome
     finally:
         listener.close()
+
+
+def test_a_wrong_key_of_a_bucket_is_told_with_its_place(croft, tmp_path):
+    file = talk_with(tmp_path)
+    file.write_text(file.read_text() + 'sfConfig:b extends TransientS3Bucket { bucket "mine"; username "AKIDME";\n  password "not-it"; }\n')
+    outcome = croft.run("up", file, "--name", "app")
+    assert outcome.code == 1, outcome
+    for word in ("SignatureDoesNotMatch", f"{file.name}:{len(file.read_text().splitlines())}:", "access key and its secret"):
+        assert word in outcome.err, outcome
+    assert croft.ok("down", "app", "--json").json["left"] == []
+
+
+def test_a_type_whose_include_is_missing_names_the_file(croft, tmp_path):
+    file = tmp_path / "app.sf"
+    file.write_text('#include "/org/smartfrog/components.sf"\nsfConfig extends Compound { b extends S3Bucket { bucket "x"; } }\n')
+    outcome = croft.run("check", file)
+    assert outcome.code == 1
+    assert '#include "/org/smartfrog/services/amazon/s3/components.sf"' in outcome.err, outcome
+
+
+def test_two_components_that_make_one_bucket_are_refused(croft, tmp_path):
+    file = tmp_path / "app.sf"
+    file.write_text(HEAD + 'sfConfig extends Compound { id "a"; a extends TransientS3Bucket { bucket "mine"; username "u"; password "p"; }\n'
+                    'b extends a {} }\n')
+    for verb in ("plan", "up"):
+        outcome = croft.run(verb, file, "--name", "app")
+        assert outcome.code == 1, outcome
+        assert "both make the bucket 'mine'" in outcome.err and "app.sf:" in outcome.err, outcome
+
+
+def test_what_all_verbs_take_may_stand_before_the_verb(croft, tmp_path):
+    outcome = croft.run("--json", "--home", tmp_path / "elsewhere", "status")
+    assert outcome.code == 3 and "elsewhere" in outcome.out, outcome

@@ -4,6 +4,7 @@
 
 #include <cstring>
 
+#include "lang/library.h"
 #include "lang/passes/graph.h"
 
 namespace croft::lang {
@@ -198,9 +199,7 @@ class TypeResolver {
           run_.blame(found.not_component.empty() ? Code::unresolved : Code::type_mismatch,
                      found.not_component.empty() ? nothing(*ref, found) : found.not_component,
                      ref->pos, node, word::none);
-      if (std::string hint = did_you_mean(run_.symbols.text(found.missing), found.candidates);
-          !hint.empty() && found.missing != word::none)
-        run_.error(error).hint(std::move(hint));
+      if (found.missing != word::none) suggest(found, error);
       return nullptr;
     }
     if (found.node->finished == Progress::running || found.node->merged == Progress::running) {
@@ -220,6 +219,14 @@ class TypeResolver {
     std::string not_component;
     std::string cycle;
   };
+
+  void suggest(const Step& found, size_t error) const {
+    std::string name(run_.symbols.text(found.missing));
+    if (std::string file = defined_by_library(name); !file.empty())
+      run_.error(error).hint(fmt::format("'{}' comes with: #include \"{}\"", name, file));
+    else if (std::string hint = did_you_mean(name, found.candidates); !hint.empty())
+      run_.error(error).hint(std::move(hint));
+  }
 
   std::string nothing(const Ref& ref, const Step& found) const {
     std::string whole = run_.show(ref);
