@@ -186,6 +186,7 @@ class Application {
   std::vector<std::shared_ptr<Node>> attached_inside(std::string_view top) const;
   aio::Task<void> quiesce(std::string top);
   void resume_ends();
+  void take_out(Node& parent, const std::string& name);
   aio::Task<Result<>> resume_detached();
   bool anything_detached() const;
   aio::Task<Result<>> remove_alone(std::string path, model::TerminationRecord record);

@@ -242,6 +242,14 @@ aio::Task<Result<>> Application::deploy_branch(Node& parent, std::string name, s
   co_return Result<>{};
 }
 
+/// What was put into a Compound and did not come up leaves it.
+void Application::take_out(Node& parent, const std::string& name) {
+  forget_branch(parent.record.path + ":" + name);
+  parent.record.published.erase(name);
+  parent.description->remove(name);
+  ledger_.put(parent.record);
+}
+
 aio::Task<Result<>> Application::deploy_into(Node& parent, std::string name,
                                              model::ComponentPtr what) {
   std::string inside = parent.record.path + ":" + name;
@@ -257,7 +265,13 @@ aio::Task<Result<>> Application::deploy_into(Node& parent, std::string name,
     // An earlier process put it there: the application brings it up with the rest.
     for (Node* node = find(inside); node && !node->live && !node->ended(); node = find(inside))
       CO_TRY(co_await changed_.wait());
-    if (Node* node = find(inside)) node->record.made_from.clear();
+    Node* node = find(inside);
+    if (node && node->ended() && node->record.record && !node->record.made_from.empty()) {
+      Error why(Code::conflict, node->record.record->cause);  // it never came up there either
+      take_out(parent, name);
+      co_return fail(std::move(why));
+    }
+    if (node) node->record.made_from.clear();
     co_return Result<>{};
   }
   if (parent.description->find(name))
@@ -272,10 +286,7 @@ aio::Task<Result<>> Application::deploy_into(Node& parent, std::string name,
     auto why =
         model::TerminationRecord::abnormal(inside, "it could not be brought up", up.error().line());
     CO_TRY(co_await remove_branch(inside, std::move(why)));
-    forget_branch(inside);
-    parent.record.published.erase(name);
-    parent.description->remove(name);
-    ledger_.put(parent.record);
+    take_out(parent, name);
     co_return up;
   }
   // From now on it is a part like any other: its end is told to its parent.
