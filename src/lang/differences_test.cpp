@@ -52,6 +52,12 @@ TEST(Differences, FormatTakesValuesAsTheyAre) {
       "a \"$1\\\\!5\";\n");
 }
 
+TEST(Differences, ThePassesAreAlwaysTheSame) {
+  EXPECT_EQ(answer("phaseList [|\"print\", \"type\", \"mine\"|]; base extends { a 1; } "
+                   "sfConfig extends base { b a; c (a + b); }"),
+            "a 1;\nb 1;\nc 2;\n");
+}
+
 TEST(Differences, CountersBeginAnew) {
   EXPECT_EQ(answer_with_functions("a extends next {} b extends next {}"), "a 0;\nb 1;\n");
   EXPECT_EQ(answer_with_functions("a extends next {} b extends next {}"), "a 0;\nb 1;\n");

@@ -275,7 +275,7 @@ TEST_P(Workflow, EndsAsItShouldAcrossACrash) {
   std::string_view name = c.name;
   bool all = name == "RunLivesOn" || name == "TerminatorEndsAnother" || name == "EventsAreCounted";
   for (uint64_t at :
-       aio::crash_points(c.name, whole->crash_points, all ? whole->crash_points : 20)) {
+       aio::crash_points(c.name, whole->crash_points, all ? whole->crash_points : 12)) {
     auto played = play(text, until_down, at);
     ASSERT_TRUE(played) << "point " << at << ": " << played.error().render();
     EXPECT_TRUE(played->crashed) << "point " << at;

@@ -199,17 +199,12 @@ class RunTimeCall {
   Value to_model(const Val& from) {
     switch (from.kind) {
       case Kind::null:
-        return model::Null{};
       case Kind::boolean:
-        return from.flag;
       case Kind::integer:
-        return static_cast<int32_t>(from.number);
       case Kind::long_integer:
-        return from.number;
       case Kind::single:
-        return static_cast<float>(from.real);
       case Kind::real:
-        return from.bare ? Value::decimal(from.real) : Value(from.real);
+        return plain_value(from);
       case Kind::string:
         return std::string(*from.text);
       case Kind::bytes:

@@ -9,6 +9,17 @@
 #include "lang/placement_mark.h"
 
 namespace croft::lang {
+
+model::Value plain_value(const Val& from) {
+  if (from.is(Kind::boolean)) return from.flag;
+  if (from.is(Kind::integer)) return static_cast<int32_t>(from.number);
+  if (from.is(Kind::long_integer)) return from.number;
+  if (from.is(Kind::single)) return static_cast<float>(from.real);
+  if (from.is(Kind::real))
+    return from.bare ? model::Value::decimal(from.real) : model::Value(from.real);
+  return model::Null{};
+}
+
 namespace {
 
 class Finisher {
@@ -48,17 +59,12 @@ class Finisher {
   model::Value value(const Val& from) {
     switch (from.kind) {
       case Kind::null:
-        return model::Null{};
       case Kind::boolean:
-        return from.flag;
       case Kind::integer:
-        return static_cast<int32_t>(from.number);
       case Kind::long_integer:
-        return from.number;
       case Kind::single:
-        return static_cast<float>(from.real);
       case Kind::real:
-        return from.bare ? model::Value::decimal(from.real) : model::Value(from.real);
+        return plain_value(from);
       case Kind::string:
         return count_text(*from.text) ? std::string(*from.text) : std::string();
       case Kind::bytes:

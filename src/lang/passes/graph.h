@@ -188,6 +188,9 @@ struct Val {
   bool is(Kind wanted) const { return kind == wanted; }
 };
 
+/// Of a boolean or a number; NULL for all else.
+model::Value plain_value(const Val& from);
+
 struct Vec {
   uint32_t count = 0;
   uint32_t depth = 1;        ///< of vectors in vectors
