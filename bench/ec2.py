@@ -1,15 +1,22 @@
 #!/usr/bin/env python3
-"""RunInstances until user data runs, for 1 and for 100 instances at once, against the system calls alone.
+"""RunInstances until user data runs, for 1 and for 100 instances at once, against the system calls alone; 500 instances alive:
+memory each, a rule more or less, describe, the end of all, each with its ratio to the bar.
 
 The user data's first command prints the kernel's clock on the console; the span from just before the call to that
 stamp is the figure. The floor makes the same namespaces, mounts and links without croft (machine_bench).
 """
+import argparse
+import http.client
+import os
 import pathlib
-import statistics
 import re
+import shutil
+import statistics
 import subprocess
 import sys
+import tempfile
 import time
+import urllib.parse
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "test"))
@@ -77,7 +84,128 @@ def rules(ec2, count=100):
     ec2.terminate_instances(InstanceIds=ids)
 
 
+class Raw:
+    """Signed calls on one connection, without a client's own share: signed before the clock runs."""
+
+    def __init__(self, url, account):
+        self.url, self.account = url, account
+        self.line = http.client.HTTPConnection(url.removeprefix("http://"))
+
+    def signed(self, action, fields):
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+        from botocore.credentials import Credentials
+        body = urllib.parse.urlencode({"Action": action, "Version": "2016-11-15", **fields})
+        request = AWSRequest("POST", self.url + "/", data=body, headers={"Content-Type": "application/x-www-form-urlencoded"})
+        SigV4Auth(Credentials(self.account["accessKey"], self.account["secretKey"]), "ec2", "us-east-1").add_auth(request)
+        return body, dict(request.headers)
+
+    def call(self, action, **fields):
+        """Seconds, and the answer."""
+        body, headers = self.signed(action, fields)
+        start = time.perf_counter()
+        self.line.request("POST", "/", body, headers)
+        answer = self.line.getresponse()
+        text = answer.read()
+        span = time.perf_counter() - start
+        if answer.status != 200:
+            raise SystemExit(f"{action}: {answer.status} {text[:500]}")
+        return span, text
+
+
+def against(name, seconds, bar):
+    print(f"{name}: {seconds * 1e3:.2f} ms, bar {bar * 1e3:g} ms, ratio {seconds / bar:.2f}")
+
+
+def available():
+    text = pathlib.Path("/proc/meminfo").read_text()
+    return int(re.search(r"MemAvailable: +(\d+)", text).group(1)) * 1024
+
+
+def run_ids(raw, count, **more):
+    ids = []
+    while len(ids) < count:
+        part = min(count - len(ids), 100)
+        text = raw.call("RunInstances", ImageId="ami-0c40f700000000001", MinCount=part, MaxCount=part, InstanceType="t2.nano", **more)[1]
+        ids += re.findall(r"<instanceId>(i-[0-9a-f]+)</instanceId>", text.decode())
+    return ids
+
+
+def until(raw, state, count):
+    wanted = {"Filter.1.Name": "instance-state-name", "Filter.1.Value.1": state}
+    wait_until(lambda: raw.call("DescribeInstances", **wanted)[1].count(b"<instanceId>") >= count, f"{count} are {state}", 300)
+
+
+def describe(raw, name, bar, **fields):
+    against(name, statistics.median(raw.call("DescribeInstances", **fields)[0] for _ in range(100)), bar)
+
+
+def many(farm, count):
+    """Real instances, all alive at once."""
+    raw = Raw(farm.url, farm.account("many", instances=count + 10))
+    group = re.search(r"<groupId>(sg-[0-9a-f]+)", raw.call("CreateSecurityGroup", GroupName="many", GroupDescription="many")[1].decode()).group(1)
+    before = available()
+    start = time.perf_counter()
+    ids = run_ids(raw, count, **{"SecurityGroupId.1": group})
+    until(raw, "running", count)
+    print(f"{count} instances run after {time.perf_counter() - start:.1f} s; "
+          f"{(before - available()) / count / 2**20:.2f} MiB of the computer's memory each")
+    describe(raw, f"describe 1 of {count}", 0.0002, **{"InstanceId.1": ids[0]})
+    describe(raw, f"describe all {count}", 0.01 * count / 1000)
+    spans, plain = [], []
+    for port in range(1, 51):
+        rule = {"GroupId": group, "IpPermissions.1.IpProtocol": "tcp", "IpPermissions.1.FromPort": port,
+                "IpPermissions.1.ToPort": port, "IpPermissions.1.IpRanges.1.CidrIp": "0.0.0.0/0"}
+        spans += [raw.call(f"{verb}SecurityGroupIngress", **rule)[0] for verb in ("Authorize", "Revoke")]
+        plain.append(raw.call("CreateTags", **{"ResourceId.1": group, "Tag.1.Key": "a", "Tag.1.Value": port})[0])
+    against(f"one rule more or less with {count} instances in the group", statistics.median(spans), 0.002)
+    print(f"  of that a commit to the disk, as a tag costs it: {statistics.median(plain) * 1e3:.2f} ms")
+    start = time.perf_counter()
+    for at in range(0, count, 100):
+        raw.call("TerminateInstances", **{f"InstanceId.{n}": id for n, id in enumerate(ids[at:at + 100], 1)})
+    until(raw, "terminated", count)
+    against(f"terminate all {count}, until the last is terminated", time.perf_counter() - start, 2)
+
+
+def records(program, count):
+    """Instances that are records: what describing many costs."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="croft-bench-ec2-"))
+    account = {"accessKey": "AKIDBENCH", "secretKey": "a secret of the bench"}
+    subprocess.run([program, "account", folder, "bench", account["accessKey"], account["secretKey"], "111122223333", f"--instances={count}"],
+                   check=True, stdout=subprocess.DEVNULL)
+    farm = subprocess.Popen([program, folder, "127.0.0.1:0", "--no-sync", "--fake-machines"], stdout=subprocess.PIPE, text=True)
+    try:
+        raw = Raw(farm.stdout.readline().strip(), account)
+        ids = run_ids(raw, count)
+        until(raw, "running", count)
+        describe(raw, f"describe 1 of {count} (records)", 0.0002, **{"InstanceId.1": ids[0]})
+        describe(raw, f"describe all {count} (records)", 0.01 * count / 1000)
+    finally:
+        farm.kill()
+        farm.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=("start", "many", "records"), help="one part")
+    parser.add_argument("--instances", type=int, default=500, help="of the part `many`")
+    parser.add_argument("--farm", default=str(ROOT / "build/release/croft-farm-dev"), help="of the part `records`")
+    options = parser.parse_args()
+    print(f"load average {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors")
+    if options.only in (None, "start"):
+        starts()
+    if options.only in (None, "many"):
+        farm = Farm()
+        try:
+            many(farm, options.instances)
+        finally:
+            farm.close()
+    if options.only in (None, "records"):
+        records(options.farm, 1000)
+
+
+def starts():
     farm = Farm()
     try:
         account = farm.account("bench", instances=200)

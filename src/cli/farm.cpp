@@ -43,6 +43,7 @@ aio::Task<Result<int>> farm_serve(aio::World& world, Invocation& invocation) {
   options.listen = invocation.value("--listen").value_or("127.0.0.1:0");
   if (auto region = invocation.value("--region")) options.region = *region;
   if (auto file = invocation.value("--topology")) options.topology = *file;
+  options.request_limits = invocation.flag("--request-limits");
   for (auto [flag, field] : {std::pair{"--lifecycle-day", &options.lifecycle_day},
                              std::pair{"--stale-reads", &options.stale_reads},
                              std::pair{"--late-lists", &options.late_lists}})
@@ -277,6 +278,8 @@ Command farm_serve_command() {
                   {"--region", "NAME", "the region it stands for (default: us-east-1)"},
                   {"--topology", "FILE",
                    "zones, racks and hosts that instances are placed on (JSON)"},
+                  {"--request-limits", "",
+                   "throttle an account's EC2 calls as EC2 itself does (RequestLimitExceeded)"},
                   {"--stale-reads", "DURATION",
                    "S3 reads are out of date for so long after a write (default: never)"},
                   {"--late-lists", "DURATION", "and S3 lists"},

@@ -168,6 +168,8 @@ aio::Task<Result<>> Farm::State::open_parts(std::string farm_id) {
   context->url = "http://" + local.text();
   context->sessions = sessions.get();
   context->fake_machines = options.fake_machines;
+  context->fake_start = options.fake_start;
+  context->request_limits = options.request_limits;
 
   s3 = std::make_unique<s3::Service>(
       *context, s3::ServiceOptions{.sync = options.sync,

@@ -17,6 +17,7 @@ struct FarmOptions {
   std::vector<std::string> domains{"localhost"};  ///< BUCKET.DOMAIN is virtual-host style
   bool in_memory = false;                         ///< nothing kept: tests
   bool fake_machines = false;
+  Duration fake_start = Duration::milliseconds(10);  ///< how long such a machine takes to start
   bool ec2 = true;                      ///< false: S3 alone, no sandboxes
   bool sync = true;                     ///< false: nothing is forced to the disk (benches)
   Bytes inline_limit = Bytes::kib(32);  ///< objects up to this lie in the store
@@ -24,6 +25,7 @@ struct FarmOptions {
   bool remember_keys = true;  ///< false: every key is looked up, every signature computed
   Duration lifecycle_day = Duration::hours(24);  ///< how long a day of a lifecycle rule is
   std::string topology;  ///< JSON file of zones, racks and hosts; empty: one zone, this machine
+  bool request_limits = false;  ///< EC2 calls are throttled as the real service throttles them
   Duration stale_reads;  ///< a read is out of date for so long after a write; 0: never
   Duration late_lists;   ///< and a list
 };

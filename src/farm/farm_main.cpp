@@ -1,9 +1,9 @@
 // croft-farm-dev: the farm alone, for tests and benches that need no other part of croft.
-//   croft-farm-dev DIR HOST:PORT [--no-sync] [--fake-machines] [--no-ec2] [--inline=BYTES]
-//       [--lifecycle-day=DURATION]
+//   croft-farm-dev DIR HOST:PORT [--no-sync] [--fake-machines[=START]] [--no-ec2] [--inline=BYTES]
+//       [--lifecycle-day=DURATION] [--region=NAME] [--topology=FILE]
 //       [--no-defence] [--forgetful]    (controls of the bench of overload)
 //   croft-farm-dev fill DIR ACCOUNT_ID BUCKETS OBJECTS BYTES    (for benches of many objects)
-//   croft-farm-dev account DIR NAME [ACCESS_KEY SECRET [ACCOUNT_ID]] [--sigv2]
+//   croft-farm-dev account DIR NAME [ACCESS_KEY SECRET [ACCOUNT_ID]] [--sigv2 | --instances=N]
 #include <fmt/format.h>
 
 #include <csignal>
@@ -87,6 +87,8 @@ int run(const std::vector<std::string>& words) {
   if (words.size() >= 3 && words[0] == "account") {
     farm::NewAccount wanted{.name = words[2]};
     if (words.back() == "--sigv2") wanted.sigv2 = true;
+    if (words.back().starts_with("--instances="))
+      wanted.quotas.instances = parse_i64(words.back().substr(12)).value_or(0);
     if (words.size() >= 6 && !words[5].starts_with("--")) wanted.account_id = words[5];
     if (words.size() >= 5) {
       wanted.access_key = words[3];
@@ -101,12 +103,16 @@ int run(const std::vector<std::string>& words) {
     farm::FarmOptions options{.data = words[0], .listen = words[1]};
     for (const std::string& word : words) {
       if (word == "--no-sync") options.sync = false;
-      if (word == "--fake-machines") options.fake_machines = true;
+      if (word.starts_with("--fake-machines")) options.fake_machines = true;
+      if (word.starts_with("--fake-machines="))
+        options.fake_start = Duration::parse(word.substr(16), "ms").value_or(options.fake_start);
       if (word == "--no-ec2") options.ec2 = false;
       if (word == "--no-defence") options.defend = false;
       if (word == "--forgetful") options.remember_keys = false;
       if (word.starts_with("--lifecycle-day="))
         options.lifecycle_day = Duration::parse(word.substr(16), "s").value_or(Duration::hours(24));
+      if (word.starts_with("--region=")) options.region = word.substr(9);
+      if (word.starts_with("--topology=")) options.topology = word.substr(11);
       if (word.starts_with("--inline="))
         options.inline_limit = Bytes(static_cast<int64_t>(parse_u64(word.substr(9)).value_or(0)));
     }

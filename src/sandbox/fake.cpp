@@ -135,6 +135,11 @@ aio::Task<Result<>> FakeMachines::set_public(std::string address, std::string pr
   co_return Result<>{};
 }
 
+aio::Task<Result<>> FakeMachines::set_networks(PacketNetworks all) {
+  networks = std::move(all);
+  co_return Result<>{};
+}
+
 aio::Task<Result<>> FakeMachines::set_links(std::vector<LinkFault> faults) {
   links = std::move(faults);
   co_return Result<>{};

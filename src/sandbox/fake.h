@@ -33,6 +33,7 @@ class FakeMachines final : public Machines {
   aio::Task<Result<>> forget_group(std::string name) override;
   aio::Task<Result<>> join_groups(std::string id, std::vector<std::string> groups) override;
   aio::Task<Result<>> set_public(std::string address, std::string private_address) override;
+  aio::Task<Result<>> set_networks(PacketNetworks networks) override;
   aio::Task<Result<>> set_links(std::vector<LinkFault> faults) override;
   aio::Task<Result<>> fill_disk(std::string id, bool full) override;
 
@@ -54,6 +55,7 @@ class FakeMachines final : public Machines {
   std::set<std::string> frozen;
   std::set<std::string> full;  ///< machines whose disk was filled
   std::vector<LinkFault> links;
+  PacketNetworks networks;
   std::map<std::string, PacketGroup> groups;
   std::map<std::string, std::string> publics;  ///< public address -> private one
 

@@ -115,6 +115,7 @@ class SpawnedMachines final : public Machines {
   aio::Task<Result<>> join_groups(std::string id, std::vector<std::string> groups) override;
   aio::Task<Result<>> set_public(std::string address, std::string private_address) override;
   aio::Task<Result<>> set_links(std::vector<LinkFault> faults) override;
+  aio::Task<Result<>> set_networks(PacketNetworks networks) override;
   aio::Task<Result<>> fill_disk(std::string id, bool full) override;
 
  private:
@@ -285,6 +286,14 @@ aio::Task<Result<>> SpawnedMachines::detach_volume(std::string id, std::string n
 aio::Task<Result<>> SpawnedMachines::copy_disk(std::string id, std::string from, std::string to) {
   Sheet request;
   request.add("op", "copy-disk").add("id", id).add("from", from).add("to", to);
+  CO_TRY(co_await ask(std::move(request), answer_limit));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> SpawnedMachines::set_networks(PacketNetworks networks) {
+  Sheet request;
+  request.add("op", "networks");
+  put_networks(request, networks);
   CO_TRY(co_await ask(std::move(request), answer_limit));
   co_return Result<>{};
 }

@@ -232,5 +232,37 @@ TEST_F(Packets, ReachAPublicAddressFromHereAndFromOtherNetworks) {
   EXPECT_EQ(wrong_ones(again), "");
 }
 
+TEST_F(Packets, OfPeersPassAndBordersAskForAnswersToo) {
+  describe({{"open", {anything()}, {anything()}}});
+  nodes_.reserve(3);
+  add("a", "vpc-1", {"open"});
+  add("b", "vpc-1", {"open"});
+  add("c", "vpc-2", {"open"});
+  auto same = [](const Node& from, const Node& to, int) {
+    return from.spec.network == to.spec.network;
+  };
+  EXPECT_EQ(matrix(same), "");
+  auto set = [&](PacketNetworks networks) {
+    auto done = run(machines_->set_networks(std::move(networks)));
+    ASSERT_TRUE(done) << done.error().render();
+  };
+  PacketNetworks networks;
+  networks.peers = {{"vpc-1", "vpc-2"}};
+  set(networks);
+  EXPECT_EQ(matrix([](const Node&, const Node&, int) { return true; }), "");
+  // Of what comes to "a" only port 8000 passes: not the answers to what it asks itself.
+  PacketBorder border{"10.77.0.100/32", {"10.77.0.100"}, {}, {}};
+  border.in = {{true, tcp(8000, "0.0.0.0/0")}};
+  border.out = {{false, {6, 8000, 8001, "0.0.0.0/0", ""}}, {true, anything()}};
+  networks.borders = {border};
+  set(networks);
+  EXPECT_EQ(matrix([](const Node& from, const Node& to, int port) {
+              return from.name != "a" && (to.name != "a" || port == 8000);
+            }),
+            "");
+  set({});
+  EXPECT_EQ(matrix(same), "");
+}
+
 }  // namespace
 }  // namespace croft::sandbox

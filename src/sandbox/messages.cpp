@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <optional>
+
 #include "base/text.h"
 
 namespace croft::sandbox {
@@ -90,26 +92,74 @@ Member member_from(const Sheet& sheet) {
   return {sheet.text("address"), sheet.text("network"), groups_from(sheet)};
 }
 
+namespace {
+
+std::string text_of(const PacketRule& rule) {
+  return fmt::format("{} {} {} {} {}", rule.protocol, rule.from, rule.to,
+                     rule.network.empty() ? "-" : rule.network,
+                     rule.group.empty() ? "-" : rule.group);
+}
+
+std::optional<PacketRule> rule_from(const std::string& text) {
+  auto parts = split(text, ' ');
+  if (parts.size() != 5) return std::nullopt;
+  auto number = [&](size_t i) { return static_cast<int>(parse_i64(parts[i]).value_or(-1)); };
+  return PacketRule{number(0), number(1), number(2), parts[3] == "-" ? "" : parts[3],
+                    parts[4] == "-" ? "" : parts[4]};
+}
+
+/// Anything else would become part of nft's command.
+bool is_network(const std::string& text) {
+  return text.find_first_not_of("0123456789./") == text.npos && text.find('.') != text.npos;
+}
+
+}  // namespace
+
 void put_group(Sheet& sheet, const PacketGroup& group) {
   sheet.add("group", group.name);
   for (bool incoming : {true, false})
     for (const PacketRule& rule : incoming ? group.in : group.out)
-      sheet.add(incoming ? "in" : "out",
-                fmt::format("{} {} {} {} {}", rule.protocol, rule.from, rule.to,
-                            rule.network.empty() ? "-" : rule.network,
-                            rule.group.empty() ? "-" : rule.group));
+      sheet.add(incoming ? "in" : "out", text_of(rule));
 }
 
 std::vector<PacketGroup> packet_groups_from(const Sheet& sheet) {
   std::vector<PacketGroup> out;
   for (const auto& [key, value] : sheet.entries()) {
     if (key == "group") out.push_back({value, {}, {}});
-    auto parts = split(value, ' ');
-    if ((key != "in" && key != "out") || out.empty() || parts.size() != 5) continue;
-    auto number = [&](size_t i) { return static_cast<int>(parse_i64(parts[i]).value_or(-1)); };
-    PacketRule rule{number(0), number(1), number(2), parts[3] == "-" ? "" : parts[3],
-                    parts[4] == "-" ? "" : parts[4]};
-    (key == "in" ? out.back().in : out.back().out).push_back(std::move(rule));
+    auto rule = rule_from(value);
+    if ((key != "in" && key != "out") || out.empty() || !rule) continue;
+    (key == "in" ? out.back().in : out.back().out).push_back(std::move(*rule));
+  }
+  return out;
+}
+
+void put_networks(Sheet& sheet, const PacketNetworks& networks) {
+  for (const auto& [one, other] : networks.peers) sheet.add("peer", one).add("peer.of", other);
+  for (const PacketBorder& border : networks.borders) {
+    sheet.add("border", border.network);
+    for (const std::string& member : border.members) sheet.add("member", member);
+    for (bool incoming : {true, false})
+      for (const BorderRule& rule : incoming ? border.in : border.out)
+        sheet.add(fmt::format("{}.{}", incoming ? "in" : "out", rule.allow ? "allow" : "deny"),
+                  text_of(rule.packets));
+  }
+}
+
+PacketNetworks networks_from(const Sheet& sheet) {
+  PacketNetworks out;
+  for (const auto& [key, value] : sheet.entries()) {
+    if (key == "peer") out.peers.emplace_back(value, "");
+    if (key == "peer.of" && !out.peers.empty()) out.peers.back().second = value;
+    if (key == "border" && is_network(value)) out.borders.push_back({value, {}, {}, {}});
+    if (out.borders.empty()) continue;
+    PacketBorder& border = out.borders.back();
+    if (key == "member" && ipv4(value)) border.members.push_back(value);
+    auto parts = cut(key, '.');
+    auto rule = rule_from(value);
+    if (!parts || !rule || (parts->first != "in" && parts->first != "out")) continue;
+    if (!rule->network.empty() && !is_network(rule->network)) continue;
+    (parts->first == "in" ? border.in : border.out)
+        .push_back({parts->second == "allow", std::move(*rule)});
   }
   return out;
 }

@@ -23,6 +23,8 @@ std::vector<std::string> groups_from(const Sheet& sheet);
 /// Groups with their rules; several in one sheet.
 void put_link(Sheet& sheet, const LinkFault& link);
 std::vector<LinkFault> links_from(const Sheet& sheet);
+void put_networks(Sheet& sheet, const PacketNetworks& networks);
+PacketNetworks networks_from(const Sheet& sheet);
 void put_group(Sheet& sheet, const PacketGroup& group);
 std::vector<PacketGroup> packet_groups_from(const Sheet& sheet);
 

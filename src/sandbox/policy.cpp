@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/text.h"
 
@@ -28,10 +29,15 @@ constexpr std::string_view frame =
     "add set ip croft gateway_udp {{ type inet_service; }}; "
     // The receiver's turn: what the sender's groups let out comes here.
     "add chain ip croft let_out; add rule ip croft let_out ip daddr vmap @ingress_of; "
-    // What is hindered on purpose is so before anything else, answers included.
+    // What is hindered on purpose is so before anything else, answers included; then the borders,
+    // the sender's before the receiver's.
     "add chain ip croft faults; "
+    "add map ip croft border_out {{ type ipv4_addr : verdict; }}; "
+    "add map ip croft border_in {{ type ipv4_addr : verdict; }}; "
     "add chain ip croft forward {{ type filter hook forward priority filter; policy drop; }}; "
     "add rule ip croft forward jump faults; "
+    "add rule ip croft forward ip saddr vmap @border_out; "
+    "add rule ip croft forward ip daddr vmap @border_in; "
     "add rule ip croft forward ct state established,related accept; "
     "add rule ip croft forward iifname \"{0}\" ct status dnat goto let_out; "
     "add rule ip croft forward ct status dnat ip saddr vmap @egress_of; "
@@ -73,14 +79,21 @@ std::string range(int from, int to) {
   return from == to ? std::to_string(from) : fmt::format("{}-{}", from, to);
 }
 
-std::string text_of(const nft::Element& element, const Member& member, uint32_t network) {
+uint32_t mark_of(std::string_view bytes) {
+  uint32_t out = 0;
+  std::memcpy(&out, bytes.data(), std::min(bytes.size(), sizeof out));
+  return out;
+}
+
+std::string text_of(const nft::Element& element, const Member& member) {
   std::string key = member.address;
-  if (element.set == "network_members") key += fmt::format(" . {}", network);
+  if (element.set == "network_members")
+    key += fmt::format(" . {}", mark_of(std::string_view(element.key).substr(sizeof(uint32_t))));
   std::string data;
   if (!element.jump.empty())
     data = " : jump " + element.jump;
   else if (!element.data.empty())
-    data = fmt::format(" : {}", network);
+    data = fmt::format(" : {}", mark_of(element.data));
   return fmt::format("add element ip croft {} {{ {}{} }}", element.set, key, data);
 }
 
@@ -230,7 +243,44 @@ std::vector<nft::Element> PacketPolicy::elements_of(const Member& member) const 
   };
   for (const std::string& name : profile)
     out.push_back({member_set(groups_.at(name).number), key, {}, {}});
+  // Machines of a peer may send to it as those of its own network do.
+  for (const auto& [one, other] : joined_.peers) {
+    if (one != member.network && other != member.network) continue;
+    auto peer = networks_.find(one == member.network ? other : one);
+    if (peer != networks_.end() && peer->second != network->second)
+      out.push_back({"network_members", key + nft::bytes(peer->second), {}, {}});
+  }
   return out;
+}
+
+void PacketPolicy::set_networks(PacketNetworks networks) {
+  joined_ = std::move(networks);
+  // A number for each, so that it does not matter whose machines come first.
+  for (const auto& [one, other] : joined_.peers)
+    for (const std::string& name : {one, other})
+      if (!networks_.contains(name)) networks_[name] = ++last_number_;
+}
+
+std::string PacketPolicy::fill_borders() const {
+  std::string line;
+  for (size_t i = 0; i < joined_.borders.size(); ++i) {
+    const PacketBorder& border = joined_.borders[i];
+    for (bool incoming : {false, true}) {
+      std::string chain = fmt::format("b{}.{}", i, incoming ? "in" : "out");
+      const char* side = incoming ? "saddr" : "daddr";
+      append(line, fmt::format("add chain ip croft {0}; add rule ip croft {0} ip {1} {2} return",
+                               chain, side, border.network));
+      for (const BorderRule& rule : incoming ? border.in : border.out)
+        append(line,
+               fmt::format("add rule ip croft {} {} {}", chain,
+                           words_of(rule.packets, incoming, ""), rule.allow ? "return" : "drop"));
+      append(line, fmt::format("add rule ip croft {} drop", chain));
+      for (const std::string& member : border.members)
+        append(line, fmt::format("add element ip croft border_{} {{ {} : jump {} }}",
+                                 incoming ? "in" : "out", member, chain));
+    }
+  }
+  return line;
 }
 
 std::string PacketPolicy::set_public(const std::string& address,
@@ -298,14 +348,14 @@ std::string PacketPolicy::whole(const std::vector<Member>& members) {
   for (const auto& [profile, number] : profiles_) append(line, fill_profile(profile, number));
   for (const Member& member : members) {
     append(line, prepare(member));
-    for (const nft::Element& element : elements_of(member))
-      append(line, text_of(element, member, networks_[member.network]));
+    for (const nft::Element& element : elements_of(member)) append(line, text_of(element, member));
   }
   for (const auto& [address, inside] : publics_)
     append(line, fmt::format("add element ip croft public_to {{ {0} : {1} }}; "
                              "add element ip croft public_of {{ {1} : {0} }}",
                              address, inside));
   append(line, fill_links());
+  append(line, fill_borders());
   for (uint16_t port : tcp_)
     append(line, fmt::format("add element ip croft gateway_tcp {{ {} }}", port));
   for (uint16_t port : udp_)

@@ -5,7 +5,8 @@
 //
 // Chains: iN and oN hold the rules of group N, pN.in and pN.out jump to all groups of one set of
 // groups, and a machine's address leads to the chains of its set. Machines of other networks are
-// reached at public addresses only.
+// reached at public addresses only, but for networks that are peers. bN.in and bN.out are the
+// borders: they see answers, too, and come before everything but faults.
 #pragma once
 #include <map>
 #include <string>
@@ -43,6 +44,8 @@ class PacketPolicy {
 
   std::string set_public(const std::string& address, const std::string& private_address);
   std::string set_links(std::vector<LinkFault> faults);
+  /// For the next whole().
+  void set_networks(PacketNetworks networks);
   void add_gateway_port(bool datagram, uint16_t port);
 
  private:
@@ -55,6 +58,7 @@ class PacketPolicy {
   uint32_t group_number(const std::string& name, std::string& line);
   std::string fill_group(const Group& group);
   std::string fill_links() const;
+  std::string fill_borders() const;
   std::string fill_profile(const Profile& profile, uint32_t number) const;
   static Profile profile_of(const Member& member);
 
@@ -64,6 +68,7 @@ class PacketPolicy {
   std::map<std::string, uint32_t> networks_;
   std::map<std::string, std::string> publics_;  ///< public -> private
   std::vector<LinkFault> links_;
+  PacketNetworks joined_;
   std::vector<uint16_t> tcp_, udp_;
 };
 

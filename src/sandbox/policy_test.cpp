@@ -81,5 +81,31 @@ TEST(PacketPolicy, HinderedLinksComeBeforeEverythingElseAndStayInANewTable) {
   EXPECT_EQ(policy.set_links({}), "flush chain ip croft faults");
 }
 
+TEST(PacketPolicy, BordersComeBeforeAnswersAndEndWithADrop) {
+  PacketPolicy policy;
+  PacketNetworks networks;
+  networks.peers = {{"vpc-1", "vpc-2"}};
+  networks.borders = {{"10.0.1.0/24",
+                       {"10.0.1.4"},
+                       {{true, {6, 80, 80, "0.0.0.0/0", ""}}},
+                       {{false, {-1, -1, -1, "10.9.0.0/16", ""}}}}};
+  policy.set_networks(networks);
+  Member member{"10.0.1.4", "vpc-1", {}};
+  std::string line = policy.whole({member});
+  EXPECT_LT(line.find("ip daddr vmap @border_in"), line.find("forward ct state established"));
+  EXPECT_THAT(line, HasSubstr("b0.in ip saddr 10.0.1.0/24 return; "
+                              "add rule ip croft b0.in tcp dport 80 return; "
+                              "add rule ip croft b0.in drop"));
+  EXPECT_THAT(line, HasSubstr("b0.out ip daddr 10.9.0.0/16 drop"));
+  EXPECT_THAT(line, HasSubstr("border_in { 10.0.1.4 : jump b0.in }"));
+  // Its own network and the peer.
+  std::string members = "add element ip croft network_members { 10.0.1.4 . ";
+  size_t first = line.find(members);
+  ASSERT_NE(first, line.npos);
+  EXPECT_NE(line.find(members, first + 1), line.npos);
+  policy.set_networks({});
+  EXPECT_THAT(policy.whole({member}), Not(HasSubstr("b0.in")));
+}
+
 }  // namespace
 }  // namespace croft::sandbox

@@ -45,6 +45,27 @@ struct LinkFault {
   int percent = 100;                  ///< so many of the packets are lost, without a limit
 };
 
+/// One line of a border; the first that fits a packet decides.
+struct BorderRule {
+  bool allow = false;
+  PacketRule packets;
+};
+
+/// What may pass between some machines and everybody outside `network`, answers included: what no
+/// rule fits may not.
+struct PacketBorder {
+  std::string network;               ///< "10.0.1.0/24": within it nothing is asked
+  std::vector<std::string> members;  ///< private addresses
+  std::vector<BorderRule> in, out;
+};
+
+/// How networks are joined and parted.
+struct PacketNetworks {
+  /// Their machines reach each other at private addresses, as groups allow.
+  std::vector<std::pair<std::string, std::string>> peers;
+  std::vector<PacketBorder> borders;
+};
+
 /// A disk that outlives machines: one image file, seen in a machine as the folder /volumes/NAME.
 struct VolumeSpec {
   std::string name;    ///< "sdf": a file name
@@ -119,6 +140,8 @@ class Machines {
   /// `private_address`, and its answers come from there; empty: nobody any more.
   virtual aio::Task<Result<>> set_public(std::string address, std::string private_address) = 0;
 
+  /// Makes these, and no others, be joined and parted.
+  virtual aio::Task<Result<>> set_networks(PacketNetworks networks) = 0;
   /// Makes these, and no others, be hindered.
   virtual aio::Task<Result<>> set_links(std::vector<LinkFault> faults);
   /// Takes all free space of a running machine's root disk, or gives it back. Idempotent.

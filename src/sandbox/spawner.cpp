@@ -319,6 +319,7 @@ void Spawner::handle(const Sheet& request) {
   if (op == "fill-disk") return disk_work(request, &Spawner::fill_disk);
   if (op == "groups") return set_groups(request);
   if (op == "links") return set_links(request);
+  if (op == "networks") return set_networks(request);
   if (op == "forget-group") return forget_group(request);
   if (op == "join") return join_groups(request);
   if (op == "public") return set_public(request);

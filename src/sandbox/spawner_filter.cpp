@@ -49,6 +49,21 @@ void Spawner::set_links(const Sheet& request) {
   answer(Sheet().add("serial", serial));
 }
 
+/// Everything at once: marks of networks and chains of borders hang together.
+void Spawner::set_networks(const Sheet& request) {
+  int64_t serial = request.number("serial");
+  policy_.set_networks(networks_from(request));
+  auto done = apply_all();
+  if (!done && done.error().code == Code::unavailable) {
+    auto shell = NftShell::open();
+    if (!shell) return answer_error(serial, shell.error());
+    nft_ = std::move(*shell);
+    done = apply_all();
+  }
+  if (!done) return answer_error(serial, done.error());
+  answer(Sheet().add("serial", serial));
+}
+
 void Spawner::forget_group(const Sheet& request) {
   int64_t serial = request.number("serial");
   std::string name = request.text("name");

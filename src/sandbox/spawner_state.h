@@ -107,6 +107,7 @@ class Spawner {
   Result<std::vector<nft::Element>> elements_for(const Member& member);
   void set_groups(const Sheet& request);
   void set_links(const Sheet& request);
+  void set_networks(const Sheet& request);
   void forget_group(const Sheet& request);
   void join_groups(const Sheet& request);
   void set_public(const Sheet& request);

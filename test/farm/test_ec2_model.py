@@ -15,7 +15,9 @@ IMAGE = "ami-0c40f700000000001"
 
 def open_enum(shape, text, path):
     # The service itself says "available" of an attached gateway, and clients wait for that.
-    return shape.name == "InstanceType" or ("internetGatewaySet" in path and text == "available")
+    attached = "internetGatewaySet" in path and text == "available"
+    # So of endpoints, whose states the model writes with capitals.
+    return shape.name == "InstanceType" or attached or (shape.name == "State" and text in ("available", "deleted"))
 
 
 WALK = Walk(NAMESPACE, "item", open_enum=open_enum)
@@ -201,6 +203,107 @@ def test_every_answer_about_disks_and_templates_fits_the_model(checked):
     wait_until(lambda: state(ec2, id) == "terminated", "it is gone")
 
 
+def test_every_answer_about_borders_and_gateways_fits_the_model(checked):
+    ec2 = checked.client
+    tags = [{"Key": "a", "Value": "<&>"}]
+    spec = lambda kind: {"TagSpecifications": [{"ResourceType": kind, "Tags": tags}]}
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/16", AmazonProvidedIpv6CidrBlock=True)["Vpc"]["VpcId"]
+    peer = ec2.create_vpc(CidrBlock="10.10.0.0/16")["Vpc"]["VpcId"]
+    more = ec2.associate_vpc_cidr_block(VpcId=vpc, CidrBlock="10.11.0.0/16")["CidrBlockAssociation"]["AssociationId"]
+    ec2.describe_vpcs()
+    ec2.disassociate_vpc_cidr_block(AssociationId=more)
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.1.0/24")["Subnet"]["SubnetId"]
+    six = ec2.associate_subnet_cidr_block(SubnetId=subnet, Ipv6CidrBlock="fd00::/64")["Ipv6CidrBlockAssociation"]["AssociationId"]
+    ec2.describe_subnets()
+    ec2.disassociate_subnet_cidr_block(AssociationId=six)
+    acl = ec2.create_network_acl(VpcId=vpc, **spec("network-acl"))["NetworkAcl"]["NetworkAclId"]
+    entry = {"NetworkAclId": acl, "RuleNumber": 100, "Egress": False, "RuleAction": "allow", "Protocol": "6", "CidrBlock": "10.0.0.0/8"}
+    ec2.create_network_acl_entry(**entry, PortRange={"From": 80, "To": 81})
+    ec2.replace_network_acl_entry(**{**entry, "Protocol": "1"}, IcmpTypeCode={"Type": 8, "Code": -1})
+    default = ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [subnet]}])["NetworkAcls"][0]
+    moved = ec2.replace_network_acl_association(AssociationId=default["Associations"][0]["NetworkAclAssociationId"], NetworkAclId=acl)
+    ec2.describe_network_acls()
+    ec2.replace_network_acl_association(AssociationId=moved["NewAssociationId"], NetworkAclId=default["NetworkAclId"])
+    ec2.delete_network_acl_entry(NetworkAclId=acl, RuleNumber=100, Egress=False)
+    ec2.delete_network_acl(NetworkAclId=acl)
+    options = ec2.create_dhcp_options(DhcpConfigurations=[{"Key": "domain-name", "Values": ["a.example"]}], **spec("dhcp-options"))
+    options = options["DhcpOptions"]["DhcpOptionsId"]
+    ec2.associate_dhcp_options(DhcpOptionsId=options, VpcId=vpc)
+    ec2.describe_dhcp_options()
+    ec2.associate_dhcp_options(DhcpOptionsId="default", VpcId=vpc)
+    ec2.delete_dhcp_options(DhcpOptionsId=options)
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    nat = ec2.create_nat_gateway(SubnetId=subnet, AllocationId=address, **spec("natgateway"))["NatGateway"]["NatGatewayId"]
+    egress = ec2.create_egress_only_internet_gateway(VpcId=vpc)["EgressOnlyInternetGateway"]["EgressOnlyInternetGatewayId"]
+    carrier = ec2.create_carrier_gateway(VpcId=vpc)["CarrierGateway"]["CarrierGatewayId"]
+    pcx = ec2.create_vpc_peering_connection(VpcId=vpc, PeerVpcId=peer, **spec("vpc-peering-connection"))
+    pcx = pcx["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+    ec2.describe_vpc_peering_connections()
+    ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=pcx)
+    pl = ec2.create_managed_prefix_list(PrefixListName="model", MaxEntries=3, AddressFamily="IPv4",
+                                        Entries=[{"Cidr": "10.0.0.0/8", "Description": "d"}])["PrefixList"]["PrefixListId"]
+    ec2.modify_managed_prefix_list(PrefixListId=pl, AddEntries=[{"Cidr": "192.0.2.0/24"}])
+    ec2.describe_managed_prefix_lists()
+    ec2.get_managed_prefix_list_entries(PrefixListId=pl)
+    ec2.describe_prefix_lists()
+    table = ec2.create_route_table(VpcId=vpc)["RouteTable"]["RouteTableId"]
+    ec2.create_route(RouteTableId=table, DestinationCidrBlock="0.0.0.0/0", NatGatewayId=nat)
+    ec2.create_route(RouteTableId=table, DestinationIpv6CidrBlock="::/0", EgressOnlyInternetGatewayId=egress)
+    ec2.create_route(RouteTableId=table, DestinationPrefixListId=pl, VpcPeeringConnectionId=pcx)
+    ec2.describe_route_tables()
+    endpoint = ec2.create_vpc_endpoint(VpcId=vpc, ServiceName="com.amazonaws.us-east-1.s3", VpcEndpointType="Interface",
+                                       SubnetIds=[subnet], **spec("vpc-endpoint"))["VpcEndpoint"]["VpcEndpointId"]
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=[table])
+    customer = ec2.create_customer_gateway(Type="ipsec.1", BgpAsn=65000, PublicIp="192.0.2.1")["CustomerGateway"]["CustomerGatewayId"]
+    gateway = ec2.create_vpn_gateway(Type="ipsec.1")["VpnGateway"]["VpnGatewayId"]
+    ec2.attach_vpn_gateway(VpcId=vpc, VpnGatewayId=gateway)
+    line = ec2.create_vpn_connection(Type="ipsec.1", CustomerGatewayId=customer, VpnGatewayId=gateway)["VpnConnection"]["VpnConnectionId"]
+    for name in ("nat_gateways", "egress_only_internet_gateways", "carrier_gateways", "vpc_endpoints", "customer_gateways",
+                 "vpn_gateways", "vpn_connections", "vpc_peering_connections", "addresses"):
+        getattr(ec2, f"describe_{name}")()
+    ec2.delete_vpn_connection(VpnConnectionId=line)
+    ec2.detach_vpn_gateway(VpcId=vpc, VpnGatewayId=gateway)
+    ec2.delete_vpn_gateway(VpnGatewayId=gateway)
+    ec2.delete_customer_gateway(CustomerGatewayId=customer)
+    ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint, "vpce-12345678"])
+    ec2.delete_route_table(RouteTableId=table)
+    ec2.delete_managed_prefix_list(PrefixListId=pl)
+    ec2.delete_vpc_peering_connection(VpcPeeringConnectionId=pcx)
+    ec2.delete_carrier_gateway(CarrierGatewayId=carrier)
+    ec2.delete_egress_only_internet_gateway(EgressOnlyInternetGatewayId=egress)
+    ec2.delete_nat_gateway(NatGatewayId=nat)
+    ec2.describe_nat_gateways()
+    ec2.release_address(AllocationId=address)
+    ec2.delete_subnet(SubnetId=subnet)
+    for one in (vpc, peer):
+        ec2.delete_vpc(VpcId=one)
+
+
+def test_every_answer_about_settings_fits_the_model(checked):
+    ec2 = checked.client
+    id = ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1, InstanceType="t2.nano")["Instances"][0]["InstanceId"]
+    try:
+        wait_until(lambda: state(ec2, id) == "running", "it runs")
+        ec2.modify_instance_metadata_options(InstanceId=id, HttpTokens="required")
+        ec2.monitor_instances(InstanceIds=[id])
+        ec2.unmonitor_instances(InstanceIds=[id])
+        ec2.describe_instance_credit_specifications(InstanceIds=[id])
+        ec2.get_password_data(InstanceId=id)
+        ec2.get_launch_template_data(InstanceId=id)
+        eni = ec2.describe_network_interfaces()["NetworkInterfaces"][0]["NetworkInterfaceId"]
+        for attribute in ("description", "groupSet", "sourceDestCheck", "attachment"):
+            ec2.describe_network_interface_attribute(NetworkInterfaceId=eni, Attribute=attribute)
+        snapshots = ec2.create_snapshots(InstanceSpecification={"InstanceId": id}, Description="d")["Snapshots"]
+        snapshot = snapshots[0]["SnapshotId"]
+        ec2.modify_snapshot_attribute(SnapshotId=snapshot, Attribute="createVolumePermission", OperationType="add", GroupNames=["all"])
+        ec2.describe_snapshot_attribute(SnapshotId=snapshot, Attribute="createVolumePermission")
+        ec2.reset_snapshot_attribute(SnapshotId=snapshot, Attribute="createVolumePermission")
+        ec2.delete_snapshot(SnapshotId=snapshot)
+    finally:
+        ec2.terminate_instances(InstanceIds=[id])
+    wait_until(lambda: state(ec2, id) == "terminated", "it is gone")
+
+
 def test_parameters_of_the_model_are_known_to_the_farm(ec2):
     """Whatever the model lets a client send to these actions is taken or refused by a reason, never as unknown."""
     model = botocore.session.get_session().get_service_model("ec2")
@@ -237,7 +340,26 @@ def test_parameters_of_the_model_are_known_to_the_farm(ec2):
                  "DescribeImageAttribute", "CreateLaunchTemplate", "CreateLaunchTemplateVersion", "ModifyLaunchTemplate",
                  "DeleteLaunchTemplate", "DeleteLaunchTemplateVersions", "DescribeLaunchTemplates",
                  "DescribeLaunchTemplateVersions", "CreateNetworkInterface", "DeleteNetworkInterface",
-                 "ModifyNetworkInterfaceAttribute", "DescribeNetworkInterfaces"):
+                 "ModifyNetworkInterfaceAttribute", "DescribeNetworkInterfaces",
+                 "CreateDhcpOptions", "DeleteDhcpOptions", "DescribeDhcpOptions", "AssociateDhcpOptions",
+                 "CreateNatGateway", "DeleteNatGateway", "DescribeNatGateways", "CreateEgressOnlyInternetGateway",
+                 "DeleteEgressOnlyInternetGateway", "DescribeEgressOnlyInternetGateways", "CreateCarrierGateway",
+                 "DeleteCarrierGateway", "DescribeCarrierGateways", "CreateVpcEndpoint", "ModifyVpcEndpoint",
+                 "DeleteVpcEndpoints", "DescribeVpcEndpoints", "CreateCustomerGateway", "DeleteCustomerGateway",
+                 "DescribeCustomerGateways", "CreateVpnGateway", "DeleteVpnGateway", "DescribeVpnGateways",
+                 "AttachVpnGateway", "DetachVpnGateway", "CreateVpnConnection", "DeleteVpnConnection",
+                 "DescribeVpnConnections", "CreateVpcPeeringConnection", "AcceptVpcPeeringConnection",
+                 "RejectVpcPeeringConnection", "DeleteVpcPeeringConnection", "DescribeVpcPeeringConnections",
+                 "CreateManagedPrefixList", "ModifyManagedPrefixList", "DeleteManagedPrefixList",
+                 "DescribeManagedPrefixLists", "GetManagedPrefixListEntries", "DescribePrefixLists",
+                 "CreateNetworkAcl", "DeleteNetworkAcl", "DescribeNetworkAcls", "CreateNetworkAclEntry",
+                 "ReplaceNetworkAclEntry", "DeleteNetworkAclEntry", "ReplaceNetworkAclAssociation",
+                 "AssociateVpcCidrBlock", "DisassociateVpcCidrBlock", "AssociateSubnetCidrBlock",
+                 "DisassociateSubnetCidrBlock", "CreateDefaultVpc", "CreateDefaultSubnet", "ModifyVpcTenancy",
+                 "ModifyInstanceMetadataOptions", "MonitorInstances", "UnmonitorInstances",
+                 "DescribeInstanceCreditSpecifications", "GetPasswordData", "GetLaunchTemplateData",
+                 "CreateSnapshots", "DescribeSnapshotAttribute", "ModifySnapshotAttribute", "ResetSnapshotAttribute",
+                 "DescribeNetworkInterfaceAttribute"):
         shape = model.operation_model(name).input_shape
         for member, inner in shape.members.items():
             operation = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()

@@ -108,7 +108,9 @@ struct Context {
   std::function<aio::Task<Result<>>(std::string account, std::string bucket, std::string key,
                                     std::string path)>
       export_object;
+  bool request_limits = false;  ///< an account's EC2 calls are throttled as EC2 throttles them
   bool fake_machines = false;  ///< records instead of sandboxes (tests, simulation)
+  Duration fake_start = Duration::milliseconds(10);
 };
 
 }  // namespace croft::farm

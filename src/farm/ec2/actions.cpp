@@ -63,6 +63,8 @@ constexpr Param run_instances_params[] = {
     {"NetworkInterface.N.NetworkInterfaceId", Kind::id, false, "eni"},
     {"NetworkInterface.N.SubnetId", Kind::id, false, "subnet"},
     {"NetworkInterface.N.PrivateIpAddress", Kind::text, false, "", 7, 15},
+    {"NetworkInterface.N.PrivateIpAddresses.N.PrivateIpAddress", Kind::text, false, "", 7, 15},
+    {"NetworkInterface.N.PrivateIpAddresses.N.Primary", Kind::boolean},
     {"NetworkInterface.N.SecurityGroupId.N", Kind::id, false, "sg"},
     {"NetworkInterface.N.DeleteOnTermination", Kind::ignored},
     {"NetworkInterface.N.Description", Kind::ignored},
@@ -229,10 +231,18 @@ std::span<const Action> instance_actions() {
 std::span<const Action> actions() {
   static const std::vector<Action> all = [] {
     std::vector<Action> out;
-    for (auto topic :
-         {instance_actions(), group_actions(), rule_actions(), network_actions(), address_actions(),
-          route_actions(), volume_actions(), snapshot_actions(), image_actions(),
-          template_actions(), interface_actions(), placement_actions(), spot_actions()})
+    for (auto topic : {instance_actions(),  group_actions(),
+                       rule_actions(),      network_actions(),
+                       address_actions(),   route_actions(),
+                       volume_actions(),    snapshot_actions(),
+                       image_actions(),     template_actions(),
+                       interface_actions(), placement_actions(),
+                       spot_actions(),      internet_gateway_actions(),
+                       range_actions(),     sharing_actions(),
+                       setting_actions(),   option_actions(),
+                       gateway_actions(),   vpn_actions(),
+                       endpoint_actions(),  peering_actions(),
+                       prefix_actions(),    acl_actions()})
       out.insert(out.end(), topic.begin(), topic.end());
     return out;
   }();

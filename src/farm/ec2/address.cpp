@@ -5,6 +5,7 @@
 #include <bit>
 
 #include "base/text.h"
+#include "farm/api/error.h"
 
 namespace croft::farm::ec2 {
 
@@ -43,6 +44,39 @@ std::optional<Subnet> parse_network(std::string_view text) {
   Subnet out{*base, static_cast<int>(*prefix)};
   if ((out.base & (out.size() - 1)) != 0) return std::nullopt;
   return out;
+}
+
+std::optional<std::string> masked_network(std::string_view text) {
+  auto parts = cut(text, '/');
+  auto base = parse_ipv4(parts ? parts->first : text);
+  auto prefix = parts ? parse_u64(parts->second) : std::optional<uint64_t>(32);
+  if (!base || !prefix || *prefix > 32) return std::nullopt;
+  uint32_t mask = *prefix == 0 ? 0 : ~uint32_t{0} << (32 - *prefix);
+  return fmt::format("{}/{}", ipv4_text(*base & mask), *prefix);
+}
+
+namespace {
+Error no_block(std::string_view text, std::string_view parameter) {
+  return aws_error("InvalidParameterValue", 400,
+                   fmt::format("Value ({}) for parameter {} is invalid. This is not a valid CIDR "
+                               "block.",
+                               printable(text), parameter));
+}
+}  // namespace
+
+Result<std::string> canonical_network(std::string_view text, std::string_view parameter) {
+  auto masked = masked_network(text);
+  if (!masked || text.find('/') == text.npos) return fail(no_block(text, parameter));
+  return std::move(*masked);
+}
+
+Result<std::string> canonical_ipv6(std::string_view text, std::string_view parameter) {
+  auto parts = cut(text, '/');
+  auto prefix = parts ? parse_u64(parts->second) : std::nullopt;
+  bool looks = parts && parts->first.find(':') != std::string_view::npos &&
+               parts->first.find_first_not_of("0123456789abcdefABCDEF:.") == std::string_view::npos;
+  if (!looks || !prefix || *prefix > 128) return fail(no_block(text, parameter));
+  return to_lower(text);
 }
 
 std::string ipv4_text(uint32_t a) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "base/error.h"
+
 namespace croft::farm::ec2 {
 
 struct Subnet {
@@ -24,6 +26,14 @@ struct Subnet {
 
 /// "10.0.1.0/24" with no bit set behind the prefix; nullopt otherwise.
 std::optional<Subnet> parse_network(std::string_view text);
+
+/// The same with the bits behind the prefix cleared, as EC2 clears them, and any prefix; an address
+/// alone is a network of one. nullopt when it is neither.
+std::optional<std::string> masked_network(std::string_view text);
+/// masked_network() with a prefix; the error names the parameter.
+Result<std::string> canonical_network(std::string_view text, std::string_view parameter);
+/// In small letters; only its form is looked at.
+Result<std::string> canonical_ipv6(std::string_view text, std::string_view parameter);
 
 inline constexpr std::string_view network_text = "10.77.0.0/16";
 

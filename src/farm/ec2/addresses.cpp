@@ -4,6 +4,7 @@
 #include "farm/ec2/address.h"
 #include "farm/ec2/describe.h"
 #include "farm/ec2/metering.h"
+#include "farm/ec2/plain.h"
 
 namespace croft::farm::ec2 {
 
@@ -12,7 +13,7 @@ namespace {
 using Out = std::vector<std::string>&;
 
 constexpr Param allocate_params[] = {
-    {"Domain", Kind::choice, false, "vpc|standard"},
+    {"Domain", Kind::choice, false, "vpc|standard|"},
     {"Address", Kind::unsupported},
     {"PublicIpv4Pool", Kind::unsupported},
     {"CustomerOwnedIpv4Pool", Kind::unsupported},
@@ -106,6 +107,14 @@ aio::Task<Answer> release(Core& core, Call call) {
   co_return co_await finish(core, call, "release", std::move(changes), answer_true());
 }
 
+/// An interface that was made for itself and that no instance has now.
+Interface* idle_interface(Core& core, const Call& call) {
+  std::string id = call.params.text("NetworkInterfaceId");
+  if (!call.params.text("InstanceId").empty() || core.instance_of_interface(call.account(), id))
+    return nullptr;
+  return core.state.interfaces.find(call.account(), id);
+}
+
 Result<Instance*> target_of(Core& core, const Call& call) {
   std::string id = call.params.text("InstanceId"),
               interface = call.params.text("NetworkInterfaceId");
@@ -124,7 +133,7 @@ Result<Instance*> target_of(Core& core, const Call& call) {
   }
   if (!found) {
     return fail(aws_error("MissingParameter", 400,
-                          "Either 'InstanceId' or 'NetworkInterfaceId' must be provided"));
+                          "Invalid request, expect InstanceId/NetworkId parameter."));
   }
   if (found->state == InstanceState::terminated || found->state == InstanceState::shutting_down)
     return fail(aws_error("IncorrectInstanceState", 400,
@@ -143,15 +152,52 @@ std::string association_answer(const ElasticAddress& address) {
   return xml.take();
 }
 
+Result<> check_free(Core& core, const Call& call, const ElasticAddress& address, bool same) {
+  if (find_plain(core, call.account(), "nat", address.holder))
+    return fail(
+        aws_error("Resource.AlreadyAssociated", 400,
+                  fmt::format("resource {} is the address of {}", address.id, address.holder)));
+  if (!address.association.empty() && !same && call.params.has("AllowReassociation") &&
+      !call.params.flag("AllowReassociation"))
+    return fail(aws_error("Resource.AlreadyAssociated", 400,
+                          fmt::format("resource {} is already associated with associate-id {}",
+                                      address.id, address.association)));
+  return {};
+}
+
+/// The instance that gets the interface one day is reached at the address.
+aio::Task<Answer> associate_interface(Core& core, Call call, ElasticAddress& address,
+                                      Interface& idle) {
+  bool same = address.holder == idle.id;
+  CO_TRY(check_free(core, call, address, same));
+  CO_TRY(call.effect());
+  std::vector<store::Change> changes;
+  for (ElasticAddress* other : core.state.addresses.of(call.account())) {
+    if (other->holder != idle.id || other == &address) continue;
+    other->holder.clear();
+    other->association.clear();
+    changes.push_back(core.state.addresses.put(*other));
+    changes.push_back(metered(*other, true, core.now()));
+  }
+  if (address.association.empty()) changes.push_back(metered(address, false, core.now()));
+  if (!same) address.association = new_id(core.context.world.random, "eipassoc");
+  address.instance.clear();
+  address.holder = idle.id;
+  changes.push_back(core.state.addresses.put(address));
+  std::string text = address.address, inside = idle.address;
+  auto answer =
+      co_await finish(core, call, "associate", std::move(changes), association_answer(address));
+  if (answer) CO_TRY(co_await core.fleet.machines().set_public(text, inside));
+  co_return answer;
+}
+
 aio::Task<Answer> associate(Core& core, Call call) {
   ElasticAddress* address = CO_TRY(named_address(core, call));
+  if (Interface* idle = idle_interface(core, call))
+    co_return co_await associate_interface(core, std::move(call), *address, *idle);
   Instance* instance = CO_TRY(target_of(core, call));
   bool same = address->instance == instance->id;
-  if (!address->association.empty() && !same && call.params.has("AllowReassociation") &&
-      !call.params.flag("AllowReassociation"))
-    co_return fail(aws_error("Resource.AlreadyAssociated", 400,
-                             fmt::format("resource {} is already associated with associate-id {}",
-                                         address->id, address->association)));
+  CO_TRY(check_free(core, call, *address, same));
   CO_TRY(call.effect());
   std::vector<store::Change> changes;
   std::vector<std::string> left;  // addresses that lose this instance
@@ -172,6 +218,7 @@ aio::Task<Answer> associate(Core& core, Call call) {
   if (address->instance.empty()) changes.push_back(metered(*address, false, core.now()));
   if (!same) address->association = new_id(core.context.world.random, "eipassoc");
   address->instance = instance->id;
+  address->holder.clear();
   changes.push_back(core.state.addresses.put(*address));
   std::string text = address->address, inside = instance->private_address;
   auto answer =
@@ -194,9 +241,14 @@ aio::Task<Answer> disassociate(Core& core, Call call) {
   if (!found)
     co_return fail(association.empty() ? no_address(text)
                                        : not_found(*id_kind("eipassoc"), {association}));
+  if (find_plain(core, call.account(), "nat", found->holder))
+    co_return fail(aws_error(
+        "AuthFailure", 400,
+        fmt::format("The address belongs to {} as long as that is there", found->holder)));
   CO_TRY(call.effect());
   std::string address = found->address;
   found->association.clear();
+  found->holder.clear();
   found->instance.clear();
   std::vector<store::Change> changes{core.state.addresses.put(*found),
                                      metered(*found, true, core.now())};
@@ -221,6 +273,7 @@ constexpr FilterField<ElasticAddress> address_fields[] = {
     {"network-interface-id",
      [](const ElasticAddress& a, Out out) {
        if (!a.instance.empty()) out.push_back("eni-" + a.instance.substr(2));
+       if (a.holder.starts_with("eni-")) out.push_back(a.holder);
      }},
 };
 
@@ -241,6 +294,20 @@ Answer describe_addresses(Core& core, const Call& call) {
           xml.plain("networkInterfaceId", core.interface_of(*instance));
           xml.plain("networkInterfaceOwnerId", address.account);
           xml.plain("privateIpAddress", instance->private_address);
+        } else if (address.association.empty()) {
+          xml.plain("instanceId", "");  // as EC2 says that nobody has it
+        }
+        if (!address.holder.empty()) xml.plain("associationId", address.association);
+        if (const Interface* one = core.state.interfaces.find(address.holder)) {
+          xml.plain("networkInterfaceId", one->id);
+          xml.plain("networkInterfaceOwnerId", address.account);
+          xml.plain("privateIpAddress", one->address);
+          if (Instance* instance = core.instance_of_interface(address.account, one->id))
+            xml.plain("instanceId", instance->id);
+        }
+        if (const Plain* nat = core.state.plains.find(address.holder)) {
+          xml.plain("networkInterfaceId", nat->value("interface"));
+          xml.plain("privateIpAddress", nat->value("private"));
         }
         write_tags(xml, address.tags);
       });

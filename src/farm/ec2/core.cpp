@@ -6,6 +6,8 @@
 #include "farm/ec2/address.h"
 #include "farm/ec2/group_rules.h"
 #include "farm/ec2/ids.h"
+#include "farm/ec2/network_acls.h"
+#include "farm/ec2/peering.h"
 
 namespace croft::farm::ec2 {
 
@@ -15,6 +17,14 @@ Capacity Capacity::of_this_machine() {
        cores = ::sysconf(_SC_NPROCESSORS_ONLN);
   if (pages > 0 && size > 0) out.memory = Bytes(static_cast<int64_t>(pages) * size);
   if (cores > 0) out.cores = static_cast<int>(cores);
+  return out;
+}
+
+Capacity Capacity::of_records() {
+  Capacity out;
+  out.memory = Bytes::gib(1'000'000);
+  out.cores = 1'000'000;
+  out.instances = 100'000;
   return out;
 }
 
@@ -122,8 +132,17 @@ void Core::ensure_routes(const std::string& account) {
 aio::Task<Result<>> Core::tell_groups(std::vector<std::string> ids) {
   std::vector<sandbox::PacketGroup> packets;
   for (const std::string& id : ids)
-    if (SecurityGroup* group = state.groups.find(id)) packets.push_back(packets_of(*group));
+    if (SecurityGroup* group = state.groups.find(id)) packets.push_back(packets_of(state, *group));
   co_return co_await fleet.machines().set_groups(std::move(packets));
+}
+
+aio::Task<Result<>> Core::tell_networks() {
+  sandbox::PacketNetworks networks{peers_of(*this), borders_of(*this)};
+  bool any = !networks.peers.empty() || !networks.borders.empty();
+  // Where nobody ever had an ACL or a peering of their own, launches cost nothing more.
+  if (!any && !borders_told) co_return Result<>{};
+  borders_told = any;
+  co_return co_await fleet.machines().set_networks(std::move(networks));
 }
 
 aio::Task<Result<>> Core::open() {
@@ -140,9 +159,12 @@ aio::Task<Result<>> Core::open() {
   }
   for (const auto& [id, group] : state.groups.all()) ids.push_back(id);
   CO_TRY(co_await tell_groups(std::move(ids)));
+  CO_TRY(co_await tell_networks());
   for (const auto& [id, address] : state.addresses.all())
     if (Instance* instance = state.find_instance(address.instance))
       CO_TRY(co_await fleet.machines().set_public(address.address, instance->private_address));
+    else if (Interface* interface = state.interfaces.find(address.holder))
+      CO_TRY(co_await fleet.machines().set_public(address.address, interface->address));
   for (const auto& [id, instance] : state.instances())
     if (!instance.public_address.empty() && is_live(instance.state))
       CO_TRY(
@@ -192,7 +214,9 @@ Volume Core::root_volume(const Instance& instance) const {
 std::string Core::public_of(const Instance& instance) const {
   if (instance.state == InstanceState::terminated) return "";
   for (const auto& [id, address] : state.addresses.all())
-    if (address.instance == instance.id) return address.address;
+    if (address.instance == instance.id ||
+        (!address.holder.empty() && address.holder == instance.interface))
+      return address.address;
   return instance.public_address;
 }
 
@@ -316,7 +340,10 @@ Tags tags_for(const std::vector<TagSpec>& specs, std::string_view type) {
 }
 
 void write_tags(Xml& xml, const Tags& tags) {
-  if (tags.empty()) return;
+  if (!tags.empty()) write_tag_set(xml, tags);
+}
+
+void write_tag_set(Xml& xml, const Tags& tags) {
   xml.list("tagSet", tags,
            [&](const auto& tag) { xml.text("key", tag.first).text("value", tag.second); });
 }
@@ -379,6 +406,19 @@ Result<std::optional<std::string>> answered_before(Core& core, const Call& call)
   return known->answer;
 }
 
+Result<> take_tokens(Core& core, const Action& action, const Call& call) {
+  RequestLimits::Use use{action.name, "", action.change != nullptr, false, 0};
+  std::string account = call.account();
+  use.account = account;
+  bool named = !action.page_ids.empty() && !call.params.list(action.page_ids).empty();
+  use.narrow = named || !call.filters.empty() || call.params.has("MaxResults");
+  if (action.name == "RunInstances")
+    use.instances = call.params.number("MaxCount", 1);
+  else if (action.name.ends_with("Instances") && use.changes)
+    use.instances = static_cast<int64_t>(call.params.list("InstanceId").size());
+  return core.limits.take(use, core.context.world.clock.now());
+}
+
 }  // namespace
 
 const Action* find_action(std::string_view name) {
@@ -410,6 +450,7 @@ aio::Task<Answer> dispatch(Core& core, const Ec2Request& request) {
   if (action->page_from > 0)
     call.page = CO_TRY(read_page(action->name, call.params, action->page_ids));
   call.dry_run = call.params.flag("DryRun");
+  if (core.context.request_limits) CO_TRY(take_tokens(core, *action, call));
   if (core.ensure_defaults(call.account()))
     CO_TRY(co_await core.tell_groups({core.default_group_of(call.account())}));
   if (auto before = CO_TRY(answered_before(core, call))) co_return std::move(*before);

@@ -13,6 +13,7 @@
 #include "farm/ec2/fleet.h"
 #include "farm/ec2/page.h"
 #include "farm/ec2/params.h"
+#include "farm/ec2/request_limits.h"
 #include "farm/ec2/state.h"
 #include "farm/ec2/xml.h"
 
@@ -24,12 +25,14 @@ class Spots;
 struct Capacity {
   Bytes memory = Bytes::gib(24);
   int cores = 2;
-  int memory_overcommit = 8;
+  int memory_overcommit = 12;  ///< 500 of the smallest on 24 GiB
   int cpu_overcommit = 128;
   size_t instances = 1000;
 
   /// Of this machine, from the kernel.
   static Capacity of_this_machine();
+  /// Of machines that are records.
+  static Capacity of_records();
   /// How many more instances of `type` fit beside `live` ones.
   size_t room_for(const InstanceType& type, const State& state) const;
 };
@@ -60,6 +63,8 @@ struct Core {
   aio::Task<Result<>> open();
   /// Tells the packet filter, after the record is durable.
   aio::Task<Result<>> tell_groups(std::vector<std::string> ids);
+  /// The same about ACLs and peerings. It must hear of an instance's address before that boots.
+  aio::Task<Result<>> tell_networks();
   /// A free one of 198.18.0.0/15, which no network uses; given back with State::free_address.
   std::string take_public_address();
   std::string disk_file(std::string_view id) const;  ///< of a volume or snapshot
@@ -83,6 +88,8 @@ struct Core {
   std::set<std::string> known_accounts = {};
   std::set<std::string> importing = {};  ///< files of DATA/images that are on their way
   bool sweep_disks = false;              ///< while nobody copies one
+  bool borders_told = false;             ///< the packet filter knows of some ACL or peering
+  RequestLimits limits = {};
 };
 
 struct Call {
@@ -130,6 +137,17 @@ std::span<const Action> interface_actions();
 std::span<const Action> placement_actions();
 std::span<const Action> spot_actions();
 std::span<const Action> template_actions();
+std::span<const Action> internet_gateway_actions();
+std::span<const Action> range_actions();
+std::span<const Action> sharing_actions();
+std::span<const Action> setting_actions();
+std::span<const Action> option_actions();
+std::span<const Action> gateway_actions();
+std::span<const Action> vpn_actions();
+std::span<const Action> endpoint_actions();
+std::span<const Action> peering_actions();
+std::span<const Action> prefix_actions();
+std::span<const Action> acl_actions();
 const Action* find_action(std::string_view name);
 
 /// Checks the call against the table and runs it.
@@ -158,6 +176,8 @@ std::string zone_id(std::string_view region, size_t index);
 Result<> check_tag(std::string_view key, std::string_view value);
 Result<> check_tag_count(const Tags& tags);
 void write_tags(Xml& xml, const Tags& tags);
+/// The same, also when there are none.
+void write_tag_set(Xml& xml, const Tags& tags);
 
 /// All the instances named by InstanceId.N, of this account; NotFound names those that are missing.
 Result<std::vector<Instance*>> named_instances(Core& core, const Call& call,

@@ -109,6 +109,10 @@ class MortalMachines final : public sandbox::Machines {
     if (process_.dead()) co_return fail(dead());
     co_return co_await inner_.set_public(std::move(address), std::move(inside));
   }
+  aio::Task<Result<>> set_networks(sandbox::PacketNetworks networks) override {
+    if (process_.dead()) co_return fail(dead());
+    co_return co_await inner_.set_networks(std::move(networks));
+  }
 
  private:
   aio::SimProcess& process_;

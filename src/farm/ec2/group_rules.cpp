@@ -3,12 +3,12 @@
 #include "farm/ec2/group_rules.h"
 
 #include <array>
-#include <map>
 #include <tuple>
 
 #include "base/text.h"
 #include "farm/ec2/address.h"
 #include "farm/ec2/describe.h"
+#include "farm/ec2/plain.h"
 
 namespace croft::farm::ec2 {
 
@@ -28,8 +28,8 @@ constexpr Param rules_params[] = {
     {"IpPermissions.N.IpRanges.N.Description", Kind::text, false, "", 0, 255},
     {"IpPermissions.N.Ipv6Ranges.N.CidrIpv6", Kind::text, false, "", 1, 64},
     {"IpPermissions.N.Ipv6Ranges.N.Description", Kind::text, false, "", 0, 255},
-    {"IpPermissions.N.PrefixListIds.N.PrefixListId", Kind::unsupported},
-    {"IpPermissions.N.PrefixListIds.N.Description", Kind::ignored},
+    {"IpPermissions.N.PrefixListIds.N.PrefixListId", Kind::id, false, "pl"},
+    {"IpPermissions.N.PrefixListIds.N.Description", Kind::text, false, "", 0, 255},
     {"IpPermissions.N.Groups.N.GroupId", Kind::id, false, "sg"},
     {"IpPermissions.N.Groups.N.GroupName", Kind::text, false, "", 1, 255},
     {"IpPermissions.N.Groups.N.UserId", Kind::text, false, "", 0, 64},
@@ -71,7 +71,7 @@ constexpr Param modify_params[] = {
     {"SecurityGroupRule.N.SecurityGroupRule.ToPort", Kind::integer, false, "", -1, 65535},
     {"SecurityGroupRule.N.SecurityGroupRule.CidrIpv4", Kind::text, false, "", 1, 64},
     {"SecurityGroupRule.N.SecurityGroupRule.CidrIpv6", Kind::text, false, "", 1, 64},
-    {"SecurityGroupRule.N.SecurityGroupRule.PrefixListId", Kind::unsupported},
+    {"SecurityGroupRule.N.SecurityGroupRule.PrefixListId", Kind::id, false, "pl"},
     {"SecurityGroupRule.N.SecurityGroupRule.ReferencedGroupId", Kind::id, false, "sg"},
     {"SecurityGroupRule.N.SecurityGroupRule.Description", Kind::text, false, "", 0, 255},
 };
@@ -115,23 +115,15 @@ Result<> read_ports(GroupRule& rule, bool given) {
 
 /// EC2 takes host bits that are set and clears them.
 Result<std::string> read_cidr(const std::string& text) {
-  auto parts = cut(text, '/');
-  auto base = parts ? parse_ipv4(parts->first) : parse_ipv4(text);
-  auto prefix = parts ? parse_u64(parts->second) : std::optional<uint64_t>(32);
-  if (!base || !prefix || *prefix > 32)
-    return fail(invalid(fmt::format("CIDR block {} is malformed", printable(text))));
-  uint32_t mask = *prefix == 0 ? 0 : ~uint32_t{0} << (32 - *prefix);
-  return fmt::format("{}/{}", ipv4_text(*base & mask), *prefix);
+  auto masked = masked_network(text);
+  if (!masked) return fail(invalid(fmt::format("CIDR block {} is malformed", printable(text))));
+  return std::move(*masked);
 }
 
 Result<std::string> read_cidr6(const std::string& text) {
-  auto parts = cut(text, '/');
-  auto prefix = parts ? parse_u64(parts->second) : std::nullopt;
-  bool looks = parts && parts->first.find(':') != std::string_view::npos &&
-               parts->first.find_first_not_of("0123456789abcdefABCDEF:.") == std::string_view::npos;
-  if (!looks || !prefix || *prefix > 128)
-    return fail(invalid(fmt::format("CIDR block {} is malformed", printable(text))));
-  return to_lower(text);
+  auto block = canonical_ipv6(text, "cidrIpv6");
+  if (!block) return fail(invalid(fmt::format("CIDR block {} is malformed", printable(text))));
+  return block;
 }
 
 Result<std::string> read_peer(Core& core, const SecurityGroup& group, const Params& pair) {
@@ -147,6 +139,12 @@ Result<std::string> read_peer(Core& core, const SecurityGroup& group, const Para
     if (peer->vpc == group.vpc && peer->name == name) return peer->id;
   return fail(aws_error("InvalidGroup.NotFound", 400,
                         fmt::format("The security group '{}' does not exist", printable(name))));
+}
+
+Result<std::string> read_prefix_list(Core& core, const SecurityGroup& group,
+                                     const std::string& id) {
+  if (find_plain(core, group.account, "pl", id)) return id;
+  return fail(not_found(*id_kind("pl"), {id}));
 }
 
 /// One permission may stand for several rules.
@@ -175,13 +173,18 @@ Result<> read_permission(Core& core, const SecurityGroup& group, bool egress, co
     std::string cidr = TRY(read_cidr6(item.text("CidrIpv6")));
     add([&](GroupRule& r) { r.cidr6 = cidr; }, item);
   }
+  for (const Params& item : p.items("PrefixListIds")) {
+    std::string list = TRY(read_prefix_list(core, group, item.text("PrefixListId")));
+    add([&](GroupRule& r) { r.prefix_list = list; }, item);
+  }
   for (const Params& item : p.items("Groups")) {
     std::string peer = TRY(read_peer(core, group, item));
     add([&](GroupRule& r) { r.group = peer; }, item);
   }
   if (out.size() == before)
     return fail(aws_error("MissingParameter", 400,
-                          "A permission needs at least one of IpRanges, Ipv6Ranges and Groups"));
+                          "A permission needs at least one of IpRanges, Ipv6Ranges, PrefixListIds "
+                          "and Groups"));
   return {};
 }
 
@@ -215,7 +218,9 @@ auto key_of(const GroupRule& r) {
 }
 
 std::string peer_of(const GroupRule& r) {
-  return !r.cidr.empty() ? r.cidr : !r.cidr6.empty() ? r.cidr6 : r.group;
+  for (const std::string* one : {&r.cidr, &r.cidr6, &r.prefix_list})
+    if (!one->empty()) return *one;
+  return r.group;
 }
 
 void write_rule(Xml& xml, const SecurityGroup& group, const GroupRule& rule) {
@@ -224,6 +229,7 @@ void write_rule(Xml& xml, const SecurityGroup& group, const GroupRule& rule) {
   xml.plain("ipProtocol", rule.protocol).number("fromPort", rule.from).number("toPort", rule.to);
   if (!rule.cidr.empty()) xml.plain("cidrIpv4", rule.cidr);
   if (!rule.cidr6.empty()) xml.plain("cidrIpv6", rule.cidr6);
+  if (!rule.prefix_list.empty()) xml.plain("prefixListId", rule.prefix_list);
   if (!rule.group.empty())
     xml.in("referencedGroupInfo",
            [&] { xml.plain("groupId", rule.group).plain("userId", group.account); });
@@ -247,9 +253,12 @@ aio::Task<Answer> authorize(Core& core, Call call, bool egress) {
     co_return fail(
         aws_error("MissingParameter", 400, "The request must contain the parameter ipPermissions"));
   auto specs = CO_TRY(read_tag_specs(call.params, {"security-group-rule"}));
-  size_t count = rules.size();
+  size_t count = rules.size() +
+                 static_cast<size_t>(std::ranges::count(group->rules, egress, &GroupRule::egress));
+  if (count > most_rules)
+    co_return fail(aws_error("RulesPerSecurityGroupLimitExceeded", 400,
+                             fmt::format("More than {} rules one way", most_rules)));
   for (const GroupRule& known : group->rules) {
-    count += known.egress == egress;
     for (const GroupRule& rule : rules)
       if (key_of(rule) == key_of(known))
         co_return fail(aws_error(
@@ -262,9 +271,6 @@ aio::Task<Answer> authorize(Core& core, Call call, bool egress) {
     for (size_t j = 0; j < i; ++j)
       if (key_of(rules[i]) == key_of(rules[j]))
         co_return fail(invalid("The same permission must not appear multiple times"));
-  if (count > most_rules)
-    co_return fail(aws_error("RulesPerSecurityGroupLimitExceeded", 400,
-                             fmt::format("More than {} rules one way", most_rules)));
   CO_TRY(call.effect());
   Xml xml;
   xml.flag("return", true);
@@ -340,10 +346,14 @@ Result<GroupRule> read_new_rule(Core& core, const SecurityGroup& group, const Gr
     SecurityGroup* peer = core.state.groups.find(group.account, rule.group);
     if (!peer || peer->vpc != group.vpc) return fail(not_found(*id_kind("sg"), {rule.group}));
   }
-  int peers = !rule.cidr.empty() + !rule.cidr6.empty() + !rule.group.empty();
+  if (p.has("PrefixListId"))
+    rule.prefix_list = TRY(read_prefix_list(core, group, p.text("PrefixListId")));
+  int peers =
+      !rule.cidr.empty() + !rule.cidr6.empty() + !rule.group.empty() + !rule.prefix_list.empty();
   if (peers != 1)
     return fail(aws_error("InvalidParameterCombination", 400,
-                          "A rule has exactly one of CidrIpv4, CidrIpv6 and ReferencedGroupId"));
+                          "A rule has exactly one of CidrIpv4, CidrIpv6, PrefixListId and "
+                          "ReferencedGroupId"));
   return rule;
 }
 
@@ -441,56 +451,6 @@ constexpr Action table[] = {
 };
 
 }  // namespace
-
-void write_permissions(Xml& xml, const SecurityGroup& group, bool egress) {
-  std::map<std::tuple<std::string, int, int>, std::vector<const GroupRule*>> together;
-  for (const GroupRule& rule : group.rules)
-    if (rule.egress == egress) together[{rule.protocol, rule.from, rule.to}].push_back(&rule);
-  auto part = [&](std::string_view name, const std::vector<const GroupRule*>& rules,
-                  std::string GroupRule::* peer, std::string_view element) {
-    xml.in(name, [&] {
-      for (const GroupRule* rule : rules) {
-        if ((rule->*peer).empty()) continue;
-        xml.in("item", [&] {
-          if (peer == &GroupRule::group) xml.plain("userId", group.account);
-          xml.plain(element, rule->*peer).optional("description", rule->description);
-        });
-      }
-    });
-  };
-  xml.list(egress ? "ipPermissionsEgress" : "ipPermissions", together, [&](const auto& entry) {
-    const auto& [protocol, from, to] = entry.first;
-    xml.plain("ipProtocol", protocol);
-    if (protocol == "tcp" || protocol == "udp" || protocol.starts_with("icmp"))
-      xml.number("fromPort", from).number("toPort", to);
-    part("groups", entry.second, &GroupRule::group, "groupId");
-    part("ipRanges", entry.second, &GroupRule::cidr, "cidrIp");
-    part("ipv6Ranges", entry.second, &GroupRule::cidr6, "cidrIpv6");
-    xml.text("prefixListIds", "");
-  });
-}
-
-sandbox::PacketGroup packets_of(const SecurityGroup& group) {
-  sandbox::PacketGroup out;
-  out.name = group.id;
-  for (const GroupRule& rule : group.rules) {
-    // There is no IPv6 between machines: such rules let nothing more through.
-    if (rule.cidr.empty() && rule.group.empty()) continue;
-    sandbox::PacketRule packets;
-    packets.protocol = rule.protocol == "tcp"    ? 6
-                       : rule.protocol == "udp"  ? 17
-                       : rule.protocol == "icmp" ? 1
-                       : rule.protocol == "icmpv6"
-                           ? 58
-                           : static_cast<int>(parse_i64(rule.protocol).value_or(-1));
-    packets.from = rule.from;
-    packets.to = rule.to;
-    packets.network = rule.cidr;
-    packets.group = rule.group;
-    (rule.egress ? out.out : out.in).push_back(std::move(packets));
-  }
-  return out;
-}
 
 std::span<const Action> rule_actions() {
   return table;

@@ -10,7 +10,7 @@ Result<SecurityGroup*> group_by_name(Core& core, const std::string& account,
 /// By GroupId, else by GroupName.
 Result<SecurityGroup*> named_group(Core& core, const Call& call);
 /// What the packet filter is to know of it.
-sandbox::PacketGroup packets_of(const SecurityGroup& group);
+sandbox::PacketGroup packets_of(State& state, const SecurityGroup& group);
 /// ipPermissions or ipPermissionsEgress: rules of one protocol and port range stand together.
 void write_permissions(Xml& xml, const SecurityGroup& group, bool egress);
 

@@ -13,6 +13,8 @@ aio::Task<Answer> modify_instance_attribute(Core& core, Call call);
 /// ModifyInstanceAttribute with GroupId.N, ModifyNetworkInterfaceAttribute with the same.
 aio::Task<Answer> change_groups(Core& core, Call call, std::string instance,
                                 std::vector<std::string> groups);
+/// PrivateIpAddress, or the one of PrivateIpAddresses.N: this farm gives an interface one address.
+Result<std::string> one_address(const Params& params);
 aio::Task<Answer> get_console_output(Core& core, Call call);
 Answer describe_instances(Core& core, const Call& call);
 Answer describe_instance_status(Core& core, const Call& call);

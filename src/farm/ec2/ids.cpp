@@ -8,18 +8,20 @@ namespace croft::farm::ec2 {
 
 namespace {
 
+// EC2 has no Malformed code for networks, subnets and some of their parts: NotFound stands for
+// both.
 constexpr IdKind kinds[] = {
     {"i", "instance", "InvalidInstanceID.Malformed", "InvalidInstanceID.NotFound", "instance ID"},
     {"ami", "image", "InvalidAMIID.Malformed", "InvalidAMIID.NotFound", "image id"},
     {"key", "key-pair", "InvalidKeyPairId.Malformed", "InvalidKeyPair.NotFound", "key pair ID"},
     {"sg", "security-group", "InvalidGroupId.Malformed", "InvalidGroup.NotFound", "security group"},
-    {"subnet", "subnet", "InvalidSubnetID.Malformed", "InvalidSubnetID.NotFound", "subnet ID"},
-    {"vpc", "vpc", "InvalidVpcID.Malformed", "InvalidVpcID.NotFound", "vpc ID"},
+    {"subnet", "subnet", "InvalidSubnetID.NotFound", "InvalidSubnetID.NotFound", "subnet ID"},
+    {"vpc", "vpc", "InvalidVpcID.NotFound", "InvalidVpcID.NotFound", "vpc ID"},
     {"sgr", "security-group-rule", "InvalidSecurityGroupRuleId.Malformed",
      "InvalidSecurityGroupRuleId.NotFound", "security group rule ID"},
-    {"eipalloc", "elastic-ip", "InvalidAllocationID.Malformed", "InvalidAllocationID.NotFound",
+    {"eipalloc", "elastic-ip", "InvalidAllocationID.NotFound", "InvalidAllocationID.NotFound",
      "allocation ID"},
-    {"eipassoc", "elastic-ip-association", "InvalidAssociationID.Malformed",
+    {"eipassoc", "elastic-ip-association", "InvalidAssociationID.NotFound",
      "InvalidAssociationID.NotFound", "association ID"},
     {"eni", "network-interface", "InvalidNetworkInterfaceId.Malformed",
      "InvalidNetworkInterfaceID.NotFound", "networkInterface ID"},
@@ -35,8 +37,31 @@ constexpr IdKind kinds[] = {
      "InvalidInternetGatewayID.NotFound", "internetGateway ID"},
     {"rtb", "route-table", "InvalidRouteTableId.Malformed", "InvalidRouteTableID.NotFound",
      "routeTable ID"},
-    {"rtbassoc", "route-table-association", "InvalidAssociationID.Malformed",
+    {"rtbassoc", "route-table-association", "InvalidAssociationID.NotFound",
      "InvalidAssociationID.NotFound", "association ID"},
+    {"acl", "network-acl", "InvalidNetworkAclID.NotFound", "InvalidNetworkAclID.NotFound",
+     "networkAcl ID"},
+    {"aclassoc", "network-acl-association", "InvalidAssociationID.NotFound",
+     "InvalidAssociationID.NotFound", "association ID"},
+    {"dopt", "dhcp-options", "InvalidDhcpOptionsId.Malformed", "InvalidDhcpOptionID.NotFound",
+     "dhcpOption ID"},
+    {"eigw", "egress-only-internet-gateway", "InvalidGatewayID.NotFound",
+     "InvalidGatewayID.NotFound", "eigw ID"},
+    {"nat", "natgateway", "NatGatewayMalformed", "NatGatewayNotFound", "NatGateway"},
+    {"cagw", "carrier-gateway", "InvalidCarrierGatewayID.NotFound",
+     "InvalidCarrierGatewayID.NotFound", "CarrierGateway ID"},
+    {"cgw", "customer-gateway", "InvalidCustomerGatewayId.Malformed",
+     "InvalidCustomerGatewayID.NotFound", "customerGateway ID"},
+    {"vgw", "vpn-gateway", "InvalidVpnGatewayID.NotFound", "InvalidVpnGatewayID.NotFound",
+     "virtual private gateway ID"},
+    {"vpn", "vpn-connection", "InvalidVpnConnectionID.NotFound", "InvalidVpnConnectionID.NotFound",
+     "vpnConnection ID"},
+    {"vpce", "vpc-endpoint", "InvalidVpcEndpointId.NotFound", "InvalidVpcEndpointId.NotFound",
+     "Vpc Endpoint Id"},
+    {"pcx", "vpc-peering-connection", "InvalidVpcPeeringConnectionId.Malformed",
+     "InvalidVpcPeeringConnectionID.NotFound", "vpcPeeringConnection ID"},
+    {"pl", "prefix-list", "InvalidPrefixListId.Malformed", "InvalidPrefixListID.NotFound",
+     "prefix list ID"},
 };
 
 }  // namespace
@@ -62,6 +87,7 @@ bool well_formed(const IdKind& kind, std::string_view id) {
 
 Result<> check_id(const IdKind& kind, std::string_view id) {
   if (well_formed(kind, id)) return {};
+  if (kind.malformed == kind.not_found) return fail(not_found(kind, {printable(id)}));
   return fail(aws_error(
       kind.malformed, 400,
       fmt::format("Invalid id: \"{}\" (expecting \"{}-...\")", printable(id), kind.prefix)));

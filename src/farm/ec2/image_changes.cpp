@@ -60,13 +60,13 @@ constexpr Param modify_params[] = {
     {"Attribute", Kind::choice, false, "launchPermission|description"},
     {"OperationType", Kind::choice, false, "add|remove"},
     {"UserId.N", Kind::text, false, "", 1, 64},
-    {"UserGroup.N", Kind::choice, false, "all"},
+    {"UserGroup.N", Kind::text, false, "", 1, 64},
     {"Value", Kind::text, false, "", 0, 255},
     {"Description.Value", Kind::text, false, "", 0, 255},
     {"LaunchPermission.Add.N.UserId", Kind::text, false, "", 1, 64},
-    {"LaunchPermission.Add.N.Group", Kind::choice, false, "all"},
+    {"LaunchPermission.Add.N.Group", Kind::text, false, "", 1, 64},
     {"LaunchPermission.Remove.N.UserId", Kind::text, false, "", 1, 64},
-    {"LaunchPermission.Remove.N.Group", Kind::choice, false, "all"},
+    {"LaunchPermission.Remove.N.Group", Kind::text, false, "", 1, 64},
     {"LaunchPermission.Add.N.OrganizationArn", Kind::unsupported},
     {"LaunchPermission.Add.N.OrganizationalUnitArn", Kind::unsupported},
     {"ProductCode.N", Kind::unsupported},
@@ -252,9 +252,32 @@ void permit(Image& image, const std::string& user, const std::string& group, boo
   if (add) image.users.push_back(user);
 }
 
+/// Groups are "all"; users are account numbers.
+Result<> check_permission(const std::string& user, const std::string& group) {
+  auto refuse = [](std::string_view value, std::string_view type) {
+    return fail(aws_error("InvalidAMIAttributeItemValue", 400,
+                          fmt::format("Invalid attribute item value \"{}\" for {} item type.",
+                                      printable(value), type)));
+  };
+  if (!group.empty() && group != "all") return refuse(group, "group");
+  if (!user.empty() && (user.size() != 12 || user.find_first_not_of("0123456789") != user.npos))
+    return refuse(user, "userId");
+  return {};
+}
+
+Result<> check_permissions(const Params& p) {
+  for (const std::string& user : p.list("UserId")) TRY(check_permission(user, ""));
+  for (const std::string& group : p.list("UserGroup")) TRY(check_permission("", group));
+  for (const char* side : {"LaunchPermission.Add", "LaunchPermission.Remove"})
+    for (const Params& one : p.items(side))
+      TRY(check_permission(one.text("UserId"), one.text("Group")));
+  return {};
+}
+
 aio::Task<Answer> modify_image(Core& core, Call call) {
   Image* image = CO_TRY(own_image(core, call));
   const Params& p = call.params;
+  CO_TRY(check_permissions(p));
   bool add = p.text("OperationType", "add") == "add";
   Image changed = *image;
   for (const std::string& user : p.list("UserId")) permit(changed, user, "", add);

@@ -4,6 +4,7 @@
 #include "farm/ec2/address.h"
 #include "farm/ec2/describe.h"
 #include "farm/ec2/handlers.h"
+#include "farm/ec2/metering.h"
 
 namespace croft::farm::ec2 {
 
@@ -15,7 +16,8 @@ constexpr Param create_params[] = {
     {"SubnetId", Kind::id, true, "subnet"},
     {"Description", Kind::text, false, "", 0, 255},
     {"PrivateIpAddress", Kind::text, false, "", 7, 15},
-    {"PrivateIpAddresses.*", Kind::unsupported},
+    {"PrivateIpAddresses.N.PrivateIpAddress", Kind::text, false, "", 7, 15},
+    {"PrivateIpAddresses.N.Primary", Kind::boolean},
     {"SecondaryPrivateIpAddressCount", Kind::unsupported},
     {"SecurityGroupId.N", Kind::id, false, "sg"},
     {"InterfaceType", Kind::unsupported},
@@ -32,6 +34,10 @@ constexpr Param create_params[] = {
 };
 constexpr Param one_params[] = {{"NetworkInterfaceId", Kind::id, true, "eni"}};
 constexpr Param describe_params[] = {{"NetworkInterfaceId.N", Kind::id, false, "eni"}};
+constexpr Param attribute_params[] = {
+    {"NetworkInterfaceId", Kind::id, true, "eni"},
+    {"Attribute", Kind::choice, true, "description|groupSet|sourceDestCheck|attachment"},
+};
 constexpr Param modify_params[] = {
     {"NetworkInterfaceId", Kind::id, true, "eni"},
     {"Description.Value", Kind::text, false, "", 0, 255},
@@ -59,10 +65,19 @@ Table<Interface> all_interfaces(Core& core, const std::string& account) {
   return all;
 }
 
+void write_attachment(Xml& xml, const Instance& instance) {
+  xml.plain("attachmentId", "eni-attach-" + instance.id.substr(2));
+  xml.plain("instanceId", instance.id).plain("instanceOwnerId", instance.account);
+  xml.number("deviceIndex", 0).text("status", "attached");
+  xml.time("attachTime", instance.created).flag("deleteOnTermination", instance.interface.empty());
+}
+
 void write_interface(Xml& xml, Core& core, const Interface& one) {
   const SubnetRecord* subnet = core.state.subnets.find(one.subnet);
   const Instance* instance = core.state.find_instance(one.instance);
   std::string outside = instance ? core.public_of(*instance) : "";
+  for (const auto& [id, address] : core.state.addresses.all())
+    if (!instance && address.holder == one.id) outside = address.address;
   Instance named_like;
   named_like.private_address = one.address;
   std::string dns = core.private_dns(named_like);
@@ -82,16 +97,9 @@ void write_interface(Xml& xml, Core& core, const Interface& one) {
   xml.list("groupSet", one.groups, [&](const std::string& id) {
     xml.plain("groupId", id).text("groupName", core.group_name(id));
   });
-  if (instance)
-    xml.in("attachment", [&] {
-      xml.plain("attachmentId", "eni-attach-" + instance->id.substr(2));
-      xml.plain("instanceId", instance->id).plain("instanceOwnerId", instance->account);
-      xml.number("deviceIndex", 0).text("status", "attached");
-      xml.time("attachTime", instance->created)
-          .flag("deleteOnTermination", instance->interface.empty());
-    });
+  if (instance) xml.in("attachment", [&] { write_attachment(xml, *instance); });
   association();
-  write_tags(xml, one.tags);
+  write_tag_set(xml, one.tags);
   xml.in("privateIpAddressesSet", [&] {
     xml.in("item", [&] {
       xml.plain("privateIpAddress", one.address).plain("privateDnsName", dns).flag("primary", true);
@@ -121,7 +129,7 @@ aio::Task<Answer> create_interface(Core& core, Call call) {
   if (one.groups.empty())
     for (SecurityGroup* group : core.state.groups.of(call.account()))
       if (group->vpc == subnet->vpc && group->name == "default") one.groups = {group->id};
-  std::string address = call.params.text("PrivateIpAddress");
+  std::string address = CO_TRY(one_address(call.params));
   auto number = parse_ipv4(address);
   if (!address.empty() && (!number || !range.contains(*number)))
     co_return fail(aws_error("InvalidParameterValue", 400,
@@ -166,7 +174,18 @@ aio::Task<Answer> delete_interface(Core& core, Call call) {
   core.state.free_address(one->address);
   core.state.interfaces.erase(id);
   std::vector<store::Change> changes{core.state.interfaces.remove(id)};
-  co_return co_await finish(core, call, "delete-interface", std::move(changes), answer_true());
+  std::string outside;  // its elastic address is free again
+  for (ElasticAddress* address : core.state.addresses.of(call.account())) {
+    if (address->holder != id) continue;
+    outside = address->address;
+    address->holder.clear();
+    address->association.clear();
+    changes.push_back(core.state.addresses.put(*address));
+    changes.push_back(metered(*address, true, core.now()));
+  }
+  auto answer = co_await finish(core, call, "delete-interface", std::move(changes), answer_true());
+  if (answer && !outside.empty()) CO_TRY(co_await core.fleet.machines().set_public(outside, ""));
+  co_return answer;
 }
 
 aio::Task<Answer> modify_interface(Core& core, Call call) {
@@ -201,6 +220,28 @@ aio::Task<Answer> modify_interface(Core& core, Call call) {
   if (answer && !instance.empty() && !groups.empty())
     co_return co_await change_groups(core, call, instance, std::move(groups));
   co_return answer;
+}
+
+Answer describe_attribute(Core& core, const Call& call) {
+  Table<Interface> all = all_interfaces(core, call.account());
+  std::string id = call.params.text("NetworkInterfaceId");
+  std::string attribute = call.params.text("Attribute");
+  const Interface* one = all.find(id);
+  if (!one) return fail(not_found(*id_kind("eni"), {id}));
+  Xml xml;
+  xml.plain("networkInterfaceId", id);
+  if (attribute == "description")
+    xml.in("description", [&] { xml.text("value", one->description); });
+  if (attribute == "sourceDestCheck")
+    xml.in("sourceDestCheck", [&] { xml.flag("value", one->source_dest_check); });
+  if (attribute == "groupSet")
+    xml.list("groupSet", one->groups, [&](const std::string& group) {
+      xml.plain("groupId", group).text("groupName", core.group_name(group));
+    });
+  if (const Instance* holder = core.state.find_instance(one->instance);
+      holder && attribute == "attachment")
+    xml.in("attachment", [&] { write_attachment(xml, *holder); });
+  return xml.take();
 }
 
 constexpr FilterField<Interface> interface_fields[] = {
@@ -258,12 +299,26 @@ Answer describe_interfaces(Core& core, const Call& call) {
 constexpr Action table[] = {
     {"CreateNetworkInterface", create_params, nullptr, create_interface},
     {"DeleteNetworkInterface", one_params, nullptr, delete_interface},
+    {"DescribeNetworkInterfaceAttribute", attribute_params, describe_attribute},
     {"ModifyNetworkInterfaceAttribute", modify_params, nullptr, modify_interface},
     {"DescribeNetworkInterfaces", describe_params, describe_interfaces, nullptr, true, 5,
      "NetworkInterfaceId"},
 };
 
 }  // namespace
+
+Result<std::string> one_address(const Params& params) {
+  auto listed = params.items("PrivateIpAddresses");
+  if (listed.size() > 1)
+    return fail(aws_error("UnsupportedOperation", 400,
+                          "This farm gives a network interface one private address"));
+  std::string single = params.text("PrivateIpAddress");
+  if (listed.empty()) return single;
+  if (!single.empty())
+    return fail(aws_error("InvalidParameterCombination", 400,
+                          "PrivateIpAddress and PrivateIpAddresses may not be given together"));
+  return listed[0].text("PrivateIpAddress");
+}
 
 std::span<const Action> interface_actions() {
   return table;

@@ -60,15 +60,16 @@ aio::Task<Answer> create_key_pair(Core& core, Call call) {
 aio::Task<Answer> import_key_pair(Core& core, Call call) {
   CO_TRY(check_free(core, call.account(), call.params.text("KeyName")));
   auto specs = CO_TRY(read_tag_specs(call.params, {"key-pair"}));
+  CO_TRY(call.effect());
   auto text = unbase64(call.params.text("PublicKeyMaterial"));
   if (!text)
-    co_return fail(aws_error("InvalidKey.Format", 400, "The public key material is not base64"));
+    co_return fail(
+        aws_error("InvalidKeyPair.Format", 400, "The public key material is not base64"));
   auto material = read_public_key(*text);
   if (!material)
     co_return fail(
-        aws_error("InvalidKey.Format", 400,
+        aws_error("InvalidKeyPair.Format", 400,
                   "Key is not in valid OpenSSH public key format: " + material.error().what));
-  CO_TRY(call.effect());
   KeyPair key =
       CO_TRY(co_await keep(core, call, std::move(*material), tags_for(specs, "key-pair")));
   Xml xml;

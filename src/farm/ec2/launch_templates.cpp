@@ -19,6 +19,7 @@ constexpr Param which_params[] = {
     {"LaunchTemplateId", Kind::id, false, "lt"},
     {"LaunchTemplateName", Kind::text, false, "", 3, 128},
 };
+constexpr Param instance_params[] = {{"InstanceId", Kind::id, true, "i"}};
 constexpr Param describe_params[] = {
     {"LaunchTemplateId.N", Kind::id, false, "lt"},
     {"LaunchTemplateName.N", Kind::text, false, "", 3, 128},
@@ -32,7 +33,7 @@ constexpr Param versions_params[] = {
     {"ResolveAlias", Kind::ignored},
 };
 constexpr Param modify_params[] = {
-    {"LaunchTemplateId", Kind::id, false, "lt"},
+    {"LaunchTemplateId", Kind::text, false, "", 1, 64},
     {"LaunchTemplateName", Kind::text, false, "", 3, 128},
     {"SetDefaultVersion", Kind::text, false, "", 1, 32},
     {"DefaultVersion", Kind::text, false, "", 1, 32},
@@ -78,6 +79,8 @@ std::vector<Param> with_data(std::span<const Param> own) {
     Param param = run_instances_schema()[i];
     param.path = paths[i];
     param.required = false;
+    // What a template names need not be there before a launch, and may be an alias.
+    if (param.kind == Kind::id) param = {paths[i], Kind::text, false, "", 1, 255};
     out.push_back(param);
   }
   return out;
@@ -92,13 +95,21 @@ Error no_template(const std::string& name) {
 
 Result<LaunchTemplate*> find_template(Core& core, const std::string& account, const std::string& id,
                                       const std::string& name) {
-  if (id.empty() == name.empty())
-    return fail(aws_error(id.empty() ? "MissingParameter" : "InvalidParameterCombination", 400,
-                          "Exactly one of the launch template's id and name must be specified"));
+  if (id.empty() && name.empty())
+    return fail(aws_error("MissingParameter", 400,
+                          "The request must contain the parameter launch template ID or launch "
+                          "template name"));
+  if (!id.empty() && !name.empty())
+    return fail(aws_error("InvalidParameterCombination", 400,
+                          "Either provide launch template ID or launch template name to modify the "
+                          "template."));
   if (!id.empty()) {
     LaunchTemplate* found = core.state.templates.find(account, id);
-    if (!found) return fail(not_found(*id_kind("lt"), {id}));
-    return found;
+    if (found) return found;
+    return fail(aws_error("InvalidLaunchTemplateId.NotFound", 400,
+                          fmt::format("The specified launch template, with template ID {}, does "
+                                      "not exist.",
+                                      id)));
   }
   for (LaunchTemplate* one : core.state.templates.of(account))
     if (one->name == name) return one;
@@ -127,13 +138,9 @@ Result<const TemplateVersion*> find_version(const LaunchTemplate& in, const std:
     if (version.number == number) return &version;
   return fail(
       aws_error("InvalidLaunchTemplateId.VersionNotFound", 400,
-                fmt::format("Could not find launch template version {} of {}", number, in.id)));
-}
-
-Fields data_of(const TemplateVersion& version) {
-  Fields out;
-  for (const TemplateField& field : version.data) out.emplace_back(field.name, field.value);
-  return out;
+                fmt::format("Could not find the specified version {} for the launch template with "
+                            "ID {}.",
+                            number, in.id)));
 }
 
 TemplateVersion read_version(const Params& p, WallTime now) {
@@ -154,77 +161,13 @@ void write_template(Xml& xml, const LaunchTemplate& one) {
   write_tags(xml, one.tags);
 }
 
-/// launchTemplateData: what was given, under the names of the answer.
-void write_data(Xml& xml, const TemplateVersion& version) {
-  Params p = Params().over(data_of(version));
-  auto text = [&](std::string_view name, std::string_view path) {
-    if (p.has(path)) xml.text(name, p.text(path));
-  };
-  text("imageId", "ImageId"), text("instanceType", "InstanceType"), text("keyName", "KeyName");
-  text("userData", "UserData"), text("ebsOptimized", "EbsOptimized");
-  text("disableApiTermination", "DisableApiTermination");
-  text("instanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior");
-  if (p.has("Monitoring.Enabled"))
-    xml.in("monitoring", [&] { text("enabled", "Monitoring.Enabled"); });
-  if (p.has("Placement.AvailabilityZone"))
-    xml.in("placement", [&] { text("availabilityZone", "Placement.AvailabilityZone"); });
-  if (p.has("IamInstanceProfile.Name") || p.has("IamInstanceProfile.Arn"))
-    xml.in("iamInstanceProfile",
-           [&] { text("arn", "IamInstanceProfile.Arn"), text("name", "IamInstanceProfile.Name"); });
-  auto plain_list = [&](std::string_view name, std::string_view path) {
-    auto values = p.list(path);
-    if (values.empty()) return;
-    xml.in(name, [&] {
-      for (const std::string& value : values) xml.text("item", value);
-    });
-  };
-  plain_list("securityGroupIdSet", "SecurityGroupId");
-  plain_list("securityGroupSet", "SecurityGroup");
-  auto each = [&](std::string_view name, std::string_view path, auto write) {
-    auto items = p.items(path);
-    if (!items.empty()) xml.list(name, items, write);
-  };
-  each("blockDeviceMappingSet", "BlockDeviceMapping", [&](const Params& device) {
-    xml.text("deviceName", device.text("DeviceName"));
-    xml.in("ebs", [&] {
-      if (device.has("Ebs.VolumeSize"))
-        xml.number("volumeSize", device.number("Ebs.VolumeSize", 0));
-      xml.optional("volumeType", device.text("Ebs.VolumeType"));
-      xml.optional("snapshotId", device.text("Ebs.SnapshotId"));
-      if (device.has("Ebs.DeleteOnTermination"))
-        xml.flag("deleteOnTermination", device.flag("Ebs.DeleteOnTermination"));
-    });
-  });
-  each("networkInterfaceSet", "NetworkInterface", [&](const Params& one) {
-    xml.number("deviceIndex", one.number("DeviceIndex", 0));
-    xml.optional("subnetId", one.text("SubnetId"));
-    if (one.has("AssociatePublicIpAddress"))
-      xml.flag("associatePublicIpAddress", one.flag("AssociatePublicIpAddress"));
-    xml.in("groupSet", [&] {
-      for (const std::string& group : one.list("SecurityGroupId")) xml.text("groupId", group);
-    });
-  });
-  each("tagSpecificationSet", "TagSpecification", [&](const Params& spec) {
-    xml.text("resourceType", spec.text("ResourceType"));
-    xml.list("tagSet", spec.items("Tag"), [&](const Params& tag) {
-      xml.text("key", tag.text("Key")).text("value", tag.text("Value"));
-    });
-  });
-  if (!p.under("MetadataOptions").empty())
-    xml.in("metadataOptions", [&] {
-      text("httpTokens", "MetadataOptions.HttpTokens");
-      text("httpPutResponseHopLimit", "MetadataOptions.HttpPutResponseHopLimit");
-      text("httpEndpoint", "MetadataOptions.HttpEndpoint");
-    });
-}
-
 void write_version(Xml& xml, const LaunchTemplate& one, const TemplateVersion& version) {
   xml.plain("launchTemplateId", one.id).text("launchTemplateName", one.name);
   xml.number("versionNumber", version.number).optional("versionDescription", version.description);
   xml.time("createTime", version.created)
       .plain("createdBy", fmt::format("arn:aws:iam::{}:root", one.account));
   xml.flag("defaultVersion", version.number == one.default_version);
-  xml.in("launchTemplateData", [&] { write_data(xml, version); });
+  xml.in("launchTemplateData", [&] { write_template_data(xml, version); });
 }
 
 aio::Task<Answer> create_template(Core& core, Call call) {
@@ -260,7 +203,7 @@ aio::Task<Answer> create_version(Core& core, Call call) {
   TemplateVersion version = read_version(call.params, core.now());
   if (call.params.has("SourceVersion")) {
     const auto* source = CO_TRY(find_version(*one, call.params.text("SourceVersion")));
-    Params merged = call.params.under("LaunchTemplateData").over(data_of(*source));
+    Params merged = call.params.under("LaunchTemplateData").over(fields_of(*source));
     version.data.clear();
     for (const auto& [name, value] : merged.fields()) version.data.push_back({name, value});
   }
@@ -276,9 +219,15 @@ aio::Task<Answer> create_version(Core& core, Call call) {
 aio::Task<Answer> modify_template(Core& core, Call call) {
   LaunchTemplate* one = CO_TRY(named_template(core, call));
   std::string wanted = call.params.text("SetDefaultVersion", call.params.text("DefaultVersion"));
-  const auto* version = CO_TRY(find_version(*one, wanted));
+  auto version = find_version(*one, wanted);
+  if (!version && parse_i64(wanted))
+    co_return fail(aws_error("InvalidLaunchTemplateId.VersionNotFound", 400,
+                             fmt::format("The launch template version {} is not found for the "
+                                         "specified launch template.",
+                                         wanted)));
+  if (!version) co_return fail(std::move(version).error());
   CO_TRY(call.effect());
-  one->default_version = version->number;
+  one->default_version = (*version)->number;
   Xml xml;
   xml.in("launchTemplate", [&] { write_template(xml, *one); });
   std::vector<store::Change> changes{core.state.templates.put(*one)};
@@ -336,7 +285,11 @@ constexpr FilterField<LaunchTemplate> template_fields[] = {
 Answer describe_templates(Core& core, const Call& call) {
   Call wanted = call;
   auto names = call.params.list("LaunchTemplateName");
-  for (const std::string& name : names) TRY(find_template(core, call.account(), "", name));
+  for (const std::string& name : names)
+    if (!find_template(core, call.account(), "", name))
+      return fail(aws_error("InvalidLaunchTemplateName.NotFoundException", 400,
+                            "At least one of the launch templates specified in the request does "
+                            "not exist."));
   if (!names.empty()) wanted.filters.push_back({"launch-template-name", names});
   return describe_table<LaunchTemplate>(wanted, core.state.templates, "LaunchTemplateId", "lt",
                                         template_fields, "launchTemplates", write_template);
@@ -351,6 +304,16 @@ std::string data_value(const VersionRow& row, std::string_view name) {
     if (field.name == name) return field.value;
   return "";
 }
+// EC2's own words.
+constexpr std::string_view which_versions =
+    "To describe the launch template data for all your launch templates, for ‘--versions’ specify "
+    "‘$Latest’, ‘$Default’, or both, and omit ‘--launch-template-id’, ‘--launch-template-name’, "
+    "and "
+    "version numbers. To describe the launch template data for a specific launch template, specify "
+    "‘--launch-template-id’ or ‘--launch-template-name’, and for ‘--versions’ specify one or more "
+    "of "
+    "the following values: ‘$Latest’, ‘$Default’, or one or more version numbers.";
+
 constexpr FilterField<VersionRow> version_fields[] = {
     {"image-id", [](const VersionRow& r, Out out) { out.push_back(data_value(r, "ImageId")); }},
     {"instance-type",
@@ -373,9 +336,10 @@ Answer describe_versions(Core& core, const Call& call) {
     if (matches(row)) rows.emplace_back(fmt::format("{}/{:012}", one.id, version.number), row);
   };
   if (!p.has("LaunchTemplateId") && !p.has("LaunchTemplateName")) {
-    if (texts.empty())
-      return fail(aws_error("MissingParameter", 400,
-                            "Either a launch template or its versions must be specified"));
+    auto alias = [](const std::string& text) { return text == "$Latest" || text == "$Default"; };
+    if (texts.empty() || !std::ranges::all_of(texts, alias))
+      return fail(aws_error(texts.empty() ? "MissingParameter" : "InvalidParameterValue", 400,
+                            std::string(which_versions)));
     for (LaunchTemplate* one : core.state.templates.of(call.account()))
       for (const std::string& text : texts) add(*one, *TRY(find_version(*one, text)));
   } else {
@@ -398,13 +362,23 @@ Answer describe_versions(Core& core, const Call& call) {
 
 }  // namespace
 
+Result<Tags> template_tags(Core& core, const Call& call) {
+  Params which = call.params.under("LaunchTemplate");
+  if (which.empty()) return Tags{};
+  LaunchTemplate* one = TRY(find_template(core, call.account(), which.text("LaunchTemplateId"),
+                                          which.text("LaunchTemplateName")));
+  const auto* version = TRY(find_version(*one, which.text("Version")));
+  return Tags{{"aws:ec2launchtemplate:id", one->id},
+              {"aws:ec2launchtemplate:version", std::to_string(version->number)}};
+}
+
 Result<Params> with_template(Core& core, const Call& call) {
   Params which = call.params.under("LaunchTemplate");
   if (which.empty()) return call.params;
   LaunchTemplate* one = TRY(find_template(core, call.account(), which.text("LaunchTemplateId"),
                                           which.text("LaunchTemplateName")));
   const auto* version = TRY(find_version(*one, which.text("Version")));
-  return call.params.over(data_of(*version));
+  return call.params.over(fields_of(*version));
 }
 
 std::span<const Action> template_actions() {
@@ -414,6 +388,7 @@ std::span<const Action> template_actions() {
       {"CreateLaunchTemplate", create, nullptr, create_template},
       {"CreateLaunchTemplateVersion", another, nullptr, create_version},
       {"ModifyLaunchTemplate", modify_params, nullptr, modify_template},
+      {"GetLaunchTemplateData", instance_params, launch_template_data},
       {"DeleteLaunchTemplate", which_params, nullptr, delete_template},
       {"DeleteLaunchTemplateVersions", delete_versions_params, nullptr, delete_versions},
       {"DescribeLaunchTemplates", describe_params, describe_templates, nullptr, true, 1,

@@ -3,6 +3,8 @@
 #include "base/text.h"
 #include "farm/ec2/address.h"
 #include "farm/ec2/describe.h"
+#include "farm/ec2/plain.h"
+#include "farm/ec2/vpc_ranges.h"
 
 namespace croft::farm::ec2 {
 
@@ -13,11 +15,11 @@ using Out = std::vector<std::string>&;
 constexpr Param create_vpc_params[] = {
     {"CidrBlock", Kind::text, true, "", 1, 32},
     {"InstanceTenancy", Kind::choice, false, "default|dedicated|host"},
-    {"AmazonProvidedIpv6CidrBlock", Kind::unsupported},
+    {"AmazonProvidedIpv6CidrBlock", Kind::boolean},
     {"Ipv4IpamPoolId", Kind::unsupported},
     {"Ipv4NetmaskLength", Kind::unsupported},
     {"Ipv6Pool", Kind::unsupported},
-    {"Ipv6CidrBlock", Kind::unsupported},
+    {"Ipv6CidrBlock", Kind::text, false, "", 0, 64},
     {"Ipv6IpamPoolId", Kind::unsupported},
     {"Ipv6NetmaskLength", Kind::unsupported},
     {"Ipv6CidrBlockNetworkBorderGroup", Kind::unsupported},
@@ -31,7 +33,7 @@ constexpr Param modify_vpc_params[] = {
     {"VpcId", Kind::id, true, "vpc"},
     {"EnableDnsSupport.Value", Kind::boolean},
     {"EnableDnsHostnames.Value", Kind::boolean},
-    {"EnableNetworkAddressUsageMetrics.Value", Kind::ignored},
+    {"EnableNetworkAddressUsageMetrics.Value", Kind::boolean},
 };
 constexpr Param vpc_attribute_params[] = {
     {"VpcId", Kind::id, true, "vpc"},
@@ -43,7 +45,7 @@ constexpr Param create_subnet_params[] = {
     {"CidrBlock", Kind::text, true, "", 1, 32},
     {"AvailabilityZone", Kind::text, false, "", 1, 64},
     {"AvailabilityZoneId", Kind::text, false, "", 1, 64},
-    {"Ipv6CidrBlock", Kind::unsupported},
+    {"Ipv6CidrBlock", Kind::text, false, "", 0, 64},
     {"Ipv6Native", Kind::unsupported},
     {"OutpostArn", Kind::unsupported},
     {"TagSpecification.N.ResourceType", Kind::text, false, "", 1, 64},
@@ -58,6 +60,17 @@ constexpr Param modify_subnet_params[] = {
     {"AssignIpv6AddressOnCreation.Value", Kind::unsupported},
     {"EnableDns64.Value", Kind::unsupported},
     {"PrivateDnsHostnameTypeOnLaunch", Kind::ignored},
+    {"EnableResourceNameDnsARecordOnLaunch.Value", Kind::ignored},
+    {"EnableResourceNameDnsAAAARecordOnLaunch.Value", Kind::ignored},
+};
+
+constexpr Param tenancy_params[] = {
+    {"VpcId", Kind::id, true, "vpc"},
+    {"InstanceTenancy", Kind::text, true, "", 1, 32},
+};
+constexpr Param default_subnet_params[] = {
+    {"AvailabilityZone", Kind::text, true, "", 1, 64},
+    {"Ipv6Native", Kind::unsupported},
 };
 
 Error violation(const std::string& id, std::string_view by) {
@@ -67,13 +80,9 @@ Error violation(const std::string& id, std::string_view by) {
 
 /// A network of EC2's sizes (a /16 to a /28).
 Result<Subnet> read_network(const std::string& text, std::string_view range_code) {
-  auto network = parse_network(text);
+  auto network = parse_network(TRY(canonical_network(text, "cidrBlock")));
   if (!network)
-    return fail(
-        aws_error("InvalidParameterValue", 400,
-                  fmt::format("Value ({}) for parameter cidrBlock is invalid. This is not a valid "
-                              "CIDR block.",
-                              printable(text))));
+    return fail(aws_error(range_code, 400, fmt::format("The CIDR '{}' is invalid.", text)));
   if (network->prefix < 16 || network->prefix > 28)
     return fail(aws_error(range_code, 400, fmt::format("The CIDR '{}' is invalid.", text)));
   return *network;
@@ -91,15 +100,23 @@ void write_vpc(Xml& xml, Core& core, const Vpc& vpc) {
         .plain("associationId", core.derived("vpc-cidr-assoc", vpc.id, block));
     xml.in("cidrBlockState", [&] { xml.text("state", "associated"); });
   });
+  if (!vpc.cidrs6.empty())
+    xml.list("ipv6CidrBlockAssociationSet", vpc.cidrs6, [&](const std::string& block) {
+      xml.plain("ipv6CidrBlock", block).text("ipv6Pool", "Amazon");
+      xml.plain("associationId", core.derived("vpc-cidr-assoc", vpc.id, block));
+      xml.plain("networkBorderGroup", core.context.region);
+      xml.in("ipv6CidrBlockState", [&] { xml.text("state", "associated"); });
+    });
   xml.plain("dhcpOptionsId", vpc.dhcp_options).plain("instanceTenancy", vpc.tenancy);
   xml.flag("isDefault", vpc.is_default);
-  write_tags(xml, vpc.tags);
+  write_tag_set(xml, vpc.tags);
 }
 
 aio::Task<Answer> create_vpc(Core& core, Call call) {
-  std::string cidr = call.params.text("CidrBlock");
-  CO_TRY(read_network(cidr, "InvalidVpc.Range"));
+  std::string cidr = CO_TRY(read_network(call.params.text("CidrBlock"), "InvalidVpc.Range")).text();
   auto specs = CO_TRY(read_tag_specs(call.params, {"vpc"}));
+  std::string cidr6 = call.params.text("Ipv6CidrBlock");
+  if (!cidr6.empty()) cidr6 = CO_TRY(canonical_ipv6(cidr6, "ipv6CidrBlock"));
   CO_TRY(call.effect());
   aio::Random& random = core.context.world.random;
   Vpc vpc;
@@ -108,6 +125,10 @@ aio::Task<Answer> create_vpc(Core& core, Call call) {
   vpc.cidr = cidr;
   vpc.tenancy = call.params.text("InstanceTenancy", "default");
   vpc.tags = tags_for(specs, "vpc");
+  if (call.params.flag("AmazonProvidedIpv6CidrBlock"))
+    vpc.cidrs6 = {new_ipv6_range(core.context.world.random)};
+  else if (!cidr6.empty())
+    vpc.cidrs6 = {cidr6};
   SecurityGroup group;
   group.id = new_id(random, "sg");
   group.account = vpc.account;
@@ -152,6 +173,12 @@ aio::Task<Answer> delete_vpc(Core& core, Call call) {
   }
   for (InternetGateway* gateway : core.state.gateways.of(account))
     if (gateway->vpc == id) co_return fail(violation(id, gateway->id));
+  std::vector<std::string> acls;
+  for (NetworkAcl* acl : core.state.acls.of(account)) {
+    if (acl->vpc != id) continue;
+    if (!acl->is_default) co_return fail(violation(id, acl->id));
+    acls.push_back(acl->id);
+  }
   std::vector<std::string> tables;
   for (RouteTable* routes : core.state.routes.of(account)) {
     if (routes->vpc != id) continue;
@@ -169,6 +196,10 @@ aio::Task<Answer> delete_vpc(Core& core, Call call) {
     changes.push_back(core.state.routes.remove(one));
     core.state.routes.erase(one);
   }
+  for (const std::string& one : acls) {
+    changes.push_back(core.state.acls.remove(one));
+    core.state.acls.erase(one);
+  }
   auto answer = co_await finish(core, call, "delete-vpc", std::move(changes), answer_true());
   if (answer)
     for (const std::string& group : groups)
@@ -184,6 +215,23 @@ constexpr FilterField<Vpc> vpc_fields[] = {
      [](const Vpc& v, Out out) {
        out.push_back(v.cidr);
        out.insert(out.end(), v.more_cidrs.begin(), v.more_cidrs.end());
+     }},
+    {"ipv6-cidr-block-association.ipv6-cidr-block",
+     [](const Vpc& v, Out out) { out.insert(out.end(), v.cidrs6.begin(), v.cidrs6.end()); }},
+    {"ipv6-cidr-block-association.state",
+     [](const Vpc& v, Out out) {
+       if (!v.cidrs6.empty()) out.emplace_back("associated");
+     }},
+    {"cidr-block-association.association-id",
+     [](const Vpc& v, Out out) {
+       out.push_back(derived_id("vpc-cidr-assoc", v.id, v.cidr));
+       for (const std::string& block : v.more_cidrs)
+         out.push_back(derived_id("vpc-cidr-assoc", v.id, block));
+     }},
+    {"ipv6-cidr-block-association.association-id",
+     [](const Vpc& v, Out out) {
+       for (const std::string& block : v.cidrs6)
+         out.push_back(derived_id("vpc-cidr-assoc", v.id, block));
      }},
     {"cidr-block-association.state", [](const Vpc&, Out out) { out.emplace_back("associated"); }},
     {"state", [](const Vpc&, Out out) { out.emplace_back("available"); }},
@@ -202,12 +250,15 @@ Answer describe_vpcs(Core& core, const Call& call) {
 aio::Task<Answer> modify_vpc(Core& core, Call call) {
   Vpc* vpc = CO_TRY(named(call, core.state.vpcs, "VpcId", "vpc"));
   const Params& p = call.params;
-  if (p.has("EnableDnsSupport.Value") == p.has("EnableDnsHostnames.Value"))
+  if (p.has("EnableDnsSupport.Value") + p.has("EnableDnsHostnames.Value") +
+          p.has("EnableNetworkAddressUsageMetrics.Value") !=
+      1)
     co_return fail(aws_error("InvalidParameterCombination", 400,
                              "Exactly one attribute can be modified in a call"));
   CO_TRY(call.effect());
   vpc->dns_support = p.flag("EnableDnsSupport.Value", vpc->dns_support);
   vpc->dns_hostnames = p.flag("EnableDnsHostnames.Value", vpc->dns_hostnames);
+  vpc->usage_metrics = p.flag("EnableNetworkAddressUsageMetrics.Value", vpc->usage_metrics);
   std::vector<store::Change> changes{core.state.vpcs.put(*vpc)};
   co_return co_await finish(core, call, "modify-vpc", std::move(changes), answer_true());
 }
@@ -217,10 +268,42 @@ Answer describe_vpc_attribute(Core& core, const Call& call) {
   std::string attribute = call.params.text("Attribute");
   bool value = attribute == "enableDnsSupport"     ? vpc->dns_support
                : attribute == "enableDnsHostnames" ? vpc->dns_hostnames
-                                                   : false;
+                                                   : vpc->usage_metrics;
   Xml xml;
   xml.plain("vpcId", vpc->id).in(attribute, [&] { xml.flag("value", value); });
   return xml.take();
+}
+
+aio::Task<Answer> modify_tenancy(Core& core, Call call) {
+  Vpc* vpc = CO_TRY(named(call, core.state.vpcs, "VpcId", "vpc"));
+  std::string tenancy = call.params.text("InstanceTenancy");
+  if (tenancy != "default")
+    co_return fail(
+        aws_error("UnsupportedTenancy", 400,
+                  fmt::format("The tenancy value {} is not supported.", printable(tenancy))));
+  CO_TRY(call.effect());
+  vpc->tenancy = tenancy;
+  std::vector<store::Change> changes{core.state.vpcs.put(*vpc)};
+  co_return co_await finish(core, call, "modify-vpc", std::move(changes), answer_true());
+}
+
+/// An account of this farm always has its default network.
+aio::Task<Answer> create_default_vpc(Core&, Call) {
+  co_return fail(aws_error("DefaultVpcAlreadyExists", 400,
+                           "A Default VPC already exists for this account in this region."));
+}
+
+aio::Task<Answer> create_default_subnet(Core& core, Call call) {
+  std::string zone = call.params.text("AvailabilityZone");
+  if (core.zone_index(zone) >= core.context.zones.size())
+    co_return fail(
+        aws_error("InvalidParameterValue", 400,
+                  fmt::format("Value ({}) for parameter availabilityZone is invalid. The "
+                              "zones are {}",
+                              printable(zone), join(core.context.zones, ", "))));
+  co_return fail(aws_error("DefaultSubnetAlreadyExistsInAvailabilityZone", 400,
+                           fmt::format("'{}' is already the default subnet in {}.",
+                                       core.subnet_of(call.account(), zone), zone)));
 }
 
 // ---- subnets
@@ -233,8 +316,18 @@ void write_subnet(Xml& xml, Core& core, const SubnetRecord& subnet) {
   xml.plain("availabilityZone", subnet.zone)
       .plain("availabilityZoneId", zone_id(core.context.region, core.zone_index(subnet.zone)));
   xml.flag("defaultForAz", subnet.is_default).flag("mapPublicIpOnLaunch", subnet.map_public);
-  xml.flag("assignIpv6AddressOnCreation", false);
-  write_tags(xml, subnet.tags);
+  xml.flag("assignIpv6AddressOnCreation", false).flag("mapCustomerOwnedIpOnLaunch", false);
+  xml.list("ipv6CidrBlockAssociationSet", subnet.cidrs6, [&](const std::string& block) {
+    xml.plain("ipv6CidrBlock", block);
+    xml.plain("associationId", core.derived("subnet-cidr-assoc", subnet.id, block));
+    xml.in("ipv6CidrBlockState", [&] { xml.text("state", "associated"); });
+  });
+  xml.flag("enableDns64", false).flag("ipv6Native", false);
+  xml.in("privateDnsNameOptionsOnLaunch", [&] {
+    xml.text("hostnameType", "ip-name").flag("enableResourceNameDnsARecord", false);
+    xml.flag("enableResourceNameDnsAAAARecord", false);
+  });
+  write_tag_set(xml, subnet.tags);
   xml.text("subnetArn", fmt::format("arn:aws:ec2:{}:{}:subnet/{}", core.context.region,
                                     subnet.account, subnet.id));
 }
@@ -255,8 +348,8 @@ Result<std::string> read_zone(Core& core, const Params& p) {
 
 aio::Task<Answer> create_subnet(Core& core, Call call) {
   Vpc* vpc = CO_TRY(named(call, core.state.vpcs, "VpcId", "vpc"));
-  std::string cidr = call.params.text("CidrBlock");
-  Subnet range = CO_TRY(read_network(cidr, "InvalidSubnet.Range"));
+  Subnet range = CO_TRY(read_network(call.params.text("CidrBlock"), "InvalidSubnet.Range"));
+  std::string cidr = range.text();
   bool inside = parse_network(vpc->cidr)->holds(range);
   for (const std::string& more : vpc->more_cidrs)
     inside = inside || parse_network(more)->holds(range);
@@ -267,8 +360,10 @@ aio::Task<Answer> create_subnet(Core& core, Call call) {
     if (other->vpc == vpc->id && parse_network(other->cidr)->overlaps(range))
       co_return fail(aws_error(
           "InvalidSubnet.Conflict", 400,
-          fmt::format("The CIDR '{}' conflicts with another subnet ({})", cidr, other->id)));
+          fmt::format("The CIDR '{}' conflicts with another subnet", cidr)));
   std::string zone = CO_TRY(read_zone(core, call.params));
+  std::string cidr6 = call.params.text("Ipv6CidrBlock");
+  if (!cidr6.empty()) cidr6 = CO_TRY(canonical_ipv6(cidr6, "ipv6CidrBlock"));
   auto specs = CO_TRY(read_tag_specs(call.params, {"subnet"}));
   CO_TRY(call.effect());
   SubnetRecord subnet;
@@ -278,6 +373,7 @@ aio::Task<Answer> create_subnet(Core& core, Call call) {
   subnet.zone = zone;
   subnet.cidr = cidr;
   subnet.tags = tags_for(specs, "subnet");
+  if (!cidr6.empty()) subnet.cidrs6 = {cidr6};
   std::vector<store::Change> changes{core.state.subnets.put(core.state.subnets.add(subnet))};
   Xml xml;
   xml.in("subnet", [&] { write_subnet(xml, core, subnet); });
@@ -296,6 +392,11 @@ aio::Task<Answer> delete_subnet(Core& core, Call call) {
   for (Instance* instance : core.state.instances_of(call.account()))
     if (instance->subnet == id && instance->state != InstanceState::terminated)
       co_return fail(violation(id, instance->id));
+  for (const Interface* one : core.state.interfaces.of(call.account()))
+    if (one->subnet == id) co_return fail(violation(id, one->id));
+  for (const Plain* nat : plains_of(core, call.account(), "nat"))
+    if (nat->state != "deleted" && nat->value("subnet") == id)
+      co_return fail(violation(id, nat->id));
   CO_TRY(call.effect());
   std::vector<store::Change> changes{core.state.subnets.remove(id)};
   core.state.subnets.erase(id);
@@ -365,6 +466,9 @@ constexpr Action table[] = {
     {"CreateVpc", create_vpc_params, nullptr, create_vpc},
     {"DeleteVpc", one_vpc_params, nullptr, delete_vpc},
     {"DescribeVpcs", vpcs_params, describe_vpcs, nullptr, true, 5, "VpcId"},
+    {"CreateDefaultVpc", {}, nullptr, create_default_vpc},
+    {"CreateDefaultSubnet", default_subnet_params, nullptr, create_default_subnet},
+    {"ModifyVpcTenancy", tenancy_params, nullptr, modify_tenancy},
     {"ModifyVpcAttribute", modify_vpc_params, nullptr, modify_vpc},
     {"DescribeVpcAttribute", vpc_attribute_params, describe_vpc_attribute},
     {"CreateSubnet", create_subnet_params, nullptr, create_subnet},

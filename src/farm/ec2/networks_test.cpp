@@ -203,7 +203,7 @@ TEST_F(Networks, instances_live_in_subnets_of_made_networks) {
   EXPECT_EQ(farm.refusal("CreateSubnet", {{"VpcId", id}, {"CidrBlock", "10.1.0.0/24"}}),
             "InvalidSubnet.Range");
   EXPECT_EQ(farm.refusal("CreateVpc", {{"CidrBlock", "10.0.0.0/8"}}), "InvalidVpc.Range");
-  EXPECT_EQ(farm.refusal("CreateVpc", {{"CidrBlock", "10.0.0.1/16"}}), "InvalidParameterValue");
+  EXPECT_EQ(farm.refusal("CreateVpc", {{"CidrBlock", "10.0.0.1/33"}}), "InvalidParameterValue");
   std::string one = farm.run(1, 1, {{"SubnetId", place}}).front();
   farm.settle();
   EXPECT_EQ(farm.specs[one].private_address, "10.0.1.4");

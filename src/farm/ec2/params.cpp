@@ -100,6 +100,11 @@ Result<Params> Params::check(Schema schema, Schema common, const Fields& fields)
   Params out;
   std::set<std::string_view> seen;
   std::set<std::string_view> present;
+  auto missing = [](const Param& param) {
+    std::string_view name = param.path.substr(0, param.path.find(".N"));
+    return aws_error("MissingParameter", 400,
+                     fmt::format("The request must contain the parameter {}", name));
+  };
   for (const auto& [name, value] : fields) {
     if (name.size() > max_name) return fail(unknown(schema, name));
     std::string pattern = pattern_of(name);
@@ -109,15 +114,15 @@ Result<Params> Params::check(Schema schema, Schema common, const Fields& fields)
     if (!seen.insert(name).second)
       return fail(aws_error("InvalidParameterCombination", 400,
                             fmt::format("The parameter {} is given twice", printable(name))));
+    if (param->kind == Kind::text && param->required && param->low > 0 && value.empty())
+      return fail(missing(*param));
     if (auto ok = check_value(*param, name, value); !ok) return fail(std::move(ok).error());
     present.insert(param->path);
     if (param->kind != Kind::ignored) out.fields_.emplace_back(name, value);
   }
   for (const Param& param : schema) {
     if (!param.required || present.contains(param.path)) continue;
-    std::string_view name = param.path.substr(0, param.path.find(".N"));
-    return fail(aws_error("MissingParameter", 400,
-                          fmt::format("The request must contain the parameter {}", name)));
+    return fail(missing(param));
   }
   return out;
 }

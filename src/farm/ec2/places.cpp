@@ -9,7 +9,13 @@ namespace croft::farm::ec2 {
 std::string zone_id(std::string_view region, size_t index) {
   auto parts = split(region, '-');
   std::string out = parts[0];
-  for (size_t i = 1; i < parts.size(); ++i) out += parts[i].substr(0, 1);
+  for (size_t i = 1; i < parts.size(); ++i) {
+    std::string_view part = parts[i];
+    out += part.substr(0, 1);
+    // "northeast" counts two.
+    bool compound = (part.starts_with("north") || part.starts_with("south")) && part.size() > 5;
+    if (compound) out += part.substr(5, 1);
+  }
   return fmt::format("{}-az{}", out, index + 1);
 }
 

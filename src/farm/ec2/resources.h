@@ -1,6 +1,7 @@
 // What accounts own besides instances, keys and images: networks, security groups, addresses,
 // disks. Plain data; each type's fields() is its form in the store.
 #pragma once
+#include <algorithm>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -51,6 +52,8 @@ struct Vpc {
   bool dns_support = true, dns_hostnames = false;
   std::string tenancy = "default", dhcp_options = "default";
   std::vector<std::string> more_cidrs;
+  std::vector<std::string> cidrs6;  ///< records: instances have IPv4 addresses only
+  bool usage_metrics = false;
   Tags tags;
 };
 template <class IO, class R>
@@ -60,13 +63,17 @@ void fields(IO& io, R& v) {
   io.field("isDefault", v.is_default), io.field("dnsSupport", v.dns_support);
   io.field("dnsHostnames", v.dns_hostnames), io.field("tenancy", v.tenancy);
   io.field("dhcpOptions", v.dhcp_options), io.field("moreCidrs", v.more_cidrs);
-  io.field("tags", v.tags);
+  io.field("tags", v.tags), io.later("cidrs6", v.cidrs6);
+  io.later("usageMetrics", v.usage_metrics);
 }
 
 struct SubnetRecord {
   std::string id, account, vpc, zone, cidr;
   bool is_default = false;
   bool map_public = false;
+  std::string acl;              ///< "acl-..."; empty: its network's default one
+  std::string acl_association;  ///< "aclassoc-..."; empty: the one of before any change
+  std::vector<std::string> cidrs6;
   Tags tags;
 };
 template <class IO, class R>
@@ -75,6 +82,42 @@ void fields(IO& io, R& s) {
   io.field("id", s.id), io.field("account", s.account), io.field("vpc", s.vpc);
   io.field("zone", s.zone), io.field("cidr", s.cidr), io.field("isDefault", s.is_default);
   io.field("mapPublic", s.map_public), io.field("tags", s.tags);
+  io.later("acl", s.acl), io.later("aclAssociation", s.acl_association);
+  io.later("cidrs6", s.cidrs6);
+}
+
+/// One line of a network ACL. The smallest number that fits a packet decides.
+struct AclEntry {
+  static constexpr int64_t last = 32767;  ///< what no entry fits is denied
+  int64_t number = 0;
+  bool egress = false;
+  bool allow = false;
+  std::string protocol = "-1";  ///< a number; -1: all
+  std::string cidr, cidr6;      ///< one of them
+  int from = -1, to = -1;       ///< ports; -1: all
+  int icmp_type = -1, icmp_code = -1;
+};
+template <class IO, class R>
+  requires std::is_same_v<std::remove_const_t<R>, AclEntry>
+void fields(IO& io, R& e) {
+  io.field("number", e.number), io.field("egress", e.egress), io.field("allow", e.allow);
+  io.field("protocol", e.protocol), io.field("cidr", e.cidr), io.field("cidr6", e.cidr6);
+  io.field("from", e.from), io.field("to", e.to);
+  io.field("icmpType", e.icmp_type), io.field("icmpCode", e.icmp_code);
+}
+
+/// What may pass the border of a subnet. Subnets name theirs (SubnetRecord::acl).
+struct NetworkAcl {
+  std::string id, account, vpc;
+  bool is_default = false;
+  std::vector<AclEntry> entries;  ///< without the last ones, which every ACL has
+  Tags tags;
+};
+template <class IO, class R>
+  requires std::is_same_v<std::remove_const_t<R>, NetworkAcl>
+void fields(IO& io, R& a) {
+  io.field("id", a.id), io.field("account", a.account), io.field("vpc", a.vpc);
+  io.field("isDefault", a.is_default), io.field("entries", a.entries), io.field("tags", a.tags);
 }
 
 struct ElasticAddress {
@@ -83,6 +126,7 @@ struct ElasticAddress {
   std::string address;             ///< "198.18.3.4"
   std::string association;         ///< "eipassoc-..."; empty: free
   std::string instance;
+  std::string holder;  ///< what has it instead of an instance: "nat-..."
   Tags tags;
 };
 template <class IO, class R>
@@ -90,7 +134,7 @@ template <class IO, class R>
 void fields(IO& io, R& a) {
   io.field("id", a.id), io.field("account", a.account), io.field("address", a.address);
   io.field("association", a.association), io.field("instance", a.instance);
-  io.field("tags", a.tags);
+  io.field("tags", a.tags), io.later("holder", a.holder);
 }
 
 /// A disk that outlives instances. Its file is made at its first use.
@@ -128,10 +172,17 @@ struct Snapshot {
   int64_t size_gib = 1;
   std::string description;
   WallTime created;
-  bool empty = false;    ///< of a volume that nobody had written to: there is no file
-  std::string folder;    ///< of a root disk: the image folder that lies below it
-  std::string instance;  ///< of a root disk: whose it was
+  bool empty = false;              ///< of a volume that nobody had written to: there is no file
+  std::string folder;              ///< of a root disk: the image folder that lies below it
+  std::string instance;            ///< of a root disk: whose it was
+  std::vector<std::string> users;  ///< accounts that may make volumes of it
+  bool is_public = false;          ///< everybody may
+  std::string owner;               ///< filled in for answers only
   Tags tags;
+
+  bool seen_by(std::string_view who) const {
+    return account == who || is_public || std::ranges::find(users, who) != users.end();
+  }
 };
 template <class IO, class R>
   requires std::is_same_v<std::remove_const_t<R>, Snapshot>
@@ -140,6 +191,7 @@ void fields(IO& io, R& s) {
   io.field("sizeGiB", s.size_gib), io.field("description", s.description);
   io.field("created", s.created), io.field("empty", s.empty), io.field("folder", s.folder);
   io.field("instance", s.instance), io.field("tags", s.tags);
+  io.later("users", s.users), io.later("public", s.is_public);
 }
 
 /// One parameter of RunInstances, as it was sent.
@@ -248,6 +300,39 @@ void fields(IO& io, R& s) {
   io.field("image", s.image), io.field("zone", s.zone), io.field("created", s.created);
   io.field("updated", s.updated), io.field("validUntil", s.valid_until);
   io.field("launch", s.launch), io.field("tags", s.tags);
+}
+
+/// A resource of which only records are kept (farm/ec2/plain.h). Which texts it has: its kind's.
+struct Plain {
+  std::string id, account;
+  std::string kind;  ///< prefix of its id
+  WallTime created, ended;
+  std::string state = "available";
+  Tags values;
+  std::vector<TemplateField> lists;  ///< several texts of one name, in order
+  Tags tags;
+
+  std::string value(const std::string& name) const {
+    auto found = values.find(name);
+    return found == values.end() ? std::string() : found->second;
+  }
+  std::vector<std::string> list(std::string_view name) const {
+    std::vector<std::string> out;
+    for (const TemplateField& one : lists)
+      if (one.name == name) out.push_back(one.value);
+    return out;
+  }
+  void set_list(const std::string& name, const std::vector<std::string>& texts) {
+    std::erase_if(lists, [&](const TemplateField& one) { return one.name == name; });
+    for (const std::string& text : texts) lists.push_back({name, text});
+  }
+};
+template <class IO, class R>
+  requires std::is_same_v<std::remove_const_t<R>, Plain>
+void fields(IO& io, R& p) {
+  io.field("id", p.id), io.field("account", p.account), io.field("kind", p.kind);
+  io.field("created", p.created), io.field("ended", p.ended), io.field("state", p.state);
+  io.field("values", p.values), io.field("lists", p.lists), io.field("tags", p.tags);
 }
 
 struct InternetGateway {

@@ -49,7 +49,7 @@ TEST_F(Resources, keys_that_are_none_are_refused) {
     EXPECT_FALSE(read_public_key(text)) << text;
   EXPECT_EQ(
       farm.refusal("ImportKeyPair", {{"KeyName", "k"}, {"PublicKeyMaterial", base64("nonsense")}}),
-      "InvalidKey.Format");
+      "InvalidKeyPair.Format");
 }
 
 TEST_F(Resources, tags_come_go_and_are_found) {

@@ -1,8 +1,9 @@
-// Internet gateways and route tables, as deployments make them. They are records: machines of one
-// network always reach each other, public addresses always work, and nothing leads to the Internet.
+// Route tables, as deployments make them. They are records but for routes to a peering: machines of
+// one network always reach each other, public addresses always work, nothing leads to the Internet.
 #include "base/text.h"
 #include "farm/ec2/address.h"
 #include "farm/ec2/describe.h"
+#include "farm/ec2/plain.h"
 
 namespace croft::farm::ec2 {
 
@@ -10,11 +11,6 @@ namespace {
 
 using Out = std::vector<std::string>&;
 
-constexpr Param tagged_params[] = {
-    {"TagSpecification.N.ResourceType", Kind::text, false, "", 1, 64},
-    {"TagSpecification.N.Tag.N.Key", Kind::text, false, "", 0, 512},
-    {"TagSpecification.N.Tag.N.Value", Kind::text, false, "", 0, 1024},
-};
 constexpr Param create_table_params[] = {
     {"VpcId", Kind::id, true, "vpc"},
     {"ClientToken", Kind::text, false, "", 0, 64},
@@ -22,28 +18,22 @@ constexpr Param create_table_params[] = {
     {"TagSpecification.N.Tag.N.Key", Kind::text, false, "", 0, 512},
     {"TagSpecification.N.Tag.N.Value", Kind::text, false, "", 0, 1024},
 };
-constexpr Param gateway_params[] = {{"InternetGatewayId", Kind::id, true, "igw"}};
-constexpr Param gateways_params[] = {{"InternetGatewayId.N", Kind::id, false, "igw"}};
-constexpr Param attach_params[] = {
-    {"InternetGatewayId", Kind::id, true, "igw"},
-    {"VpcId", Kind::id, true, "vpc"},
-};
 constexpr Param table_params[] = {{"RouteTableId", Kind::id, true, "rtb"}};
 constexpr Param tables_params[] = {{"RouteTableId.N", Kind::id, false, "rtb"}};
 constexpr Param route_params[] = {
     {"RouteTableId", Kind::id, true, "rtb"},
     {"DestinationCidrBlock", Kind::text, false, "", 1, 32},
-    {"DestinationIpv6CidrBlock", Kind::unsupported},
-    {"DestinationPrefixListId", Kind::unsupported},
-    {"GatewayId", Kind::id, false, "igw"},
+    {"DestinationIpv6CidrBlock", Kind::text, false, "", 1, 64},
+    {"DestinationPrefixListId", Kind::id, false, "pl"},
+    {"GatewayId", Kind::text, false, "", 1, 64},  // an internet or a VPN gateway
     {"InstanceId", Kind::id, false, "i"},
     {"NetworkInterfaceId", Kind::id, false, "eni"},
     {"LocalTarget", Kind::unsupported},
-    {"NatGatewayId", Kind::unsupported},
+    {"NatGatewayId", Kind::id, false, "nat"},
     {"TransitGatewayId", Kind::unsupported},
-    {"VpcPeeringConnectionId", Kind::unsupported},
-    {"VpcEndpointId", Kind::unsupported},
-    {"EgressOnlyInternetGatewayId", Kind::unsupported},
+    {"VpcPeeringConnectionId", Kind::id, false, "pcx"},
+    {"VpcEndpointId", Kind::id, false, "vpce"},
+    {"EgressOnlyInternetGatewayId", Kind::id, false, "eigw"},
     {"LocalGatewayId", Kind::unsupported},
     {"CarrierGatewayId", Kind::unsupported},
     {"CoreNetworkArn", Kind::unsupported},
@@ -51,106 +41,19 @@ constexpr Param route_params[] = {
 constexpr Param delete_route_params[] = {
     {"RouteTableId", Kind::id, true, "rtb"},
     {"DestinationCidrBlock", Kind::text, false, "", 1, 32},
-    {"DestinationIpv6CidrBlock", Kind::unsupported},
-    {"DestinationPrefixListId", Kind::unsupported},
+    {"DestinationIpv6CidrBlock", Kind::text, false, "", 1, 64},
+    {"DestinationPrefixListId", Kind::id, false, "pl"},
 };
 constexpr Param associate_params[] = {
     {"RouteTableId", Kind::id, true, "rtb"},
-    {"SubnetId", Kind::id, true, "subnet"},
-    {"GatewayId", Kind::unsupported},
+    {"SubnetId", Kind::id, false, "subnet"},
+    {"GatewayId", Kind::id, false, "igw"},
 };
 constexpr Param association_params[] = {{"AssociationId", Kind::id, true, "rtbassoc"}};
 constexpr Param replace_params[] = {
     {"AssociationId", Kind::id, true, "rtbassoc"},
     {"RouteTableId", Kind::id, true, "rtb"},
 };
-
-// ---- internet gateways
-
-void write_gateway(Xml& xml, const InternetGateway& gateway) {
-  xml.plain("internetGatewayId", gateway.id);
-  xml.in("attachmentSet", [&] {
-    if (gateway.vpc.empty()) return;
-    xml.in("item", [&] { xml.plain("vpcId", gateway.vpc).text("state", "available"); });
-  });
-  xml.plain("ownerId", gateway.account);
-  write_tags(xml, gateway.tags);
-}
-
-aio::Task<Answer> create_gateway(Core& core, Call call) {
-  auto specs = CO_TRY(read_tag_specs(call.params, {"internet-gateway"}));
-  CO_TRY(call.effect());
-  InternetGateway gateway{new_id(core.context.world.random, "igw"), call.account(), "",
-                          tags_for(specs, "internet-gateway")};
-  std::vector<store::Change> changes{core.state.gateways.put(core.state.gateways.add(gateway))};
-  Xml xml;
-  xml.in("internetGateway", [&] { write_gateway(xml, gateway); });
-  auto answer = co_await finish(core, call, "create-gateway", std::move(changes), xml.take());
-  if (!answer) core.state.gateways.erase(gateway.id);
-  co_return answer;
-}
-
-aio::Task<Answer> delete_gateway(Core& core, Call call) {
-  auto* gateway = CO_TRY(named(call, core.state.gateways, "InternetGatewayId", "igw"));
-  if (!gateway->vpc.empty())
-    co_return fail(aws_error("DependencyViolation", 400,
-                             fmt::format("The internetGateway '{}' has dependencies and cannot be "
-                                         "deleted.",
-                                         gateway->id)));
-  CO_TRY(call.effect());
-  std::vector<store::Change> changes{core.state.gateways.remove(gateway->id)};
-  core.state.gateways.erase(gateway->id);
-  co_return co_await finish(core, call, "delete-gateway", std::move(changes), answer_true());
-}
-
-aio::Task<Answer> attach_gateway(Core& core, Call call) {
-  auto* gateway = CO_TRY(named(call, core.state.gateways, "InternetGatewayId", "igw"));
-  Vpc* vpc = CO_TRY(named(call, core.state.vpcs, "VpcId", "vpc"));
-  if (!gateway->vpc.empty())
-    co_return fail(aws_error(
-        "Resource.AlreadyAssociated", 400,
-        fmt::format("resource {} is already attached to network {}", gateway->id, gateway->vpc)));
-  for (InternetGateway* other : core.state.gateways.of(call.account()))
-    if (other->vpc == vpc->id)
-      co_return fail(
-          aws_error("InvalidParameterValue", 400,
-                    fmt::format("Network {} already has an internet gateway attached", vpc->id)));
-  CO_TRY(call.effect());
-  gateway->vpc = vpc->id;
-  std::vector<store::Change> changes{core.state.gateways.put(*gateway)};
-  co_return co_await finish(core, call, "attach-gateway", std::move(changes), answer_true());
-}
-
-aio::Task<Answer> detach_gateway(Core& core, Call call) {
-  auto* gateway = CO_TRY(named(call, core.state.gateways, "InternetGatewayId", "igw"));
-  Vpc* vpc = CO_TRY(named(call, core.state.vpcs, "VpcId", "vpc"));
-  if (gateway->vpc != vpc->id)
-    co_return fail(
-        aws_error("Gateway.NotAttached", 400,
-                  fmt::format("resource {} is not attached to network {}", gateway->id, vpc->id)));
-  CO_TRY(call.effect());
-  gateway->vpc.clear();
-  std::vector<store::Change> changes{core.state.gateways.put(*gateway)};
-  co_return co_await finish(core, call, "detach-gateway", std::move(changes), answer_true());
-}
-
-constexpr FilterField<InternetGateway> gateway_fields[] = {
-    {"internet-gateway-id", [](const InternetGateway& g, Out out) { out.push_back(g.id); }},
-    {"owner-id", [](const InternetGateway& g, Out out) { out.push_back(g.account); }},
-    {"attachment.vpc-id",
-     [](const InternetGateway& g, Out out) {
-       if (!g.vpc.empty()) out.push_back(g.vpc);
-     }},
-    {"attachment.state",
-     [](const InternetGateway& g, Out out) {
-       if (!g.vpc.empty()) out.emplace_back("available");
-     }},
-};
-
-Answer describe_gateways(Core& core, const Call& call) {
-  return describe_table<InternetGateway>(call, core.state.gateways, "InternetGatewayId", "igw",
-                                         gateway_fields, "internetGatewaySet", write_gateway);
-}
 
 // ---- route tables
 
@@ -169,30 +72,56 @@ RouteTable& main_table(Core& core, const Vpc& vpc, std::vector<store::Change>& c
   return kept;
 }
 
+/// Where a route leads is still there.
+bool is_active(Core& core, const RouteTable& table, const Route& route) {
+  const std::string& target = route.target;
+  if (target.starts_with("igw-")) {
+    const InternetGateway* gateway = core.state.gateways.find(target);
+    return gateway && gateway->vpc == table.vpc;
+  }
+  if (target.starts_with("i-")) return core.state.find_instance(target) != nullptr;
+  const IdKind* kind = id_kind_of(target);
+  if (!kind || !plain_kind(kind->prefix)) return true;
+  const Plain* plain = core.state.plains.find(target);
+  return plain && plain->state != "deleted" && plain->state != "rejected";
+}
+
+void write_route(Xml& xml, Core& core, const RouteTable& table, const Route& route) {
+  constexpr std::pair<std::string_view, std::string_view> elements[] = {
+      {"i-", "instanceId"},
+      {"eni-", "networkInterfaceId"},
+      {"nat-", "natGatewayId"},
+      {"pcx-", "vpcPeeringConnectionId"},
+      {"eigw-", "egressOnlyInternetGatewayId"},
+  };
+  bool local = route.target == "local";
+  xml.plain(route.destination.starts_with("pl-")               ? "destinationPrefixListId"
+            : route.destination.find(':') != std::string::npos ? "destinationIpv6CidrBlock"
+                                                               : "destinationCidrBlock",
+            route.destination);
+  std::string_view element = "gatewayId";
+  for (auto [prefix, name] : elements)
+    if (route.target.starts_with(prefix)) element = name;
+  xml.plain(element, route.target);
+  xml.text("state", std::string_view(is_active(core, table, route) ? "active" : "blackhole"));
+  xml.text("origin", std::string_view(local ? "CreateRouteTable" : "CreateRoute"));
+}
+
 void write_table(Xml& xml, Core& core, const RouteTable& table) {
   xml.plain("routeTableId", table.id).plain("vpcId", table.vpc).plain("ownerId", table.account);
   const Vpc* vpc = core.state.vpcs.find(table.vpc);
   std::vector<Route> routes{{vpc ? vpc->cidr : "", "local"}};
   routes.insert(routes.end(), table.routes.begin(), table.routes.end());
-  xml.list("routeSet", routes, [&](const Route& route) {
-    bool local = route.target == "local";
-    xml.plain("destinationCidrBlock", route.destination);
-    if (route.target.starts_with("i-"))
-      xml.plain("instanceId", route.target);
-    else if (route.target.starts_with("eni-"))
-      xml.plain("networkInterfaceId", route.target);
-    else
-      xml.plain("gatewayId", route.target);
-    xml.text("state", "active").text("origin", local ? "CreateRouteTable" : "CreateRoute");
-  });
+  xml.list("routeSet", routes, [&](const Route& route) { write_route(xml, core, table, route); });
   xml.list("associationSet", table.associations, [&](const RouteAssociation& one) {
     xml.plain("routeTableAssociationId", one.id).plain("routeTableId", table.id);
-    if (!one.subnet.empty()) xml.plain("subnetId", one.subnet);
+    bool gateway = one.subnet.starts_with("igw-");
+    if (!one.subnet.empty()) xml.plain(gateway ? "gatewayId" : "subnetId", one.subnet);
     xml.flag("main", one.subnet.empty());
     xml.in("associationState", [&] { xml.text("state", "associated"); });
   });
   xml.text("propagatingVgwSet", "");
-  write_tags(xml, table.tags);
+  write_tag_set(xml, table.tags);
 }
 
 aio::Task<Answer> create_table(Core& core, Call call) {
@@ -226,31 +155,66 @@ aio::Task<Answer> delete_table(Core& core, Call call) {
   co_return co_await finish(core, call, "delete-routes", std::move(changes), answer_true());
 }
 
-Result<Route> read_route(Core& core, const Call& call) {
+Result<std::string> read_destination(Core& core, const Call& call) {
   const Params& p = call.params;
-  Route route{p.text("DestinationCidrBlock"), ""};
-  if (route.destination.empty())
-    return fail(aws_error("MissingParameter", 400,
-                          "The request must contain the parameter destinationCidrBlock"));
-  if (route.destination != "0.0.0.0/0" && !parse_network(route.destination))
-    return fail(aws_error("InvalidParameterValue", 400,
-                          fmt::format("Value ({}) for parameter destinationCidrBlock is invalid. "
-                                      "This is not a valid CIDR block.",
-                                      printable(route.destination))));
-  std::string gateway = p.text("GatewayId"), instance = p.text("InstanceId"),
-              interface = p.text("NetworkInterfaceId");
-  if (!gateway.empty() && !core.state.gateways.find(call.account(), gateway))
-    return fail(not_found(*id_kind("igw"), {gateway}));
-  if (!instance.empty() && !core.state.find_instance(call.account(), instance))
-    return fail(not_found(*id_kind("i"), {instance}));
-  if (!interface.empty() && !core.instance_of_interface(call.account(), interface))
-    return fail(not_found(*id_kind("eni"), {interface}));
-  for (const std::string& target : {gateway, instance, interface}) {
-    if (target.empty()) continue;
-    if (!route.target.empty())
+  if (p.has("DestinationPrefixListId"))
+    TRY(named_plain(core, call, "DestinationPrefixListId", "pl"));
+  int count = p.has("DestinationCidrBlock") + p.has("DestinationIpv6CidrBlock") +
+              p.has("DestinationPrefixListId");
+  if (count != 1)
+    return fail(aws_error(count == 0 ? "MissingParameter" : "InvalidParameterCombination", 400,
+                          "The request must contain exactly one of the parameters "
+                          "destinationCidrBlock, destinationIpv6CidrBlock, "
+                          "destinationPrefixListId"));
+  if (p.has("DestinationPrefixListId")) return p.text("DestinationPrefixListId");
+  if (p.has("DestinationIpv6CidrBlock"))
+    return canonical_ipv6(p.text("DestinationIpv6CidrBlock"), "destinationIpv6CidrBlock");
+  return canonical_network(p.text("DestinationCidrBlock"), "destinationCidrBlock");
+}
+
+/// What a parameter of a route's target names is there.
+Result<> check_target(Core& core, const std::string& account, std::string_view parameter,
+                      const std::string& id) {
+  bool there = false;
+  if (parameter == "GatewayId")
+    there = core.state.gateways.find(account, id) || find_plain(core, account, "vgw", id);
+  else if (parameter == "InstanceId")
+    there = core.state.find_instance(account, id) != nullptr;
+  else if (parameter == "NetworkInterfaceId")
+    there = core.state.interfaces.find(account, id) || core.instance_of_interface(account, id);
+  else
+    there = !plains_of(core, account, id_kind_of(id)->prefix, id).empty();
+  if (there) return {};
+  if (parameter == "GatewayId")
+    return fail(aws_error("InvalidGatewayID.NotFound", 400,
+                          fmt::format("The gateway ID '{}' does not exist", printable(id))));
+  return fail(not_found(*id_kind_of(id), {id}));
+}
+
+/// The one thing that a route leads to; empty when none is named.
+Result<std::string> read_target(Core& core, const Call& call) {
+  std::string target;
+  for (const char* name :
+       {"GatewayId", "InstanceId", "NetworkInterfaceId", "NatGatewayId", "VpcPeeringConnectionId",
+        "VpcEndpointId", "EgressOnlyInternetGatewayId"}) {
+    std::string id = call.params.text(name);
+    if (id.empty()) continue;
+    TRY(check_target(core, call.account(), name, id));
+    if (!target.empty())
       return fail(aws_error("InvalidParameterCombination", 400, "A route has one target"));
-    route.target = target;
+    target = id;
   }
+  return target;
+}
+
+Result<Route> read_route(Core& core, const Call& call) {
+  Route route{TRY(read_destination(core, call)), TRY(read_target(core, call))};
+  const Plain* endpoint = core.state.plains.find(route.target);
+  if (endpoint && endpoint->kind == "vpce" && endpoint->value("type") != "GatewayLoadBalancer")
+    return fail(aws_error("RouteNotSupported", 400,
+                          fmt::format("Route table contains unsupported route target: {}. VPC "
+                                      "Endpoints of this type cannot be used as route targets.",
+                                      route.target)));
   return route;
 }
 
@@ -277,7 +241,9 @@ aio::Task<Answer> change_route(Core& core, Call call, bool must_be_there, bool s
   if (at != table->routes.end()) table->routes.erase(at);
   if (stays) table->routes.push_back(route);
   std::vector<store::Change> changes{core.state.routes.put(*table)};
-  co_return co_await finish(core, call, "change-route", std::move(changes), answer_true());
+  auto answer = co_await finish(core, call, "change-route", std::move(changes), answer_true());
+  if (answer) CO_TRY(co_await core.tell_networks());
+  co_return answer;
 }
 
 aio::Task<Answer> create_route(Core& core, Call call) {
@@ -290,25 +256,44 @@ aio::Task<Answer> delete_route(Core& core, Call call) {
   co_return co_await change_route(core, std::move(call), true, false);
 }
 
+/// The subnet that a table is to be joined to, or the gateway.
+Result<std::string> read_joined(Core& core, const Call& call, const RouteTable& table) {
+  const Params& p = call.params;
+  if (p.has("GatewayId")) TRY(named(call, core.state.gateways, "GatewayId", "igw"));
+  SubnetRecord* subnet = nullptr;
+  if (p.has("SubnetId")) subnet = TRY(named(call, core.state.subnets, "SubnetId", "subnet"));
+  if (p.has("SubnetId") == p.has("GatewayId"))
+    return fail(aws_error("InvalidParameterCombination", 400,
+                          "The request must contain exactly one of the parameters subnetId and "
+                          "gatewayId"));
+  if (!subnet) return p.text("GatewayId");
+  if (subnet->vpc != table.vpc)
+    return fail(aws_error("InvalidParameterValue", 400,
+                          fmt::format("Route table {} and subnet {} belong to different networks",
+                                      table.id, subnet->id)));
+  return subnet->id;
+}
+
 aio::Task<Answer> associate_table(Core& core, Call call) {
   RouteTable* table = CO_TRY(named(call, core.state.routes, "RouteTableId", "rtb"));
-  SubnetRecord* subnet = CO_TRY(named(call, core.state.subnets, "SubnetId", "subnet"));
-  if (subnet->vpc != table->vpc)
-    co_return fail(
-        aws_error("InvalidParameterValue", 400,
-                  fmt::format("Route table {} and subnet {} belong to different networks",
-                              table->id, subnet->id)));
+  std::string joined = CO_TRY(read_joined(core, call, *table));
+  std::string id;
   for (RouteTable* other : core.state.routes.of(call.account()))
-    for (const RouteAssociation& one : other->associations)
-      if (one.subnet == subnet->id)
+    for (const RouteAssociation& one : other->associations) {
+      if (one.subnet != joined) continue;
+      if (other != table)
         co_return fail(aws_error(
             "Resource.AlreadyAssociated", 400,
             fmt::format("the specified association for route table {} conflicts with an existing "
                         "association",
                         table->id)));
+      id = one.id;  // asked again: the same answer
+    }
   CO_TRY(call.effect());
-  std::string id = new_id(core.context.world.random, "rtbassoc");
-  table->associations.push_back({id, subnet->id});
+  if (id.empty()) {
+    id = new_id(core.context.world.random, "rtbassoc");
+    table->associations.push_back({id, joined});
+  }
   Xml xml;
   xml.plain("associationId", id).in("associationState", [&] { xml.text("state", "associated"); });
   std::vector<store::Change> changes{core.state.routes.put(*table)};
@@ -347,6 +332,13 @@ aio::Task<Answer> replace_association(Core& core, Call call) {
         aws_error("InvalidParameterValue", 400, "The route table belongs to a different network"));
   CO_TRY(call.effect());
   auto at = found.table->associations.begin() + static_cast<ptrdiff_t>(found.index);
+  if (found.table == table) {
+    Xml same;
+    same.plain("newAssociationId", at->id).in("associationState", [&] {
+      same.text("state", "associated");
+    });
+    co_return same.take();
+  }
   RouteAssociation moved{new_id(core.context.world.random, "rtbassoc"), at->subnet};
   found.table->associations.erase(at);
   if (moved.subnet.empty()) {
@@ -364,6 +356,11 @@ aio::Task<Answer> replace_association(Core& core, Call call) {
   co_return co_await finish(core, call, "replace-routes", std::move(changes), xml.take());
 }
 
+void targets(const RouteTable& table, Out out, std::string_view prefix) {
+  for (const Route& route : table.routes)
+    if (route.target.starts_with(prefix)) out.push_back(route.target);
+}
+
 constexpr FilterField<RouteTable> table_fields[] = {
     {"route-table-id", [](const RouteTable& t, Out out) { out.push_back(t.id); }},
     {"vpc-id", [](const RouteTable& t, Out out) { out.push_back(t.vpc); }},
@@ -374,7 +371,7 @@ constexpr FilterField<RouteTable> table_fields[] = {
     {"association.subnet-id",
      [](const RouteTable& t, Out out) {
        for (const auto& one : t.associations)
-         if (!one.subnet.empty()) out.push_back(one.subnet);
+         if (one.subnet.starts_with("subnet-")) out.push_back(one.subnet);
      }},
     {"association.route-table-association-id",
      [](const RouteTable& t, Out out) {
@@ -384,11 +381,20 @@ constexpr FilterField<RouteTable> table_fields[] = {
      [](const RouteTable& t, Out out) {
        for (const Route& route : t.routes) out.push_back(route.destination);
      }},
-    {"route.gateway-id",
+    {"association.gateway-id",
      [](const RouteTable& t, Out out) {
-       for (const Route& route : t.routes)
-         if (route.target.starts_with("igw-")) out.push_back(route.target);
+       for (const auto& one : t.associations)
+         if (one.subnet.starts_with("igw-")) out.push_back(one.subnet);
      }},
+    {"route.gateway-id",
+     [](const RouteTable& t, Out out) { targets(t, out, "igw-"), targets(t, out, "vgw-"); }},
+    {"route.nat-gateway-id", [](const RouteTable& t, Out out) { targets(t, out, "nat-"); }},
+    {"route.vpc-peering-connection-id",
+     [](const RouteTable& t, Out out) { targets(t, out, "pcx-"); }},
+    {"route.instance-id", [](const RouteTable& t, Out out) { targets(t, out, "i-"); }},
+    {"route.egress-only-internet-gateway-id",
+     [](const RouteTable& t, Out out) { targets(t, out, "eigw-"); }},
+    {"route.transit-gateway-id", [](const RouteTable& t, Out out) { targets(t, out, "tgw-"); }},
 };
 
 Answer describe_tables(Core& core, const Call& call) {
@@ -401,12 +407,6 @@ Answer describe_tables(Core& core, const Call& call) {
 }
 
 constexpr Action table[] = {
-    {"CreateInternetGateway", tagged_params, nullptr, create_gateway},
-    {"DeleteInternetGateway", gateway_params, nullptr, delete_gateway},
-    {"AttachInternetGateway", attach_params, nullptr, attach_gateway},
-    {"DetachInternetGateway", attach_params, nullptr, detach_gateway},
-    {"DescribeInternetGateways", gateways_params, describe_gateways, nullptr, true, 5,
-     "InternetGatewayId"},
     {"CreateRouteTable", create_table_params, nullptr, create_table},
     {"DeleteRouteTable", table_params, nullptr, delete_table},
     {"DescribeRouteTables", tables_params, describe_tables, nullptr, true, 5, "RouteTableId"},

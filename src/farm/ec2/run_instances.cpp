@@ -10,6 +10,7 @@
 #include "farm/ec2/launch_templates.h"
 #include "farm/ec2/metering.h"
 #include "farm/ec2/placement.h"
+#include "farm/ec2/snapshots.h"
 #include "farm/ec2/spot.h"
 #include "farm/ec2/volumes.h"
 
@@ -72,7 +73,7 @@ Result<Wanted> read_wanted(const Params& p) {
                           "Network interfaces and an instance-level subnet ID or security groups "
                           "may not be specified on the same request"));
   const Params& one = interfaces[0];
-  out = {one.text("SubnetId"), one.text("PrivateIpAddress"), one.list("SecurityGroupId"), {}};
+  out = {one.text("SubnetId"), TRY(one_address(one)), one.list("SecurityGroupId"), {}};
   if (one.has("AssociatePublicIpAddress"))
     out.public_address = one.flag("AssociatePublicIpAddress");
   return out;
@@ -191,7 +192,7 @@ Result<> read_disks(Core& core, const Params& params, Launch& launch) {
     Volume volume;
     volume.device = name;
     volume.snapshot = device.text("Ebs.SnapshotId");
-    const Snapshot* snapshot = core.state.snapshots.find(launch.model.account, volume.snapshot);
+    const Snapshot* snapshot = seen_snapshot(core, launch.model.account, volume.snapshot);
     if (!volume.snapshot.empty() && !snapshot)
       return fail(not_found(*id_kind("snap"), {volume.snapshot}));
     TRY(check_device(name));
@@ -394,11 +395,13 @@ aio::Task<Answer> run_instances(Core& core, Call call) {
       co_return reservation_answer(core, account, reservation);
     }
   }
+  Tags origin = CO_TRY(template_tags(core, call));
   call.params = CO_TRY(with_template(core, call));
   if (!call.params.has("ImageId"))
     co_return fail(
         aws_error("MissingParameter", 400, "The request must contain the parameter ImageId"));
   Launch launch = CO_TRY(read_launch(core, call));
+  launch.model.tags.insert(origin.begin(), origin.end());
   size_t count = CO_TRY(how_many(core, call, launch));
   CO_TRY(call.effect());
 
@@ -416,6 +419,7 @@ aio::Task<Answer> run_instances(Core& core, Call call) {
     co_return fail(std::move(done).error());
   }
   Answer answer = reservation_answer(core, account, reservation);
+  CO_TRY(co_await core.tell_networks());
   for (const std::string& id : ids) core.fleet.kick(id);
   co_return answer;
 }

@@ -159,6 +159,18 @@ constexpr FilterField<SecurityGroup> group_fields[] = {
      [](const SecurityGroup& g, Out out) {
        each_rule<true>(g, out, [](const GroupRule& r) { return std::to_string(r.to); });
      }},
+    {"egress.ip-permission.ipv6-cidr",
+     [](const SecurityGroup& g, Out out) {
+       each_rule<true>(g, out, [](const GroupRule& r) { return r.cidr6; });
+     }},
+    {"ip-permission.prefix-list-id",
+     [](const SecurityGroup& g, Out out) {
+       each_rule<false>(g, out, [](const GroupRule& r) { return r.prefix_list; });
+     }},
+    {"egress.ip-permission.prefix-list-id",
+     [](const SecurityGroup& g, Out out) {
+       each_rule<true>(g, out, [](const GroupRule& r) { return r.prefix_list; });
+     }},
     {"egress.ip-permission.group-id",
      [](const SecurityGroup& g, Out out) {
        each_rule<true>(g, out, [](const GroupRule& r) { return r.group; });

@@ -42,7 +42,8 @@ class Service final : public Ec2Service {
       : context_(context),
         state_(context.world, context.store),
         machines_(std::move(options.machines)),
-        capacity_(options.capacity.value_or(Capacity::of_this_machine())),
+        capacity_(options.capacity.value_or(context.fake_machines ? Capacity::of_records()
+                                                                  : Capacity::of_this_machine())),
         metadata_(context.world, [this](const std::string& id) { return facts_of(id); }),
         resolver_(context.world, names()),
         http_(context.world, refuse) {}
@@ -92,8 +93,11 @@ class Service final : public Ec2Service {
 
 aio::Task<Result<>> Service::open() {
   CO_TRY(co_await state_.load());
-  if (!machines_ && context_.fake_machines)
-    machines_ = std::make_unique<sandbox::FakeMachines>(context_.world);
+  if (!machines_ && context_.fake_machines) {
+    auto fake = std::make_unique<sandbox::FakeMachines>(context_.world);
+    fake->start_time = context_.fake_start;
+    machines_ = std::move(fake);
+  }
   if (!machines_) {
     sandbox::MachinesOptions options;
     options.folder = context_.data + "/machines";

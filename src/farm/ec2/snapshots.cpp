@@ -40,44 +40,13 @@ constexpr Param copy_params[] = {
     {"TagSpecification.N.Tag.N.Value", Kind::text, false, "", 0, 1024},
 };
 
-void write_snapshot(Xml& xml, const Snapshot& snapshot) {
-  xml.plain("snapshotId", snapshot.id).plain("volumeId", snapshot.volume);
-  xml.text("status", "completed").time("startTime", snapshot.created).text("progress", "100%");
-  xml.plain("ownerId", snapshot.account).number("volumeSize", snapshot.size_gib);
-  xml.text("description", snapshot.description).flag("encrypted", false);
-  write_tags(xml, snapshot.tags);
-}
-
-Instance* instance_of_root(Core& core, const std::string& account, const std::string& volume) {
-  for (Instance* instance : core.state.instances_of(account))
-    if (instance->state != InstanceState::terminated && volume == "vol-" + instance->id.substr(2))
-      return instance;
-  return nullptr;
-}
-
 aio::Task<Answer> create_snapshot(Core& core, Call call) {
   std::string account = call.account(), id = call.params.text("VolumeId");
-  Instance* root = instance_of_root(core, account, id);
-  Volume* volume = core.state.volumes.find(account, id);
-  if (!root && !volume) co_return fail(not_found(*id_kind("vol"), {id}));
+  if (!instance_of_root(core, account, id) && !core.state.volumes.find(account, id))
+    co_return fail(not_found(*id_kind("vol"), {id}));
   auto specs = CO_TRY(read_tag_specs(call.params, {"snapshot"}));
   CO_TRY(call.effect());
-  Snapshot snapshot;
-  if (root) {
-    snapshot = CO_TRY(co_await copy_root(core, root->id));
-  } else {
-    snapshot.id = new_id(core.context.world.random, "snap");
-    snapshot.account = account;
-    snapshot.volume = id;
-    snapshot.size_gib = volume->size_gib;
-    const Snapshot* before = core.state.snapshots.find(volume->snapshot);
-    std::string from = core.disk_file(id);
-    if (!volume->used) from = before && !before->empty ? core.disk_file(before->id) : "";
-    snapshot.empty = from.empty();
-    if (!snapshot.empty)
-      CO_TRY(co_await core.fleet.machines().copy_disk(volume->instance, from,
-                                                      core.disk_file(snapshot.id)));
-  }
+  Snapshot snapshot = CO_TRY(co_await copy_volume(core, account, id));
   snapshot.description = call.params.text("Description");
   snapshot.created = core.now();
   snapshot.tags = tags_for(specs, "snapshot");
@@ -89,12 +58,17 @@ aio::Task<Answer> create_snapshot(Core& core, Call call) {
 }
 
 aio::Task<Answer> copy_snapshot(Core& core, Call call) {
-  auto* source = CO_TRY(named(call, core.state.snapshots, "SourceSnapshotId", "snap"));
+  std::string from = call.params.text("SourceSnapshotId");
+  Snapshot* source = seen_snapshot(core, call.account(), from);
+  if (!source) co_return fail(not_found(*id_kind("snap"), {from}));
   auto specs = CO_TRY(read_tag_specs(call.params, {"snapshot"}));
   CO_TRY(call.effect());
   Snapshot copy = *source;
   copy.id = new_id(core.context.world.random, "snap");
   copy.created = core.now();
+  copy.account = call.account();
+  copy.users.clear();
+  copy.is_public = false;
   copy.description = call.params.text("Description", source->description);
   copy.tags = tags_for(specs, "snapshot");
   if (!copy.empty)
@@ -137,7 +111,7 @@ constexpr FilterField<Snapshot> snapshot_fields[] = {
     {"volume-id", [](const Snapshot& s, Out out) { out.push_back(s.volume); }},
     {"volume-size", [](const Snapshot& s, Out out) { out.push_back(std::to_string(s.size_gib)); }},
     {"description", [](const Snapshot& s, Out out) { out.push_back(s.description); }},
-    {"owner-id", [](const Snapshot& s, Out out) { out.push_back(s.account); }},
+    {"owner-id", [](const Snapshot& s, Out out) { out.push_back(s.owner); }},
     {"owner-alias", [](const Snapshot&, Out) {}},
     {"status", [](const Snapshot&, Out out) { out.emplace_back("completed"); }},
     {"progress", [](const Snapshot&, Out out) { out.emplace_back("100%"); }},
@@ -145,14 +119,23 @@ constexpr FilterField<Snapshot> snapshot_fields[] = {
     {"encrypted", [](const Snapshot&, Out out) { out.emplace_back("false"); }},
 };
 
+/// The caller's own, and those of others that are open to everybody or to it.
 Answer describe_snapshots(Core& core, const Call& call) {
   Call wanted = call;
+  Table<Snapshot> seen("snapshot");
+  for (const auto& [id, snapshot] : core.state.snapshots.all())
+    if (snapshot.seen_by(call.account())) {
+      Snapshot copy = snapshot;
+      copy.owner = snapshot.account;
+      copy.account = call.account();  // of this account's view
+      seen.add(std::move(copy));
+    }
   std::vector<std::string> owners;
   for (const std::string& owner : call.params.list("Owner"))
     owners.push_back(owner == "self" ? call.account() : owner);
   if (!owners.empty()) wanted.filters.push_back({"owner-id", owners});
-  return describe_table<Snapshot>(wanted, core.state.snapshots, "SnapshotId", "snap",
-                                  snapshot_fields, "snapshotSet", write_snapshot);
+  return describe_table<Snapshot>(wanted, seen, "SnapshotId", "snap", snapshot_fields,
+                                  "snapshotSet", write_snapshot);
 }
 
 constexpr Action table[] = {
@@ -163,6 +146,47 @@ constexpr Action table[] = {
 };
 
 }  // namespace
+
+void write_snapshot(Xml& xml, const Snapshot& snapshot) {
+  xml.plain("snapshotId", snapshot.id).plain("volumeId", snapshot.volume);
+  xml.text("status", "completed").time("startTime", snapshot.created).text("progress", "100%");
+  xml.plain("ownerId", snapshot.owner.empty() ? snapshot.account : snapshot.owner);
+  xml.number("volumeSize", snapshot.size_gib);
+  xml.text("description", snapshot.description).flag("encrypted", false);
+  write_tags(xml, snapshot.tags);
+}
+
+Instance* instance_of_root(Core& core, const std::string& account, const std::string& volume) {
+  for (Instance* instance : core.state.instances_of(account))
+    if (instance->state != InstanceState::terminated && volume == "vol-" + instance->id.substr(2))
+      return instance;
+  return nullptr;
+}
+
+aio::Task<Result<Snapshot>> copy_volume(Core& core, std::string account, std::string id) {
+  if (Instance* root = instance_of_root(core, account, id))
+    co_return co_await copy_root(core, root->id);
+  Volume* volume = core.state.volumes.find(account, id);
+  if (!volume) co_return fail(not_found(*id_kind("vol"), {id}));
+  Snapshot snapshot;
+  snapshot.id = new_id(core.context.world.random, "snap");
+  snapshot.account = account;
+  snapshot.volume = id;
+  snapshot.size_gib = volume->size_gib;
+  const Snapshot* before = core.state.snapshots.find(volume->snapshot);
+  std::string from = core.disk_file(id);
+  if (!volume->used) from = before && !before->empty ? core.disk_file(before->id) : "";
+  snapshot.empty = from.empty();
+  if (!snapshot.empty)
+    CO_TRY(co_await core.fleet.machines().copy_disk(volume->instance, from,
+                                                    core.disk_file(snapshot.id)));
+  co_return snapshot;
+}
+
+Snapshot* seen_snapshot(Core& core, std::string_view account, std::string_view id) {
+  Snapshot* found = core.state.snapshots.find(id);
+  return found && found->seen_by(account) ? found : nullptr;
+}
 
 aio::Task<Result<Snapshot>> copy_root(Core& core, std::string instance_id) {
   const Instance& instance = *core.state.find_instance(instance_id);

@@ -72,6 +72,8 @@ aio::Task<Result<>> State::load() {
   for (const auto& entry : roles) CO_TRY(profiles.load(entry));
   for (const auto& [id, address] : addresses.all()) take_address(address.address);
   for (const auto& [id, interface] : interfaces.all()) take_address(interface.address);
+  for (const auto& [id, plain] : plains.all())
+    if (plain.kind == "nat" && plain.state != "deleted") take_address(plain.value("private"));
   co_return Result<>{};
 }
 

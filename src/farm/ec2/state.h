@@ -84,6 +84,8 @@ class State {
   Table<SpotRequest> spots{"spot"};
   Table<InternetGateway> gateways{"gateway"};
   Table<RouteTable> routes{"routes"};
+  Table<NetworkAcl> acls{"acl"};
+  Table<Plain> plains{"plain"};  ///< of all kinds: what carries tags says its kind by its id
   /// Each table of the above, for what is the same for all: loading, tags.
   template <class Each>
   void each_table(Each&& each) {
@@ -99,6 +101,8 @@ class State {
     each(spots, "sir");
     each(gateways, "igw");
     each(routes, "rtb");
+    each(acls, "acl");
+    each(plains, "");
   }
 
   // Changes for commit(), from the record as it is now.

@@ -158,8 +158,9 @@ Answer describe_tags(Core& core, const Call& call) {
     if (i->owner == account) add(i->id, "image", i->tags);
   for (SecurityGroup* group : core.state.groups.of(account))
     for (const GroupRule& rule : group->rules) add(rule.id, "security-group-rule", rule.tags);
-  core.state.each_table([&](auto& table, std::string_view prefix) {
-    for (auto* item : table.of(account)) add(item->id, id_kind(prefix)->resource_type, item->tags);
+  core.state.each_table([&](auto& table, std::string_view) {
+    for (auto* item : table.of(account))
+      add(item->id, id_kind_of(item->id)->resource_type, item->tags);
   });
   std::ranges::sort(rows, {}, [](const auto& row) { return row.first; });
   std::string next = cut_page(call.action, call.page, rows);

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "farm/ec2/describe.h"
 #include "farm/ec2/metering.h"
+#include "farm/ec2/snapshots.h"
 
 namespace croft::farm::ec2 {
 
@@ -72,8 +73,10 @@ aio::Task<Answer> create_volume(Core& core, Call call) {
                              fmt::format("The zone '{}' does not exist. The zones are {}",
                                          printable(zone), join(core.context.zones, ", "))));
   const Snapshot* snapshot = nullptr;
-  if (p.has("SnapshotId"))
-    snapshot = CO_TRY(named(call, core.state.snapshots, "SnapshotId", "snap"));
+  if (p.has("SnapshotId")) {
+    snapshot = seen_snapshot(core, call.account(), p.text("SnapshotId"));
+    if (!snapshot) co_return fail(not_found(*id_kind("snap"), {p.text("SnapshotId")}));
+  }
   if (!snapshot && !p.has("Size"))
     co_return fail(aws_error("MissingParameter", 400,
                              "The request must contain the parameter size or snapshotId"));
@@ -208,7 +211,7 @@ aio::Task<Answer> detach_volume(Core& core, Call call) {
   volume = core.state.volumes.find(id);
   if (!volume) co_return fail(not_found(*id_kind("vol"), {id}));
   Xml xml;
-  write_attachment(xml, *volume, "detached");
+  write_attachment(xml, *volume, "detaching");
   volume->instance.clear();
   volume->device.clear();
   CO_TRY(co_await core.state.commit("detach-volume", {core.state.volumes.put(*volume)}));
@@ -230,6 +233,10 @@ constexpr FilterField<Volume> volume_fields[] = {
     {"attachment.instance-id",
      [](const Volume& v, Out out) {
        if (!v.instance.empty()) out.push_back(v.instance);
+     }},
+    {"attachment.attach-time",
+     [](const Volume& v, Out out) {
+       if (!v.instance.empty()) out.push_back(v.attached.iso8601());
      }},
     {"attachment.device",
      [](const Volume& v, Out out) {
