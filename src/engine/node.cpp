@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/application.h"
+#include "engine/placement.h"
 #include "protocol/events.h"
 
 namespace croft::engine {
@@ -143,8 +144,10 @@ aio::Task<Result<>> Node::deploy() {
   if (!object)
     co_return fail(Code::unresolved,
                    fmt::format("{}: no component type '{}' is known", record.path, record.type));
-  auto done = co_await aio::deadline(application.services().world.clock, type->timeouts.deploy,
-                                     object->deploy(context), "deploying " + record.path);
+  Result<> done = check_placement(context);
+  if (done)
+    done = co_await aio::deadline(application.services().world.clock, type->timeouts.deploy,
+                                  object->deploy(context), "deploying " + record.path);
   if (!done) {
     if (done.error().code != Code::cancelled) fail_with(done.error());
     co_return fail(
