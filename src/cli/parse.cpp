@@ -59,8 +59,12 @@ void add_options(CLI::App& app, const Command& command, Slots& slots) {
     auto* added = app.add_option(option.flags, slots.options[name], option.help);
     added->type_name(option.value);
     if (option.required) added->required();
-    if (!option.repeated) added->expected(1)->take_last();
-    if (option.repeated) added->expected(1)->take_all();
+    // One value each time it stands there: what follows is a positional.
+    added->expected(1)->allow_extra_args(false);
+    if (option.repeated)
+      added->take_all();
+    else
+      added->take_last();
   }
   if (command.positionals.empty()) return;
   std::string names;

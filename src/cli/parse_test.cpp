@@ -22,6 +22,14 @@ TEST(CommandLine, finds_verb_options_and_positionals) {
   EXPECT_TRUE(parsed.json);
 }
 
+TEST(CommandLine, an_option_takes_one_value_wherever_it_stands) {
+  auto parsed = parse_line({"test", "-D", "a=1", "-D", "b=2", "--jobs", "3", "x.sf", "y.sf"});
+  ASSERT_TRUE(parsed.command) << parsed.text;
+  EXPECT_EQ(parsed.positionals, (std::vector<std::string>{"x.sf", "y.sf"}));
+  EXPECT_EQ(parsed.options["--property"], (std::vector<std::string>{"a=1", "b=2"}));
+  EXPECT_EQ(parsed.options["--jobs"], (std::vector<std::string>{"3"}));
+}
+
 TEST(CommandLine, nested_verbs) {
   auto parsed = parse_line({"farm", "account", "add", "alice", "--data", "d"});
   ASSERT_TRUE(parsed.command);
