@@ -8,11 +8,13 @@
 #include "cli/daemons.h"
 #include "cli/description.h"
 #include "cli/session.h"
+#include "cli/test_farm.h"
 #include "components/registry.h"
 #include "controller/farm_setup.h"
 #include "controller/sealer.h"
 #include "engine/application.h"
 #include "farm/farm.h"
+#include "lang/lang.h"
 #include "store/store.h"
 
 namespace croft::cli {
@@ -26,6 +28,7 @@ constexpr Bytes description_max = Bytes::mib(16);
 struct Worker {
   std::string home;
   std::optional<EmbeddedFarm> farm;
+  std::string described;  ///< what the last description said about it
 };
 
 bool calls_a_farm(const model::Component& component, const engine::Registry& registry, int depth) {
@@ -121,11 +124,8 @@ class Runner {
     auto description = CO_TRY(load_description(invocation_, file));
     engine::Wanted wanted;
     bool needs_farm = calls_a_farm(*description.root, registry_, 0);
-    if (needs_farm && !worker.farm) {
-      CO_TRY(co_await world_.disk.make_dirs(worker.home));
-      worker.farm = CO_TRY(co_await ensure_farm(world_, invocation_.terminal, worker.home));
-    }
     if (needs_farm) {
+      CO_TRY(co_await make_farm(worker, description));
       wanted.farm =
           CO_TRY(cloud::farm_at(worker.farm->url, "us-east-1", cloud::FarmKind::embedded));
       wanted.farm_admin = farm::admin_socket(worker.farm->data);
@@ -147,6 +147,21 @@ class Runner {
     if (out)
       for (TestCase& each : *out) each.farm = needs_farm;
     co_return out;
+  }
+
+  /// The farm of the last description serves the next one that says the same about its farm.
+  aio::Task<Result<>> make_farm(Worker& worker, model::Description description) {
+    auto own = description.root->component("farm");
+    std::string described = own ? lang::print(*own) : "";
+    if (worker.farm && worker.described != described) CO_TRY(co_await end_farm(worker));
+    if (!worker.farm) {
+      CO_TRY(co_await world_.disk.make_dirs(worker.home));
+      worker.farm = CO_TRY(co_await ensure_farm(world_, invocation_.terminal, worker.home));
+      worker.described = std::move(described);
+    }
+    if (own) co_return Result<>{};
+    co_return co_await furnish_farm(world_, worker.farm->data, invocation_.values("--property"),
+                                    description.config);
   }
 
   aio::Task<Result<std::vector<TestCase>>> deploy(store::Store& store, engine::Wanted wanted,

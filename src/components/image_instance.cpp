@@ -112,7 +112,7 @@ Result<cloud::RunInstances> ImageInstance::request(Context& context) {
   cloud::RunInstances out;
   out.image_id = TRY(context.string("imageID"));
   if (out.image_id.empty())
-    return fail(Code::invalid_argument, "no image to deploy: imageID is empty",
+    return fail(Code::invalid_argument, "No image to deploy: imageID is empty",
                 context.where("imageID"));
   int64_t least = TRY(context.integer_or("minCount", 1));
   int64_t most = TRY(context.integer_or("maxCount", least));
@@ -126,6 +126,11 @@ Result<cloud::RunInstances> ImageInstance::request(Context& context) {
   out.max_count = static_cast<int>(most);
   out.client_token = token_of(context);
   out.instance_type = TRY(context.string_or("instanceType", ""));
+  if (!out.instance_type.empty() && std::ranges::count(out.instance_type, '.') != 1)
+    return fail(Error(Code::invalid_argument,
+                      fmt::format("Unrecognised image type: {}", out.instance_type),
+                      context.where("instanceType"))
+                    .hint("a type is a family and a size, such as m1.small"));
   out.user_data = TRY(context.string_or("userData", ""));
   if (out.user_data.size() > user_data_max)
     return fail(

@@ -257,11 +257,30 @@ aio::Task<Result<cloud::S3Request>> RemoteResource::s3_request(Context& context,
   co_return request;
 }
 
+namespace {
+/// A page of S3 as everybody reads it, in the address of the embedded farm: nothing of an
+/// application on that farm is asked of AWS.
+Result<> onto_embedded_farm(const Context& context, net::Url& url) {
+  if (context.farm().kind != cloud::FarmKind::embedded || !context.farm().s3) return {};
+  std::string bucket;
+  if (url.host != aws_host) {
+    std::string suffix = fmt::format(".{}", aws_host);
+    if (!url.host.ends_with(suffix)) return {};
+    bucket = "/" + url.host.substr(0, url.host.size() - suffix.size());
+  }
+  std::string target = url.target;
+  url = TRY(context.farm().endpoint(cloud::Service::s3)).url;
+  url.target = bucket + target;
+  return {};
+}
+}  // namespace
+
 aio::Task<Result<net::ClientRequest>> RemoteResource::plain_request(Context& context,
                                                                     HttpAction action) {
   net::ClientRequest request;
   request.method = action.verb;
   request.url = CO_TRY(net::Url::parse(CO_TRY(url_text(context))));
+  CO_TRY(onto_embedded_farm(context, request.url));
   for (auto& [name, value] : CO_TRY(pairs_of(context, "headers"))) request.headers.add(name, value);
   if (action.verb == "PUT" || action.verb == "POST") {
     auto body = CO_TRY(co_await body_of(context, "datasource"));

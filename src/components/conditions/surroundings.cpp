@@ -20,6 +20,13 @@ class RunningFor : public Condition {
   }
   aio::Task<Result<bool>> evaluate(Context& context) override {
     Duration time = CO_TRY(context.duration_or("time", "ms", Duration{}));
+    constexpr std::pair<const char*, Duration> units[] = {
+        {"days", Duration::hours(24)},
+        {"hours", Duration::hours(1)},
+        {"minutes", Duration::minutes(1)},
+        {"seconds", Duration::seconds(1)},
+        {"milliseconds", Duration::milliseconds(1)}};
+    for (const auto& [name, unit] : units) time = time + unit * CO_TRY(context.integer_or(name, 0));
     co_return time_left(context, "began", time) <= Duration{};
   }
 };
@@ -29,10 +36,16 @@ class IsProperty : public Condition {
   explicit IsProperty(bool must_be_true) : must_be_true_(must_be_true) {}
   aio::Task<Result<bool>> evaluate(Context& context) override {
     auto value = context.property(CO_TRY(context.string("property")));
-    co_return value && (!must_be_true_ || equals_ignore_case(*value, "true"));
+    co_return value && (!must_be_true_ || says_yes(*value));
   }
 
  private:
+  /// Old tests ask so whether an access key is given: any value but a plain no is a yes.
+  static bool says_yes(std::string_view value) {
+    for (const char* no : {"", "false", "no", "off", "0"})
+      if (equals_ignore_case(value, no)) return false;
+    return true;
+  }
   bool must_be_true_;
 };
 
@@ -57,10 +70,11 @@ class IsOS : public Condition {
 }  // namespace
 
 engine::ComponentType running_for_type() {
-  auto time = time_attribute("time", "how long");
-  time.required = true;
-  return condition_type_of("RunningFor", "Holds once it has run for `time`.", {time},
-                           [] { return std::make_unique<RunningFor>(); });
+  std::vector<model::AttributeSchema> attributes = {time_attribute("time", 0, "how long")};
+  for (const char* unit : {"days", "hours", "minutes", "seconds", "milliseconds"})
+    attributes.push_back(with_default(unit, Type::integer, int32_t{0}, "and so many of them"));
+  return condition_type_of("RunningFor", "Holds once it has run for `time`, and the other units.",
+                           std::move(attributes), [] { return std::make_unique<RunningFor>(); });
 }
 engine::ComponentType is_property_set_type() {
   return condition_type_of("IsPropertySet", "Holds when the property has a value.",
@@ -68,9 +82,11 @@ engine::ComponentType is_property_set_type() {
                            [] { return std::make_unique<IsProperty>(false); });
 }
 engine::ComponentType is_property_true_type() {
-  return condition_type_of("IsPropertyTrue", "Holds when the property is \"true\".",
-                           {required("property", Type::string, "its name")},
-                           [] { return std::make_unique<IsProperty>(true); });
+  return condition_type_of(
+      "IsPropertyTrue",
+      "Holds when the property has a value that is no \"false\", \"no\", \"off\" or \"0\".",
+      {required("property", Type::string, "its name")},
+      [] { return std::make_unique<IsProperty>(true); });
 }
 engine::ComponentType is_work_completed_type() {
   auto type = condition_type_of(

@@ -1,6 +1,7 @@
 // Assert and AssertWorkflow: what must hold, at start and at liveness checks.
 #include <fmt/format.h>
 
+#include "base/text.h"
 #include "components/filesystem/work_folder.h"
 #include "components/workflow/workflow.h"
 #include "lang/lang.h"
@@ -63,7 +64,8 @@ class Assert : public engine::Component {
          second = TRY(context.value_if("equalsString2"));
     if (!first && !second) return {};
     std::string a = TRY(context.string("equalsString1")), b = TRY(context.string("equalsString2"));
-    if (a == b) return {};
+    bool any_case = TRY(context.boolean_or("equalityIgnoresCase", false));
+    if (a == b || (any_case && equals_ignore_case(a, b))) return {};
     return fail(wrong(context, "equalsString1", fmt::format("\"{}\" is not \"{}\"", a, b)));
   }
   static Result<model::ComponentPtr> subject(Context& context, std::string_view needed_by) {
@@ -142,6 +144,8 @@ engine::ComponentType assert_type() {
       attribute("fileExists", Type::string, "a file on the controller's machine"),
       attribute("equalsString1", Type::string, "must be equal to equalsString2"),
       attribute("equalsString2", Type::string, "must be equal to equalsString1"),
+      with_default("equalityIgnoresCase", Type::boolean, false, "a and A are equal in these"),
+      attribute("referenceRequired", Type::boolean, "kept for old descriptions: see reference"),
       attribute("message", Type::string, "said when something does not hold"),
       with_default("checkOnStartup", Type::boolean, true, "look at start"),
       with_default("checkOnLiveness", Type::boolean, true, "look at every liveness check")};

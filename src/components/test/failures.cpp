@@ -27,18 +27,23 @@ class Fail : public engine::Component {
 class ExceptionThrower : public engine::Component {
  public:
   aio::Task<Result<>> deploy(Context& context) override {
-    return throw_if(context, "failOnDeploy");
+    return throw_if(context, "failOnDeploy", "throwOnDeploy");
   }
-  aio::Task<Result<>> start(Context& context) override { return throw_if(context, "failOnStart"); }
-  aio::Task<Result<>> ping(Context& context) override { return throw_if(context, "failOnPing"); }
+  aio::Task<Result<>> start(Context& context) override {
+    return throw_if(context, "failOnStart", "throwOnStartup");
+  }
+  aio::Task<Result<>> ping(Context& context) override {
+    return throw_if(context, "failOnPing", "throwOnPing");
+  }
   aio::Task<Result<>> prepare_update(Context& context, model::ComponentPtr wanted) override {
     if (!wanted->boolean("failOnUpdate").value_or(false)) co_return Result<>{};
     co_return fail(Code::conflict, CO_TRY(context.string_or("message", "")), wanted->where);
   }
 
  private:
-  static aio::Task<Result<>> throw_if(Context& context, std::string when) {
-    if (!CO_TRY(context.boolean_or(when, false))) co_return Result<>{};
+  static aio::Task<Result<>> throw_if(Context& context, std::string when, std::string old_name) {
+    if (!CO_TRY(context.boolean_or(when, false)) && !CO_TRY(context.boolean_or(old_name, false)))
+      co_return Result<>{};
     co_return fail(Code::conflict, CO_TRY(context.string_or("message", "")), context.where(when));
   }
 };
@@ -64,6 +69,9 @@ engine::ComponentType exception_thrower_type() {
       with_default("failOnDeploy", Type::boolean, false, "fail when it is deployed"),
       with_default("failOnStart", Type::boolean, false, "fail when it starts"),
       with_default("failOnPing", Type::boolean, false, "fail at liveness checks"),
+      with_default("throwOnDeploy", Type::boolean, false, "the same as failOnDeploy"),
+      with_default("throwOnStartup", Type::boolean, false, "the same as failOnStart"),
+      with_default("throwOnPing", Type::boolean, false, "the same as failOnPing"),
       with_default("failOnUpdate", Type::boolean, false, "refuse to become this one")};
   type.make = [] { return std::make_unique<ExceptionThrower>(); };
   return type;

@@ -35,6 +35,9 @@ struct Text {
 constexpr Text texts[] = {
     {"java.io.File.separator", "/"},
     {"java.io.File.pathSeparator", ":"},
+    {"org.smartfrog.services.amazon.ec2.EC2InstanceImpl.ERROR_NO_IMAGE", "No image to deploy"},
+    {"org.smartfrog.services.amazon.ec2.EC2InstanceImpl.ERROR_UNRECOGNISED_IMAGE_TYPE",
+     "Unrecognised image type: "},
     {"org.smartfrog.services.restlet.client.RemoteRestletResourceImpl.UNKNOWN_VERB",
      "Unknown verb: "},
 };
