@@ -92,6 +92,11 @@ class FarmCheckRoles : public engine::Component {
   }
 };
 
+/// Unlike other conditions they are asked at once, unless told otherwise.
+model::AttributeSchema at_start() {
+  return with_default("checkOnStartup", Type::boolean, true,
+                      "it must hold at start; then it ends as sfShouldTerminate says");
+}
 model::AttributeSchema farmer() {
   return required("farmer", Type::any, "LAZY link to the farmer");
 }
@@ -107,12 +112,13 @@ engine::ComponentType step(std::string name, std::string doc,
 }  // namespace
 
 engine::ComponentType farm_is_available_type() {
-  return condition_type_of("FarmIsAvailable", "Holds when the farm gives out machines.", {farmer()},
+  return condition_type_of("FarmIsAvailable", "Holds when the farm gives out machines.",
+                           {farmer(), at_start()},
                            [] { return std::make_unique<FarmIsAvailable>(); });
 }
 engine::ComponentType farm_supports_role_type() {
   return condition_type_of("FarmSupportsRole", "Holds when the farm has the role.",
-                           {farmer(), required("role", Type::string, "its name")},
+                           {farmer(), at_start(), required("role", Type::string, "its name")},
                            [] { return std::make_unique<FarmSupportsRole>(); });
 }
 engine::ComponentType farm_has_deployed_instances_type() {
@@ -121,7 +127,7 @@ engine::ComponentType farm_has_deployed_instances_type() {
   };
   return condition_type_of(
       "FarmHasDeployedInstances", "Holds when so many machines are given out as is wanted.",
-      {farmer(), with_default("role", Type::string, "", "of it; empty: of all"),
+      {farmer(), at_start(), with_default("role", Type::string, "", "of it; empty: of all"),
        number("min", 0, "so many at least"),
        number("max", -1, "so many at most; negative: any number"),
        number("expected", -1, "exactly so many; negative: min and max count")},

@@ -10,6 +10,7 @@ class Condition : public engine::Component {
  public:
   aio::Task<Result<>> start(engine::Context& context) override;
   aio::Task<Result<>> ping(engine::Context& context) override;
+  aio::Task<Result<>> work(engine::Context& context) override;
 
  private:
   aio::Task<Result<>> must_hold(engine::Context& context, std::string attribute, std::string when);

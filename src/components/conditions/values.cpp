@@ -37,7 +37,9 @@ class StringEquals : public Condition {
  public:
   aio::Task<Result<bool>> evaluate(Context& context) override {
     std::string left = CO_TRY(context.string("left")), right = CO_TRY(context.string("right"));
-    if (CO_TRY(context.boolean_or("ignoreCase", false))) co_return equals_ignore_case(left, right);
+    bool any_case = CO_TRY(context.boolean_or("ignoreCase", false)) ||
+                    !CO_TRY(context.boolean_or("caseSensitive", true));
+    if (any_case) co_return equals_ignore_case(left, right);
     co_return left == right;
   }
 };
@@ -45,9 +47,11 @@ class StringEquals : public Condition {
 class StringLength : public Condition {
  public:
   aio::Task<Result<bool>> evaluate(Context& context) override {
-    std::string text = CO_TRY(context.string("text"));
-    int64_t least = CO_TRY(context.integer_or("min", 0)),
-            most = CO_TRY(context.integer_or("max", -1));
+    const char* name = CO_TRY(context.value_if("text")) ? "text" : "string";
+    std::string text = CO_TRY(context.string(name));
+    int64_t exact = CO_TRY(context.integer_or("length", -1));
+    int64_t least = exact >= 0 ? exact : CO_TRY(context.integer_or("min", 0));
+    int64_t most = exact >= 0 ? exact : CO_TRY(context.integer_or("max", -1));
     auto length = std::ranges::count_if(
         text, [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; });
     co_return length >= least && (most < 0 || length <= most);
@@ -78,16 +82,19 @@ engine::ComponentType equals_type() {
                            [] { return std::make_unique<Equals>(); });
 }
 engine::ComponentType string_equals_type() {
-  return condition_type_of("StringEquals", "Holds when two strings are equal.",
-                           {required("left", Type::string, "a string, or a LAZY link to one"),
-                            required("right", Type::string, "the other one"),
-                            with_default("ignoreCase", Type::boolean, false, "a and A are equal")},
-                           [] { return std::make_unique<StringEquals>(); });
+  return condition_type_of(
+      "StringEquals", "Holds when two strings are equal.",
+      {required("left", Type::string, "a string, or a LAZY link to one"),
+       required("right", Type::string, "the other one"),
+       with_default("caseSensitive", Type::boolean, true, "a and A are different"),
+       with_default("ignoreCase", Type::boolean, false, "the opposite")},
+      [] { return std::make_unique<StringEquals>(); });
 }
 engine::ComponentType string_length_type() {
   return condition_type_of(
       "StringLength", "Holds when a string is as long as is wanted.",
-      {required("text", Type::string, "the string"),
+      {attribute("string", Type::string, "the string"), attribute("text", Type::string, "the same"),
+       attribute("length", Type::integer, "exactly so many characters; else min and max count"),
        with_default("min", Type::integer, int32_t{0}, "characters at least"),
        with_default("max", Type::integer, int32_t{-1}, "characters at most; negative: any number")},
       [] { return std::make_unique<StringLength>(); });

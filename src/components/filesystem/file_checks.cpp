@@ -61,8 +61,11 @@ class FileExists : public Condition {
       if (info.error().code == Code::not_found) co_return false;
       co_return fail(std::move(info).error());
     }
-    if (CO_TRY(context.boolean_or("mustBeDir", false)) && !info->is_directory) co_return false;
-    if (CO_TRY(context.boolean_or("mustBeFile", false)) && info->is_directory) co_return false;
+    bool folders = CO_TRY(context.boolean_or("canBeDirectory", true)) &&
+                   !CO_TRY(context.boolean_or("mustBeFile", false));
+    bool files = CO_TRY(context.boolean_or("canBeFile", true)) &&
+                 !CO_TRY(context.boolean_or("mustBeDir", false));
+    if (info->is_directory ? !folders : !files) co_return false;
     int64_t least = CO_TRY(context.integer_or("minSize", -1));
     int64_t most = CO_TRY(context.integer_or("maxSize", -1));
     auto size = static_cast<int64_t>(info->size);
@@ -91,8 +94,10 @@ engine::ComponentType file_exists_type() {
   return condition_type_of(
       "FileExists", "Holds when the file is there, with a size as is wanted.",
       {required("filename", Type::any, "its name"),
-       attribute("mustBeDir", Type::boolean, "it is a folder"),
-       attribute("mustBeFile", Type::boolean, "it is a file"),
+       with_default("canBeDirectory", Type::boolean, true, "a folder is one, too"),
+       with_default("canBeFile", Type::boolean, true, "a file is one, too"),
+       attribute("mustBeDir", Type::boolean, "the same as canBeFile false"),
+       attribute("mustBeFile", Type::boolean, "the same as canBeDirectory false"),
        with_default("minSize", Type::integer, int32_t{-1}, "bytes at least; negative: any number"),
        with_default("maxSize", Type::integer, int32_t{-1}, "bytes at most; negative: any number")},
       [] { return std::make_unique<FileExists>(); });

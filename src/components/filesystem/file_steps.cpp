@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/pattern.h"
+#include "base/text.h"
 #include "components/filesystem/work_folder.h"
 
 namespace croft::components {
@@ -70,6 +71,8 @@ class SelfDeletingFile : public engine::Component {
 aio::Task<Result<std::vector<std::string>>> matching(Context& context) {
   std::string dir = CO_TRY(co_await file_path(context, "dir"));
   std::string pattern = CO_TRY(context.string_or("pattern", ".*"));
+  if (!CO_TRY(context.boolean_or("caseSensitive", true))) pattern = "(?i)" + pattern;
+  bool hidden = CO_TRY(context.boolean_or("includeHiddenFiles", false));
   auto wanted = Pattern::compile(pattern);
   if (!wanted) co_return fail(std::move(wanted).error().at(context.where("pattern")));
   auto names = co_await context.world().disk.list(dir);
@@ -79,7 +82,8 @@ aio::Task<Result<std::vector<std::string>>> matching(Context& context) {
   }
   std::vector<std::string> out;
   for (const std::string& name : *names)
-    if (CO_TRY(wanted->matches(name))) out.push_back(dir + "/" + name);
+    if ((hidden || !name.starts_with('.')) && CO_TRY(wanted->matches(name)))
+      out.push_back(dir + "/" + name);
   co_return out;
 }
 
@@ -87,12 +91,20 @@ class Files : public engine::Component {
  public:
   aio::Task<Result<>> start(Context& context) override {
     auto found = CO_TRY(co_await matching(context));
-    int64_t wanted = CO_TRY(context.integer_or("fileCount", -1));
-    if (wanted >= 0 && wanted != static_cast<int64_t>(found.size()))
-      co_return fail(Code::conflict,
-                     fmt::format("{} files match, {} are wanted", found.size(), wanted),
-                     context.where("fileCount"));
+    auto count = static_cast<int64_t>(found.size());
+    for (const char* limit : {"fileCount", "minFileCount", "maxFileCount"}) {
+      int64_t wanted = CO_TRY(context.integer_or(limit, -1));
+      std::string_view name = limit;
+      bool good = name == "fileCount"      ? count == wanted
+                  : name == "minFileCount" ? count >= wanted
+                                           : count <= wanted;
+      if (wanted >= 0 && !good)
+        co_return fail(Code::conflict,
+                       fmt::format("{} files match, {} is {}", count, limit, wanted),
+                       context.where(limit));
+    }
     model::Vector list(found.begin(), found.end());
+    context.publish("fileSetString", model::Value(join(found, ":")));
     context.publish("files", model::Value(std::move(list)));
     co_return Result<>{};
   }
@@ -141,22 +153,37 @@ engine::ComponentType self_deleting_file_type() {
                       with_path({required("filename", Type::any, "its name")}),
                       [] { return std::make_unique<SelfDeletingFile>(); });
 }
+namespace {
+/// Which names are meant.
+std::vector<model::AttributeSchema> matching_attributes(
+    std::vector<model::AttributeSchema> attributes) {
+  for (auto& each :
+       {required("dir", Type::any, "the folder"),
+        with_default("pattern", Type::string, ".*", "regular expression"),
+        with_default("caseSensitive", Type::boolean, true, "a and A are different in it"),
+        with_default("includeHiddenFiles", Type::boolean, false, "names with a dot in front, too")})
+    attributes.push_back(each);
+  return attributes;
+}
+}  // namespace
+
 engine::ComponentType files_type() {
   auto found = attribute("files", Type::vector, "their paths");
-  found.published = true;
-  return file_type_of("Files", "The files of `dir` that `pattern` matches.", false,
-                      {required("dir", Type::any, "the folder"),
-                       with_default("pattern", Type::string, ".*", "regular expression"),
-                       with_default("fileCount", Type::integer, int32_t{-1},
-                                    "how many there must be; negative: any number"),
-                       found},
-                      [] { return std::make_unique<Files>(); });
+  auto text = attribute("fileSetString", Type::string, "the same with colons between them");
+  found.published = text.published = true;
+  auto count = [](const char* name, const char* doc) {
+    return with_default(name, Type::integer, int32_t{-1}, doc);
+  };
+  return file_type_of(
+      "Files", "The files of `dir` that `pattern` matches.", false,
+      matching_attributes({count("fileCount", "how many there must be; negative: any number"),
+                           count("minFileCount", "at least so many"),
+                           count("maxFileCount", "at most so many"), found, text}),
+      [] { return std::make_unique<Files>(); });
 }
 engine::ComponentType delete_files_type() {
   return file_type_of("DeleteFiles", "Removes the files of `dir` that `pattern` matches.", true,
-                      {required("dir", Type::any, "the folder"),
-                       with_default("pattern", Type::string, ".*", "regular expression"),
-                       ends("end once they are gone")},
+                      matching_attributes({ends("end once they are gone")}),
                       [] { return std::make_unique<DeleteFiles>(); });
 }
 

@@ -56,7 +56,7 @@ class TempDir : public engine::Component {
       path = made->second;
     } else {
       std::string name =
-          fmt::format("{}{}{}", CO_TRY(context.string_or("prefix", "temp")),
+          fmt::format("{}{}{}", CO_TRY(context.string_or("prefix", "tempdir")),
                       context.world().random.hex_id(12), CO_TRY(context.string_or("suffix", "")));
       path = CO_TRY(co_await confined(context, name, context.where("prefix")));
       context.remember("path", path);
@@ -89,7 +89,7 @@ engine::ComponentType rmdir_type() {
 engine::ComponentType temp_dir_type() {
   return file_type_of(
       "TempDir", "A new folder with a name of its own.", false,
-      with_path({with_default("prefix", Type::string, "temp", "how its name begins"),
+      with_path({with_default("prefix", Type::string, "tempdir", "how its name begins"),
                  with_default("suffix", Type::string, "", "how its name ends"),
                  with_default("deleteOnExit", Type::boolean, false, "remove it at the end"),
                  attribute("createOnDeploy", Type::boolean, "kept for old descriptions")}),

@@ -78,8 +78,9 @@ class PasswordProvider : public engine::Component {
   }
 };
 
-class PasswordChecker : public engine::Component {
+class PasswordChecker : public OneStep {
  public:
+  PasswordChecker() : OneStep(false) {}
   aio::Task<Result<>> deploy(Context& context) override {
     if (CO_TRY(context.boolean_or("publish", false)))
       co_return fail(
@@ -166,6 +167,7 @@ engine::ComponentType password_checker_type() {
        expected, with_default("publish", Type::boolean, false, "refused: passwords stay hidden"),
        with_default("pattern", Type::string, "", "regular expression that it matches")},
       [] { return std::make_unique<PasswordChecker>(); });
+  type.works = true;
   type.aliases = {"org.smartfrog.services.passwords.PasswordChecker"};
   return type;
 }

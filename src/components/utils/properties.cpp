@@ -18,7 +18,7 @@ class Echo : public engine::Component {
     auto value = CO_TRY(context.value("message"));
     auto* text = value.get<std::string>();
     context.event(protocol::event::message, text ? *text : std::string(value.kind_name()));
-    co_return context.done(model::TerminationRecord::normal(context.path()), false);
+    co_return context.done(model::TerminationRecord::normal(context.path()), true);
   }
 };
 
@@ -41,7 +41,9 @@ class SystemProperties : public engine::Component {
     co_return Result<>{};
   }
   aio::Task<Result<>> start(Context& context) override {
-    if (CO_TRY(context.boolean_or("setOnStart", false))) set(context);
+    if (CO_TRY(context.boolean_or("setOnStart", false)) ||
+        CO_TRY(context.boolean_or("setOnStartup", false)))
+      set(context);
     co_return Result<>{};
   }
   aio::Task<Result<>> terminate(Context& context, const model::TerminationRecord&) override {
@@ -76,7 +78,8 @@ class SystemProperties : public engine::Component {
 
 engine::ComponentType echo_type() {
   auto type = type_of("Echo", "Tells `message` as an event of the application.",
-                      {required("message", Type::any, "what it tells")},
+                      {with_default("message", Type::any, "echo", "what it tells"),
+                       with_default("sfShouldTerminate", Type::boolean, true, "end then")},
                       [] { return std::make_unique<Echo>(); });
   type.works = true;
   return type;
@@ -94,6 +97,9 @@ engine::ComponentType system_properties_type() {
                  {with_default("properties", Type::vector, model::Vector{}, "[name, value] pairs"),
                   with_default("setOnDeploy", Type::boolean, true, "set them when it is deployed"),
                   with_default("setOnStart", Type::boolean, false, "set them when it starts"),
+                  with_default("setOnStartup", Type::boolean, false, "the same"),
+                  attribute("setOnEarlyDeploy", Type::boolean, "kept for old descriptions"),
+                  attribute("ignoreSecurityExceptions", Type::boolean, "kept for old descriptions"),
                   with_default("unsetOnTerminate", Type::boolean, true, "unset them when it ends")},
                  [] { return std::make_unique<SystemProperties>(); });
 }

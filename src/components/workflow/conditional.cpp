@@ -40,6 +40,17 @@ class If : public engine::Component {
   }
 };
 
+/// What it says when it fails: `message`, else failureText as old descriptions have it.
+Result<std::string> failure_text(Context& context) {
+  bool own = context.description() && context.description()->find("message");
+  if (!own && TRY(context.value_if("failureText"))) return context.string("failureText");
+  return context.string_or("message", "");
+}
+
+model::AttributeSchema failure_text_attribute() {
+  return attribute("failureText", Type::string, "the same as message");
+}
+
 /// What will be no condition, or a wrong one, at the next question either.
 bool no_time_mends(Code code) {
   return code == Code::cancelled || code == Code::unsupported || code == Code::type_mismatch ||
@@ -53,8 +64,8 @@ class WaitFor : public engine::Component {
     std::string branch = chosen(context);
     if (branch.empty()) branch = CO_TRY(co_await wait(context)) ? "then" : "else";
     if (branch == "else" && fails_) {
-      std::string message = CO_TRY(context.string_or("message", ""));
-      context.end(TerminationRecord::abnormal(context.path(), message, last_));
+      context.end(
+          TerminationRecord::abnormal(context.path(), CO_TRY(failure_text(context)), last_));
       co_return Result<>{};
     }
     co_return co_await run_branch(
@@ -91,8 +102,7 @@ class PostCondition : public engine::Component {
   aio::Task<Result<>> work(Context& context) override {
     auto record = CO_TRY(co_await context.perform("action", "action"));
     if (record.is_normal() && !CO_TRY(co_await condition_holds(context, "condition")))
-      record =
-          TerminationRecord::abnormal(context.path(), CO_TRY(context.string_or("message", "")));
+      record = TerminationRecord::abnormal(context.path(), CO_TRY(failure_text(context)));
     context.end(std::move(record));
     co_return Result<>{};
   }
@@ -105,8 +115,7 @@ class EvaluateCondition : public engine::Component {
     context.publish("result", model::Value(holds));
     bool bad = !holds && CO_TRY(context.boolean_or("failOnFalse", true));
     if (!bad) co_return context.done(TerminationRecord::normal(context.path()));
-    context.end(
-        TerminationRecord::abnormal(context.path(), CO_TRY(context.string_or("message", ""))));
+    context.end(TerminationRecord::abnormal(context.path(), CO_TRY(failure_text(context))));
     co_return Result<>{};
   }
 };
@@ -140,7 +149,8 @@ engine::ComponentType wait_for_type() {
 engine::ComponentType failing_wait_for_type() {
   return action_type(
       "FailingWaitFor", "A WaitFor that ends abnormally with `message` when the time is over.",
-      {with_default("message", Type::string, "the condition did not come to hold in time",
+      {failure_text_attribute(),
+       with_default("message", Type::string, "the condition did not come to hold in time",
                     "what it says then")},
       [] { return std::make_unique<WaitFor>(true); }, "croft.WaitFor");
 }
@@ -149,6 +159,7 @@ engine::ComponentType post_condition_type() {
   return action_type(
       "PostCondition", "Runs `action`, then asks `condition`: it must hold.",
       {required("action", Type::component, "what runs"), condition_attribute(),
+       failure_text_attribute(),
        with_default("message", Type::string, "the condition does not hold after the action",
                     "what it says when it does not")},
       [] { return std::make_unique<PostCondition>(); });
@@ -161,6 +172,7 @@ engine::ComponentType evaluate_condition_type() {
       "EvaluateCondition", "Asks `condition` once and publishes `result`.",
       {condition_attribute(), result,
        with_default("failOnFalse", Type::boolean, true, "end abnormally when it does not hold"),
+       failure_text_attribute(),
        with_default("message", Type::string, "the condition does not hold", "what it says then"),
        with_default("sfShouldTerminate", Type::boolean, true, "end once it has asked")},
       [] { return std::make_unique<EvaluateCondition>(); });

@@ -104,7 +104,8 @@ class FireBreak : public Container {
     return record;
   }
   void leave(Context& context, TerminationRecord record) override {
-    context.end_quietly(std::move(record));
+    // To a workflow around it that is a good end: what failed in it is held back.
+    context.end_quietly(TerminationRecord::normal(record.culprit, record.description));
   }
 };
 
@@ -134,7 +135,7 @@ engine::ComponentType container_type() {
 engine::ComponentType fire_break_type() {
   return action_type(
       "FireBreak",
-      "A Container that ends with the first of its actions to end, and does not tell its parent.",
+      "A Container that ends with the first of its actions to end: normally, however that ended.",
       {}, [] { return std::make_unique<FireBreak>(); }, "croft.Container");
 }
 
