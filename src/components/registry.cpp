@@ -137,6 +137,18 @@ constexpr engine::ComponentType (*all_types[])() = {prim_type,
                                                     display_type,
                                                     amazon_machine_image_type,
                                                     test_block_type,
+                                                    lazy_concat_type,
+                                                    lazy_reference_type,
+                                                    files_compound_type,
+                                                    local_filestore_type,
+                                                    dyn_dns_registration_type,
+                                                    web_server_type,
+                                                    java_type,
+                                                    download_type,
+                                                    load_property_file_type,
+                                                    ssh_exec_type,
+                                                    scp_operation_type,
+                                                    scp_bulk_upload_type,
                                                     manual_host_type};
 }  // namespace
 

@@ -90,6 +90,8 @@ engine::ComponentType test_compound_type();
 engine::ComponentType expect_deploy_failure_type();
 
 // utils/
+engine::ComponentType lazy_concat_type();
+engine::ComponentType lazy_reference_type();
 engine::ComponentType display_type();
 engine::ComponentType localhost_type();
 engine::ComponentType trace_type();
@@ -99,6 +101,8 @@ engine::ComponentType set_property_type();
 engine::ComponentType system_properties_type();
 
 // filesystem/
+engine::ComponentType files_compound_type();
+engine::ComponentType local_filestore_type();
 engine::ComponentType directory_watcher_type();
 engine::ComponentType file_type();
 engine::ComponentType file_exists_type();
@@ -130,6 +134,18 @@ engine::ComponentType password_checker_type();
 engine::ComponentType liveness_page_type();
 engine::ComponentType wait_for_page_type();
 engine::ComponentType host_exists_type();
+engine::ComponentType dyn_dns_registration_type();
+engine::ComponentType web_server_type();
+
+// java/
+engine::ComponentType java_type();
+engine::ComponentType download_type();
+engine::ComponentType load_property_file_type();
+
+// ssh/
+engine::ComponentType ssh_exec_type();
+engine::ComponentType scp_operation_type();
+engine::ComponentType scp_bulk_upload_type();
 
 // shell/
 engine::ComponentType execute_program_type();

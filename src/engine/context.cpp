@@ -110,6 +110,13 @@ Result<std::optional<model::Value>> Context::value_if(std::string_view name) con
   return std::optional(*std::move(value));
 }
 
+Result<model::Value> Context::value_in(const model::Component& part,
+                                       const model::Value& value) const {
+  auto out = settled(part, value, node_.application.services().registry.compute());
+  if (!out) return fail(with_place(std::move(out).error(), part.where));
+  return out;
+}
+
 Result<model::Value> Context::value(std::string_view name) const {
   auto found = TRY(value_if(name));
   if (!found)

@@ -65,6 +65,8 @@ class Context {
   Result<model::Vector> vector_or_empty(std::string_view name) const;
   /// A component value behind the attribute (a data source), or null.
   Result<model::ComponentPtr> component_or_null(std::string_view name) const;
+  /// `value` as it stands in a component below this one: links and expressions lead from there.
+  Result<model::Value> value_in(const model::Component& part, const model::Value& value) const;
   /// A secret: a string, or what a component {from, name} refers to. Never logged.
   Result<Secret> secret(std::string_view name) const;
   /// The place of an attribute, for errors of the component's own.

@@ -12,7 +12,8 @@ using engine::Context;
 
 namespace {
 constexpr Duration grace = Duration::seconds(5);
-}
+const std::vector<std::string> usual_folders = {"/usr/local/bin", "/usr/bin", "/bin"};
+}  // namespace
 
 Result<> may_run(const Context& context) {
   if (context.options().allow_shell) return {};
@@ -61,7 +62,7 @@ aio::Task<Result<aio::ExitStatus>> run_program(Context& context, Program program
   options.environment = std::move(program.environment);
   bool path = false;
   for (const auto& entry : options.environment) path |= entry.starts_with("PATH=");
-  if (!path) options.environment.push_back("PATH=/usr/local/bin:/usr/bin:/bin");
+  if (!path) options.environment.push_back("PATH=" + join(usual_folders, ":"));
   options.environment.push_back("HOME=" + folder);
   options.directory = folder;
   options.output_file = std::move(output_file);
@@ -78,6 +79,83 @@ aio::Task<Result<aio::ExitStatus>> run_program(Context& context, Program program
   auto ended = co_await aio::shield(end_program(context, *child));
   static_cast<void>(ended);
   co_return status;
+}
+
+std::string output_file(const Context& context) {
+  std::string name = context.path();
+  for (char& c : name)
+    if (c == ':' || c == '/') c = '_';
+  return fmt::format("{}/{}.log", context.work_folder(), name);
+}
+
+Result<std::vector<std::string>> strings_of_list(const Context& context, std::string_view name) {
+  std::vector<std::string> out;
+  for (const auto& item : TRY(context.vector_or_empty(name))) {
+    if (auto* text = item.get<std::string>())
+      out.push_back(*text);
+    else if (auto number = item.as_integer())
+      out.push_back(fmt::format("{}", *number));
+    else
+      return fail(Code::type_mismatch,
+                  fmt::format("{} holds a {}, strings are needed", name, item.kind_name()),
+                  context.where(name));
+  }
+  return out;
+}
+
+aio::Task<Result<>> must_exist(Context& context, std::string program, Where where) {
+  if (program.find('/') != std::string::npos) {
+    if (auto info = co_await context.world().disk.info(program); info && !info->is_directory)
+      co_return Result<>{};
+  } else {
+    for (const std::string& folder : usual_folders)
+      if (auto info = co_await context.world().disk.info(folder + "/" + program);
+          info && !info->is_directory)
+        co_return Result<>{};
+  }
+  co_return fail(Error(Code::not_found,
+                       fmt::format("there is no program '{}' on the controller's machine", program),
+                       std::move(where))
+                     .hint("looked for in " + join(usual_folders, ", ")));
+}
+
+aio::Task<Result<>> ProgramRunner::deploy(Context& context) {
+  CO_TRY(may_run(context));
+  CO_TRY(co_await program(context));
+  context.publish("outputFile", model::Value(output_file(context)));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> ProgramRunner::work(Context& context) {
+  auto status = CO_TRY(
+      co_await run_program(context, CO_TRY(co_await program(context)), output_file(context)));
+  context.publish("exitCode", model::Value(static_cast<int32_t>(status.code)));
+  bool good = status.code == 0 && status.signal == 0;
+  if (!good && CO_TRY(context.boolean_or("terminateOnFailure", true))) {
+    context.end(model::TerminationRecord::abnormal(
+        context.path(), fmt::format("the program ended with {}", text_of(status)),
+        "its output: " + output_file(context)));
+    co_return Result<>{};
+  }
+  if (CO_TRY(context.boolean_or("shouldTerminate", true)))
+    context.end(model::TerminationRecord::normal(context.path(), "the program has ended"));
+  co_return Result<>{};
+}
+
+std::vector<model::AttributeSchema> program_attributes(bool ends) {
+  using model::Type;
+  auto output = attribute("outputFile", Type::string, "where its output goes");
+  auto exit_code = attribute("exitCode", Type::integer, "how it ended");
+  output.published = exit_code.published = true;
+  return {
+      with_default("envProperties", Type::vector, model::Vector{}, "its environment: NAME=value"),
+      attribute("processName", Type::string, "for people"),
+      with_default("startEarly", Type::boolean, false, "kept for old descriptions"),
+      with_default("shouldTerminate", Type::boolean, ends, "end when the program ends"),
+      with_default("terminateOnFailure", Type::boolean, true,
+                   "end abnormally when the program fails"),
+      output,
+      exit_code};
 }
 
 }  // namespace croft::components

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "components/registry.h"
 #include "engine/component.h"
 
 namespace croft::components {
@@ -21,5 +22,24 @@ struct Program {
 aio::Task<Result<aio::ExitStatus>> run_program(engine::Context& context, Program program,
                                                std::string output_file);
 std::string text_of(const aio::ExitStatus& status);
+/// Where the output of the component's programs goes: a file of the work folder.
+std::string output_file(const engine::Context& context);
+/// The strings of a vector; integers become their digits.
+Result<std::vector<std::string>> strings_of_list(const engine::Context& context,
+                                                 std::string_view name);
+/// Code::not_found, at `where`, for a program that no folder of the usual PATH has.
+aio::Task<Result<>> must_exist(engine::Context& context, std::string program, Where where);
+
+/// A component that runs one program, and ends with it as it is told to.
+class ProgramRunner : public engine::Component {
+ public:
+  aio::Task<Result<>> deploy(engine::Context& context) override;
+  aio::Task<Result<>> work(engine::Context& context) override;
+
+ protected:
+  virtual aio::Task<Result<Program>> program(engine::Context& context) const = 0;
+};
+/// The attributes of all of them; `ends`: the default of shouldTerminate.
+std::vector<model::AttributeSchema> program_attributes(bool ends);
 
 }  // namespace croft::components

@@ -14,32 +14,10 @@ using model::Type;
 
 namespace {
 
-Result<std::vector<std::string>> strings_of(Context& context, std::string_view name) {
-  std::vector<std::string> out;
-  for (const auto& item : TRY(context.vector_or_empty(name))) {
-    if (auto* text = item.get<std::string>())
-      out.push_back(*text);
-    else if (auto number = item.as_integer())
-      out.push_back(fmt::format("{}", *number));
-    else
-      return fail(Code::type_mismatch,
-                  fmt::format("{} holds a {}, strings are needed", name, item.kind_name()),
-                  context.where(name));
-  }
-  return out;
-}
-
-std::string output_file(const Context& context) {
-  std::string name = context.path();
-  for (char& c : name)
-    if (c == ':' || c == '/') c = '_';
-  return fmt::format("{}/{}.log", context.work_folder(), name);
-}
-
 /// The commands of a RunShellScripts: `cmds`, then what is named cmd..., in order.
 Result<std::string> commands_of(Context& context) {
   std::string out;
-  for (const std::string& line : TRY(strings_of(context, "cmds"))) out += line + "\n";
+  for (const std::string& line : TRY(strings_of_list(context, "cmds"))) out += line + "\n";
   std::string pause;
   Duration between = TRY(context.duration_or("delayBetweenCmds", "ms", Duration{}));
   if (between > Duration{}) pause = fmt::format("sleep {}\n", between.s());
@@ -50,42 +28,22 @@ Result<std::string> commands_of(Context& context) {
   return out + TRY(context.string_or("exitCmd", "")) + "\n";
 }
 
-class ExecuteProgram : public engine::Component {
+class ExecuteProgram : public ProgramRunner {
  public:
   explicit ExecuteProgram(bool scripts) : scripts_(scripts) {}
 
-  aio::Task<Result<>> deploy(Context& context) override {
-    CO_TRY(may_run(context));
-    CO_TRY(program(context));
-    context.publish("outputFile", model::Value(output_file(context)));
-    co_return Result<>{};
-  }
-  aio::Task<Result<>> work(Context& context) override {
-    auto status =
-        CO_TRY(co_await run_program(context, CO_TRY(program(context)), output_file(context)));
-    context.publish("exitCode", model::Value(static_cast<int32_t>(status.code)));
-    bool good = status.code == 0 && status.signal == 0;
-    if (!good && CO_TRY(context.boolean_or("terminateOnFailure", true))) {
-      context.end(TerminationRecord::abnormal(
-          context.path(), fmt::format("the program ended with {}", text_of(status)),
-          "its output: " + output_file(context)));
-      co_return Result<>{};
-    }
-    if (CO_TRY(context.boolean_or("shouldTerminate", true)))
-      context.end(TerminationRecord::normal(context.path(), "the program has ended"));
-    co_return Result<>{};
+ protected:
+  aio::Task<Result<Program>> program(Context& context) const override {
+    Program out;
+    out.command.push_back(CO_TRY(context.string("shellCmd")));
+    for (std::string& argument : CO_TRY(strings_of_list(context, "shellArguments")))
+      out.command.push_back(std::move(argument));
+    out.environment = CO_TRY(strings_of_list(context, "envProperties"));
+    if (scripts_) out.input = CO_TRY(commands_of(context));
+    co_return out;
   }
 
  private:
-  Result<Program> program(Context& context) const {
-    Program out;
-    out.command.push_back(TRY(context.string("shellCmd")));
-    for (std::string& argument : TRY(strings_of(context, "shellArguments")))
-      out.command.push_back(std::move(argument));
-    out.environment = TRY(strings_of(context, "envProperties"));
-    if (scripts_) out.input = TRY(commands_of(context));
-    return out;
-  }
   bool scripts_;
 };
 
@@ -116,7 +74,8 @@ class Script : public engine::Component {
  private:
   static aio::Task<Result<>> run(Context& context, std::string name) {
     Program program;
-    for (const std::string& line : CO_TRY(strings_of(context, name))) program.input += line + "\n";
+    for (const std::string& line : CO_TRY(strings_of_list(context, name)))
+      program.input += line + "\n";
     if (program.input.empty()) co_return Result<>{};
     std::string shell = "/bin/sh";
     for (const auto* at = context.description().get(); at; at = at->parent())
@@ -140,23 +99,12 @@ engine::ComponentType program_type(std::string name, std::string doc, bool scrip
   type.schema.type = std::move(name);
   type.schema.base = "croft.Prim";
   type.schema.doc = std::move(doc);
-  auto output = attribute("outputFile", Type::string, "where its output goes");
-  output.published = true;
-  auto exit_code = attribute("exitCode", Type::integer, "how it ended");
-  exit_code.published = true;
-  type.schema.attributes = {
-      required("shellCmd", Type::string, "the program"),
-      with_default("shellArguments", Type::vector, model::Vector{}, "its arguments"),
-      with_default("envProperties", Type::vector, model::Vector{}, "its environment: NAME=value"),
-      attribute("processName", Type::string, "for people"),
-      attribute("exitCmd", Type::string, "the last command for a shell"),
-      with_default("startEarly", Type::boolean, false, "kept for old descriptions"),
-      with_default("shouldTerminate", Type::boolean, true, "end when the program ends"),
-      with_default("terminateOnFailure", Type::boolean, true,
-                   "end abnormally when the program fails"),
-      time_attribute("delayBetweenCmds", "pause after each command"),
-      output,
-      exit_code};
+  type.schema.attributes = program_attributes(true);
+  for (auto& each : {required("shellCmd", Type::string, "the program"),
+                     with_default("shellArguments", Type::vector, model::Vector{}, "its arguments"),
+                     attribute("exitCmd", Type::string, "the last command for a shell"),
+                     time_attribute("delayBetweenCmds", "pause after each command")})
+    type.schema.attributes.push_back(each);
   if (scripts)
     type.schema.attributes.push_back(
         attribute("cmds", Type::vector, "commands; those in attributes named cmd... follow"));

@@ -90,6 +90,24 @@ class WaitForPage : public LivenessPage {
   }
 };
 
+/// Says once who it is: such services refuse those who repeat themselves.
+class DynDnsRegistration : public LivenessPage {
+ public:
+  aio::Task<Result<>> start(Context& context) override {
+    if (context.record().memory.contains("registered")) co_return Result<>{};
+    auto done = co_await look(context);
+    if (!done)
+      co_return fail(std::move(done).error().frame(
+          "registering " + CO_TRY(context.string_or("hostname", "the host"))));
+    context.remember("registered", "yes");
+    co_return Result<>{};
+  }
+  aio::Task<Result<>> ping(Context& context) override {
+    if (!CO_TRY(context.boolean_or("checkOnLiveness", false))) co_return Result<>{};
+    co_return co_await LivenessPage::ping(context);
+  }
+};
+
 class HostExists : public Condition {
  public:
   aio::Task<Result<bool>> evaluate(Context& context) override {
@@ -123,6 +141,7 @@ model::ComponentSchema page_schema(std::string name, std::string doc) {
   schema.attributes.push_back(attribute("checkOnLiveness", Type::boolean,
                                         "the page must answer at liveness checks; default: true"));
   schema.attributes.push_back(attribute("enabled", Type::boolean, "kept for old descriptions"));
+  schema.attributes.push_back(attribute("logResponse", Type::boolean, "kept for old descriptions"));
   return schema;
 }
 
@@ -147,6 +166,18 @@ engine::ComponentType wait_for_page_type() {
   type.schema.attributes.push_back(
       with_default("sfShouldTerminate", Type::boolean, true, "end once the page answers"));
   type.make = [] { return std::make_unique<WaitForPage>(); };
+  return type;
+}
+
+engine::ComponentType dyn_dns_registration_type() {
+  engine::ComponentType type;
+  type.schema = page_schema("DynDnsRegistration",
+                            "Registers `hostname` with a service of names, once, when it starts.");
+  type.schema.attributes.push_back(
+      required("hostname", Type::string, "the name that is registered"));
+  type.schema.attributes.push_back(attribute("userAgent", Type::string, "who asks"));
+  type.schema.attributes.push_back(attribute("NOCHG", Type::string, "a constant for queries"));
+  type.make = [] { return std::make_unique<DynDnsRegistration>(); };
   return type;
 }
 
