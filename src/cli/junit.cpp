@@ -8,10 +8,16 @@
 namespace croft::cli {
 namespace {
 
-/// XML 1.0 has no other control characters than these three.
+/// XML 1.0 has no other control characters than these three, and neither U+FFFE nor U+FFFF.
 std::string escaped(std::string_view text) {
   std::string out;
-  for (char c : text) {
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text.substr(i).starts_with("\xEF\xBF\xBE") || text.substr(i).starts_with("\xEF\xBF\xBF")) {
+      out += '?';
+      i += 2;
+      continue;
+    }
+    char c = text[i];
     switch (c) {
       case '&':
         out += "&amp;";

@@ -15,13 +15,6 @@ const char* includes =
     "#include \"/org/smartfrog/services/restlet/components.sf\"\n"
     "#include \"/org/smartfrog/services/amazon/ec2/components.sf\"\n";
 
-struct Case {
-  const char* name;
-  const char* text;
-  const char* outcome;
-  const char* why;
-};
-
 const Case cases[] = {
     // ---- Run, Deployer
     {"RunBecomesAChild",
@@ -286,20 +279,7 @@ class MoreTypes : public testing::TestWithParam<Case> {
 };
 
 TEST_P(MoreTypes, DoWhatTheySay) {
-  const Case& c = GetParam();
-  auto played = play(text());
-  ASSERT_TRUE(played) << played.error().render();
-  EXPECT_EQ(played->seen.outcome(), c.outcome) << played->seen.why();
-  EXPECT_NE(played->seen.why().find(c.why), std::string::npos) << played->seen.why();
-  for (uint64_t at : aio::crash_points(c.name, played->crash_points, 6)) {
-    auto again = play(text(), until_down, at);
-    ASSERT_TRUE(again) << "point " << at << ": " << again.error().render();
-    EXPECT_TRUE(again->crashed) << "point " << at;
-    EXPECT_EQ(again->seen.outcome(), c.outcome) << "point " << at << ": " << again->seen.why();
-    EXPECT_NE(again->seen.why().find(c.why), std::string::npos)
-        << "point " << at << ": " << again->seen.why();
-    if (HasFailure()) break;
-  }
+  ends_so_everywhere(GetParam(), text(), 6);
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, MoreTypes, testing::ValuesIn(cases),

@@ -176,6 +176,7 @@ engine::ComponentType farm_check_roles_type();
 engine::ComponentType cluster_role_type();
 engine::ComponentType mock_node_deployment_type();
 engine::ComponentType unsupported_node_deployment_type();
+engine::ComponentType node_deployment_over_ssh_type();
 engine::ComponentType mock_cluster_farmer_type();
 engine::ComponentType manual_cluster_farmer_type();
 engine::ComponentType manual_host_type();

@@ -1,6 +1,9 @@
 // For tests of component types: one application from its text, in a simulated process with all real
 // types. Header-only; included by *_test.cpp alone.
 #pragma once
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
 #include <functional>
 #include <map>
 #include <string>
@@ -205,6 +208,34 @@ inline const char* library =
 inline Result<Played> play(const std::string& text, Script script = until_down,
                            uint64_t crash_at = 0, uint64_t seed = 1) {
   return play_whole(library + text, std::move(script), crash_at, seed);
+}
+
+/// One line of a table: an application and how it ends.
+struct Case {
+  const char* name;
+  const char* text;  ///< behind "sfConfig"
+  const char* outcome;
+  const char* why;  ///< a part of the reason
+};
+
+inline void expect_end(const Case& c, const Seen& seen, const std::string& where = "") {
+  EXPECT_EQ(seen.outcome(), c.outcome) << where << seen.why();
+  EXPECT_NE(seen.why().find(c.why), std::string::npos) << where << seen.why();
+}
+
+/// That it ends so, and the same wherever the controller dies on the way (`crashes` of the points).
+inline void ends_so_everywhere(const Case& c, const std::string& text, size_t crashes) {
+  auto played = play(text);
+  ASSERT_TRUE(played) << played.error().render();
+  expect_end(c, played->seen);
+  for (uint64_t at : aio::crash_points(c.name, played->crash_points, crashes)) {
+    std::string where = fmt::format("point {}: ", at);
+    auto again = play(text, until_down, at);
+    ASSERT_TRUE(again) << where << again.error().render();
+    EXPECT_TRUE(again->crashed) << where;
+    expect_end(c, again->seen, where);
+    if (testing::Test::HasFailure()) break;
+  }
 }
 
 }  // namespace croft::components::test

@@ -13,6 +13,7 @@ struct Branch {
   plan::Plan plan;
   size_t deploys = 0;                           ///< steps of the plan that deploy
   bool failed = false;                          ///< a step failed: it never ran as a whole
+  bool leaving = false;                         ///< somebody takes it down; others wait for that
   std::optional<model::TerminationRecord> end;  ///< something in it ended, and so all of it
   aio::Signal changed;
 };

@@ -333,10 +333,36 @@ aio::Task<Result<model::TerminationRecord>> Application::end_of_branch(std::stri
   co_return record;
 }
 
+namespace {
+/// One at a time takes a branch down: its own quiet end and the workflow that waits for it may both
+/// want to.
+class Leaving {
+ public:
+  explicit Leaving(std::shared_ptr<Branch> branch) : branch_(std::move(branch)) {
+    if (branch_) branch_->leaving = true;
+  }
+  ~Leaving() {
+    if (!branch_) return;
+    branch_->leaving = false;
+    branch_->changed.notify();
+  }
+  Leaving(const Leaving&) = delete;
+  Leaving& operator=(const Leaving&) = delete;
+
+ private:
+  std::shared_ptr<Branch> branch_;
+};
+}  // namespace
+
 aio::Task<Result<>> Application::remove_branch(std::string path, model::TerminationRecord record) {
   auto found = nodes_.find(path);
   if (found == nodes_.end() || finished(*found->second)) co_return Result<>{};
   std::shared_ptr<Node> top = found->second;
+  while (top->branch && top->branch->leaving) {
+    CO_TRY(co_await top->branch->changed.wait());
+    if (finished(*top)) co_return Result<>{};
+  }
+  Leaving leaving(top->branch);
   if (top->branch && !top->branch->end) {
     top->branch->end = record;
     top->branch->changed.notify();

@@ -170,6 +170,77 @@ def test_buckets_and_instances_on_a_farm_of_their_own(tmp_path):
     assert all(test["farm"] for test in document["tests"])
 
 
+def test_descriptions_for_aws_run_as_they_stand(tmp_path):
+    """Without a word about a farm: -D gives the account, the description names the image."""
+    text = BUCKET[:BUCKET.index("farm extends")] + BUCKET[BUCKET.index("sfConfig"):]
+    page = """
+  page extends TestCompound {
+    action extends TransientS3Bucket { bucket "test-page"; username PROPERTY test.awsid; password PROPERTY test.awskey; }
+    tests extends Sequence {
+      hidden extends WaitForPage { host "test-page.s3.amazonaws.com"; minimumResponseCode 403; maximumResponseCode 403; timeout 5000; }
+      put extends PutS3File {
+        bucket "test-page"; name "a.html"; username PROPERTY test.awsid; password PROPERTY test.awskey;
+        headers [S3_PUBLIC_READ_HEADER]; datasource extends HtmlTextDataSource { text "<p>hello</p>"; } sfShouldTerminate true;
+      }
+      shown extends WaitForPage { host S3Resource:host; path "test-page"; page "a.html"; responseRegexp "hello"; timeout 5000; }
+    }
+  }
+}"""
+    file = tmp_path / "aws.sf"
+    file.write_text(text.rstrip()[:-1] + page)
+    result = croft_test("-D", "test.awsid=AKIDTEST", "-D", "test.awskey=a secret of the test", "--json", file)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert [test["outcome"] for test in json.loads(result.stdout)["tests"]] == ["passed"] * 4
+    # The key of another farm's account is none of this one's.
+    result = croft_test("-D", "test.awsid=AKIDTEST", "-D", "test.awskeys=a secret of the test", file)
+    assert result.returncode == 1, result.stdout
+
+
+def test_farms_of_different_descriptions_do_not_meet(tmp_path):
+    """One says nothing about its farm, the next has an account of the same id with another secret."""
+    plain = BUCKET[:BUCKET.index("farm extends")] + BUCKET[BUCKET.index("sfConfig"):]
+    (tmp_path / "a.sf").write_text(plain)
+    (tmp_path / "b.sf").write_text(BUCKET.replace("PROPERTY test.awskey", '"a secret of the test"'))
+    (tmp_path / "c.sf").write_text(plain)
+    result = croft_test("--jobs", "1", "-D", "test.awsid=AKIDTEST", "-D", "test.awskey=another secret", "--json", tmp_path)
+    document = json.loads(result.stdout)
+    assert [test["outcome"] for test in document["tests"]] == ["passed"] * 9, document
+
+
+def test_one_that_hangs_and_one_that_is_no_description_stop_nobody(tmp_path):
+    (tmp_path / "a-hangs.sf").write_text(INCLUDES + "sfConfig extends Sequence { a extends DoNothing; }\n")
+    (tmp_path / "b-hangs.sf").write_text(INCLUDES + """
+sfConfig extends TestCompound { testTimeout "1h"; action extends Compound {} tests extends DoNothing; }
+""")
+    (tmp_path / "c-broken.sf").write_text("sfConfig extends {\n")
+    for i in range(12):
+        (tmp_path / f"d{i:02}.sf").write_text(PASSING)
+    junit = tmp_path / "junit.xml"
+    result = croft_test("--timeout", "2s", "--jobs", "4", "--junit", junit, "--json", tmp_path)
+    assert result.returncode == 1
+    tests = json.loads(result.stdout)["tests"]
+    assert [test["outcome"] for test in tests] == ["failed"] * 3 + ["passed"] * 12
+    assert [test["file"].rsplit("/", 1)[1][:1] for test in tests] == list("abc") + ["d"] * 12
+    assert all("2 s" in test["why"] for test in tests[:2]), tests[:2]
+    assert "c-broken.sf:" in tests[2]["why"], tests[2]
+    suites = ElementTree.parse(junit).getroot()
+    assert suites.tag == "testsuites" and len(suites) == 15
+    for suite, test in zip(suites, tests):
+        case, = suite
+        assert suite.get("name") == test["file"] and suite.get("tests") == "1"
+        assert float(case.get("time")) >= 0 and case.get("classname") == test["file"]
+        assert [child.tag for child in case] == (["failure"] if test["outcome"] == "failed" else [])
+
+
+def test_a_message_of_odd_signs_is_xml_all_the_same(tmp_path):
+    file = tmp_path / "a.sf"
+    file.write_text(INCLUDES + r'sfConfig extends Sequence { a extends Fail { message "<&>\"\001 \uFFFE ä ]]>"; } }' + "\n")
+    junit = tmp_path / "junit.xml"
+    assert croft_test("--junit", junit, file).returncode == 1
+    failure = ElementTree.parse(junit).getroot().find("testsuite/testcase/failure")
+    assert "<&>" in failure.text and "ä ]]>" in failure.text
+
+
 def test_the_examples_pass():
     result = croft_test(ROOT / "examples/tests", "--json")
     assert result.returncode == 0, result.stdout + result.stderr

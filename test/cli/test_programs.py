@@ -1,11 +1,14 @@
 """Programs that components run: ssh, scp and java, by stand-ins that keep what they were told."""
 import os
 import pathlib
+import socket
 
 from support.croft import wait_until
 
-SSH = '#include "/org/smartfrog/services/ssh/components.sf"\n'
-JAVA = '#include "/org/smartfrog/services/os/java/components.sf"\n'
+SSH = ('#include "/org/smartfrog/sfcore/workflow/components.sf"\n'
+       '#include "/org/smartfrog/services/ssh/components.sf"\n')
+JAVA = ('#include "/org/smartfrog/sfcore/workflow/components.sf"\n'
+        '#include "/org/smartfrog/services/os/java/components.sf"\n')
 
 # Keeps its arguments and the secret that it asked for; runs its input here.
 FAKE_SSH = """#!/bin/sh
@@ -20,7 +23,7 @@ cd "$HOME" && exec /bin/sh -s
 FAKE_SCP = """#!/bin/sh
 echo "$@" >> "$HOME/scp.args"
 for last; do before="$from"; from="$last"; done
-mkdir -p "$HOME/there"
+mkdir -p "$HOME/there/tmp"
 here() { case "$1" in *@*:*) echo "$HOME/there/${1#*:}" ;; *) echo "$1" ;; esac; }
 exec cp "$(here "$before")" "$(here "$last")"
 """
@@ -173,6 +176,54 @@ def test_commands_go_on_where_a_killed_controller_stopped(croft, tmp_path):
     ended(croft)
     assert (folder / "log").read_text() == "one\nthree\n"
     assert [path.name for path in folder.iterdir() if path.name.startswith(".ssh")] == []
+
+
+FARM = """
+#include "/org/smartfrog/services/cloudfarmer/components.sf"
+sfConfig extends Compound {{
+  farm extends ManualClusterFarmer {{
+    hosts extends Compound {{ one extends ManualHost {{ hostname "127.0.0.1"; }} }}
+    roles extends Compound {{ worker extends ClusterRole; }}
+    deploymentFactory extends NodeDeploymentOverSSHFactory {{
+      username "me"; program "{program}"; startupSleepTime 10; startupLocateAttempts 2; portConnectTimeout 2000; {login}
+    }}
+  }}
+  customer extends FarmCustomer {{
+    farmer LAZY PARENT:farm; role "worker"; toDeployName "app"; dependsOn [LAZY PARENT:farm];
+    toDeploy extends Compound {{ answer 42; }}
+  }}
+}}
+"""
+
+
+def test_descriptions_go_onto_machines_over_ssh(croft, tmp_path):
+    folder = work(croft)
+    there = program(tmp_path, "there", '#!/bin/sh\necho "$@" >> "$HOME/program.args"\n'
+                    '[ "$1" = up ] && cat "there/$2" >> "$HOME/description" || true\n')
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        login_here = f'port {port}; sshProgram "{program(tmp_path, "ssh", FAKE_SSH)}"; ' \
+                     f'scpProgram "{program(tmp_path, "scp", FAKE_SCP)}";'
+        outcome = up(croft, tmp_path, FARM.format(program=there, login=login_here))
+        assert outcome.code == 0, outcome
+        wait_until(lambda: (folder / "description").exists(), "the description is there")
+        assert "answer 42;" in (folder / "description").read_text()
+        croft.ok("down", "app", "--json")
+    lines = (folder / "program.args").read_text().splitlines()
+    assert lines == ["up /tmp/sf_over_ssh_app-127.0.0.1.sf --name app-127.0.0.1", "down app-127.0.0.1"]
+
+
+def test_a_machine_without_the_program_and_one_that_does_not_answer(croft, tmp_path):
+    work(croft)
+    tools = f'sshProgram "{program(tmp_path, "ssh", FAKE_SSH)}"; scpProgram "{program(tmp_path, "scp", FAKE_SCP)}";'
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        outcome = up(croft, tmp_path, FARM.format(program="no-such-program", login=f"port {port}; {tools}"))
+        text = outcome.out + outcome.err + ended(croft)
+        assert "127.0.0.1 has no program 'no-such-program'" in text, text
+    outcome = up(croft, tmp_path, FARM.format(program="x", login=f"port 1; {tools}"))
+    text = outcome.out + outcome.err + ended(croft)
+    assert "127.0.0.1:1 does not answer" in text, text
 
 
 def test_java_is_told_what_it_needs(croft, tmp_path):

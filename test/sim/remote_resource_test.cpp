@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "aio/sim/crash_points.h"
 #include "web_rig.h"
 
 namespace croft::simtest {
@@ -86,6 +87,52 @@ TEST_F(RemoteResourceTest, a_controller_that_takes_over_does_not_put_again) {
   ASSERT_TRUE(document) << document.error().render();
   EXPECT_EQ(document->at("phase").as_string(), "running");
   EXPECT_EQ(server.count("PUT"), 1u);
+}
+
+const char* behind_a_proxy = R"(url "http://thing.example.org/thing"; proxyHost "127.0.0.1";
+    proxyPort 8080; datasource extends TextDataSource { text "hello"; })";
+
+TEST_F(RemoteResourceTest, a_proxy_carries_all_of_its_life) {
+  ASSERT_EQ(up(behind_a_proxy)->at("phase").as_string(), "running");
+  wait(Duration::seconds(12));
+  ASSERT_TRUE(rig.ask<json::Object>([](Client& client) { return client.down("rest"); }));
+  EXPECT_EQ(server.count("PUT"), 1u);
+  EXPECT_EQ(server.count("HEAD"), 2u);
+  EXPECT_EQ(server.count("DELETE"), 1u);
+  EXPECT_EQ(server.received, "");
+}
+
+/// Each life is a rig of its own: a server that keeps what was put until it is deleted.
+struct Life : RemoteResourceTest {
+  void TestBody() override {}
+  Life() { SetUp(); }
+};
+
+TEST(RemoteResourceCrash, a_controller_that_dies_anywhere_leaves_nothing_behind_a_proxy) {
+  Life undisturbed;
+  ASSERT_EQ(undisturbed.up(behind_a_proxy)->at("phase").as_string(), "running");
+  uint64_t all = undisturbed.rig.sim.main().crash_points();
+  ASSERT_GT(all, 5u);
+  for (uint64_t at : aio::crash_points("proxy", all, 8)) {
+    if (testing::Test::HasFailure()) return;
+    Life life;
+    auto& sim = life.rig.sim;
+    sim.main().crash_at(at);
+    auto first = life.up(behind_a_proxy);
+    bool died = !first || sim.main().dead();
+    sim.main().crash_at(0);
+    if (died) life.rig.restart_controller(at % 2 == 0);
+    auto second = life.up(behind_a_proxy);
+    ASSERT_TRUE(second) << "point " << at << ": " << second.error().render();
+    EXPECT_EQ(second->at("phase").as_string(), "running") << "point " << at;
+    // Whether the answer was lost with the controller cannot be known: it may be put once more.
+    EXPECT_GE(life.server.count("PUT"), 1u) << "point " << at;
+    EXPECT_LE(life.server.count("PUT"), 2u) << "point " << at;
+    EXPECT_TRUE(life.rig.ask<json::Object>([](Client& client) { return client.down("rest"); }))
+        << "point " << at;
+    EXPECT_GE(life.server.count("DELETE"), 1u) << "point " << at;
+    EXPECT_TRUE(life.server.seen.back().starts_with("DELETE")) << "point " << at;
+  }
 }
 
 }  // namespace

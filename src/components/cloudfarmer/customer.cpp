@@ -6,6 +6,8 @@
 #include "base/text.h"
 #include "components/cloudfarmer/farmer.h"
 #include "components/workflow/workflow.h"
+#include "lang/lang.h"
+#include "protocol/events.h"
 
 namespace croft::components {
 
@@ -19,7 +21,7 @@ class FarmCustomer : public engine::Component {
  public:
   aio::Task<Result<>> start(Context& context) override {
     auto link = CO_TRY(farmer_of(context));
-    if (has_to_deploy(context) && !link.farmer->pretends())
+    if (has_to_deploy(context) && !link.farmer->pretends() && !CO_TRY(deployment_of(link)))
       co_return fail(
           Error(Code::unsupported,
                 fmt::format("{} cannot put descriptions on its machines", link.own->path()),
@@ -44,6 +46,8 @@ class FarmCustomer : public engine::Component {
     }
     auto link = CO_TRY(farmer_of(context));
     std::string base = CO_TRY(context.string_or("toDeployName", "deployed"));
+    if (auto deployment = CO_TRY(deployment_of(link)))
+      co_return co_await put_all(context, mine(context, link), *deployment, base);
     for (const auto& node : mine(context, link)) {
       std::string name = fmt::format("{}_{}", base, node.id);
       Result<> up = co_await context.deploy_action(name, "toDeploy");
@@ -74,12 +78,52 @@ class FarmCustomer : public engine::Component {
     if (!CO_TRY(context.boolean_or("deleteOnTerminate", true))) co_return Result<>{};
     auto link = farmer_of(context);
     if (!link) co_return Result<>{};  // the farm is gone, and its machines with it
+    auto nodes = mine(context, *link);
+    CO_TRY(co_await take_all_back(context, nodes, *link));
     std::vector<std::string> ids;
-    for (const auto& node : mine(context, *link)) ids.push_back(node.id);
+    for (const auto& node : nodes) ids.push_back(node.id);
     co_return co_await link->farmer->release(*link->own, std::move(ids));
   }
 
  private:
+  /// What runs on a machine is named after it; what is there already is remembered.
+  static std::string key_of(const ClusterNode& node) { return "put on " + node.id; }
+  static aio::Task<Result<>> put_all(Context& context, std::vector<ClusterNode> nodes,
+                                     DeploymentLink deployment, std::string base) {
+    auto what = context.description()->component("toDeploy");
+    std::string text = fmt::format("sfConfig extends {{\n{}}}\n", lang::print(*what));
+    for (const auto& node : nodes) {
+      if (context.record().memory.contains(key_of(node))) continue;
+      std::string name = fmt::format("{}-{}", base, node.id);
+      context.waits(fmt::format("{} is put on {}", base, node.hostname));
+      context.remember(key_of(node), name);
+      auto put = co_await deployment.deployment->put(*deployment.own, node.hostname, name, text);
+      if (!put && put.error().code == Code::cancelled) co_return put;
+      if (!put) {
+        context.end(TerminationRecord::abnormal(
+            context.path(), fmt::format("{} cannot be put on {}", base, node.hostname),
+            put.error().line()));
+        co_return Result<>{};
+      }
+    }
+    context.waits("");
+    co_return Result<>{};
+  }
+  static aio::Task<Result<>> take_all_back(Context& context, std::vector<ClusterNode> nodes,
+                                           FarmerLink link) {
+    auto deployment = deployment_of(link);
+    if (!deployment || !*deployment) co_return Result<>{};
+    for (const auto& node : nodes) {
+      auto put = context.record().memory.find(key_of(node));
+      if (put == context.record().memory.end()) continue;
+      auto gone = co_await (*deployment)
+                      ->deployment->take_back(*(*deployment)->own, node.hostname, put->second);
+      if (!gone && gone.error().code == Code::cancelled) co_return gone;
+      // The machine is given back all the same.
+      if (!gone) context.event(protocol::event::message, gone.error().line());
+    }
+    co_return Result<>{};
+  }
   static bool has_to_deploy(const Context& context) {
     return context.description() && context.description()->component("toDeploy");
   }

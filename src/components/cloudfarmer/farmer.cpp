@@ -124,6 +124,24 @@ std::vector<ClusterNode> ClusterFarmer::list(const Context& own, const std::stri
   return out;
 }
 
+aio::Task<Result<>> NodeDeployment::put(Context& own, std::string, std::string, std::string) {
+  co_return fail(Code::unsupported, own.path() + " puts no descriptions on machines");
+}
+aio::Task<Result<>> NodeDeployment::take_back(Context&, std::string, std::string) {
+  co_return Result<>{};
+}
+
+Result<std::optional<DeploymentLink>> deployment_of(const FarmerLink& farmer) {
+  auto factory = TRY(farmer.own->component_or_null("deploymentFactory"));
+  if (!factory) return std::nullopt;
+  auto other = farmer.own->other(factory);
+  if (!other) return std::nullopt;
+  DeploymentLink out{other->object, dynamic_cast<NodeDeployment*>(other->object.get()),
+                     other->context};
+  if (!out.deployment || !out.deployment->puts()) return std::nullopt;
+  return out;
+}
+
 Result<FarmerLink> farmer_of(const Context& context) {
   auto component = TRY(context.component_or_null("farmer"));
   auto other = context.other(component);

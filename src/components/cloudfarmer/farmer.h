@@ -48,6 +48,22 @@ class ClusterFarmer : public engine::Component {
   aio::Mutex one_at_a_time_;
 };
 
+/// How descriptions get onto the machines of a farmer: its `deploymentFactory`.
+class NodeDeployment : public engine::Component {
+ public:
+  /// Whether it does so at all.
+  virtual bool puts() const { return false; }
+  /// `name`: the application there. Idempotent.
+  virtual aio::Task<Result<>> put(engine::Context& own, std::string host, std::string name,
+                                  std::string text);
+  virtual aio::Task<Result<>> take_back(engine::Context& own, std::string host, std::string name);
+};
+struct DeploymentLink {
+  std::shared_ptr<engine::Component> object;
+  NodeDeployment* deployment = nullptr;
+  engine::Context* own = nullptr;
+};
+
 /// The farmer that the attribute `farmer` of `context` links to, with its own context.
 struct FarmerLink {
   std::shared_ptr<engine::Component> object;
@@ -55,6 +71,8 @@ struct FarmerLink {
   engine::Context* own = nullptr;
 };
 Result<FarmerLink> farmer_of(const engine::Context& context);
+/// Its deploymentFactory, where that puts descriptions onto machines.
+Result<std::optional<DeploymentLink>> deployment_of(const FarmerLink& farmer);
 
 /// A farmer's type; its own attributes `more` follow those of all.
 engine::ComponentType farmer_type(std::string name, std::string doc, int32_t limit,

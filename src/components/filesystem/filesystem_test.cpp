@@ -11,13 +11,6 @@ using namespace test;
 
 const char* includes = "#include \"/org/smartfrog/services/filesystem/components.sf\"\n";
 
-struct Case {
-  const char* name;
-  const char* text;
-  const char* outcome;
-  const char* why;
-};
-
 const Case cases[] = {
     {"WrittenAndFound",
      "extends Compound { w extends TextFile { filename \"a.txt\"; text \"hello\"; } c extends "
@@ -86,8 +79,7 @@ TEST_P(Filesystem, DoesWhatItSays) {
   const Case& c = GetParam();
   auto played = play(std::string(includes) + "sfConfig " + c.text);
   ASSERT_TRUE(played) << played.error().render();
-  EXPECT_EQ(played->seen.outcome(), c.outcome) << played->seen.why();
-  EXPECT_NE(played->seen.why().find(c.why), std::string::npos) << played->seen.why();
+  expect_end(c, played->seen);
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, Filesystem, testing::ValuesIn(cases),

@@ -120,8 +120,12 @@ aio::Task<Result<Prepared>> prepare(Context& context, std::string folder) {
 }  // namespace
 
 Result<SshLogin> ssh_login(Context& context) {
+  return ssh_login_at(context, TRY(context.string("host")));
+}
+
+Result<SshLogin> ssh_login_at(Context& context, std::string host) {
   SshLogin out;
-  out.host = TRY(context.string("host"));
+  out.host = std::move(host);
   TRY(plain_word(context, "host", out.host));
   const char* name = TRY(context.value_if("username")) ? "username" : "user";
   out.user = TRY(context.string_or(name, ""));
@@ -134,6 +138,11 @@ Result<SshLogin> ssh_login(Context& context) {
 
 aio::Task<Result<aio::ExitStatus>> run_ssh(Context& context, SshCommand command) {
   SshLogin login = CO_TRY(ssh_login(context));
+  co_return co_await run_ssh_at(context, std::move(login), std::move(command));
+}
+
+aio::Task<Result<aio::ExitStatus>> run_ssh_at(Context& context, SshLogin login,
+                                              SshCommand command) {
   std::string folder = private_folder(context);
   auto prepared = co_await prepare(context, folder);
   Result<aio::ExitStatus> status = fail(Code::internal, "not run");

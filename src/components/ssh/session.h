@@ -19,6 +19,8 @@ struct SshLogin {
 };
 
 Result<SshLogin> ssh_login(engine::Context& context);
+/// The same at that host instead of the component's.
+Result<SshLogin> ssh_login_at(engine::Context& context, std::string host);
 
 /// Runs `command` (the program, options that say how to log in are put behind it, then the rest),
 /// with `input`. Ends it when it takes longer than the component's timeout (Code::timeout).
@@ -29,6 +31,8 @@ struct SshCommand {
   std::string input;
 };
 aio::Task<Result<aio::ExitStatus>> run_ssh(engine::Context& context, SshCommand command);
+aio::Task<Result<aio::ExitStatus>> run_ssh_at(engine::Context& context, SshLogin login,
+                                              SshCommand command);
 
 /// One that does `count` steps in order and remembers how many are done: a restarted controller
 /// goes on with the next. Ends after the last as it is told to.

@@ -202,31 +202,61 @@ class Model {
 /// Components whose names begin so are no leaves of the model.
 constexpr const char* helper = "zz";
 
+std::string text_of(const Tree& tree);
+
+std::string leaf_of(const Tree& tree) {
+  return fmt::format("extends DoNothing {{ time {}; terminationType \"{}\"; }}", tree.time,
+                     tree.good ? "normal" : "abnormal");
+}
+
+/// Beside something that waits, what comes after the tree's time.
+std::string later(const Tree& tree, const std::string& waits, const std::string& comes) {
+  return fmt::format(
+      "extends Parallel {{ {}\n s extends Sequence {{ zzd extends Delay {{ time {}; }} {} }} }}",
+      waits, tree.time, comes);
+}
+
+/// The kinds that are a few components.
+std::string text_of_several(const Tree& tree, const std::string& all) {
+  using Kind = Tree::Kind;
+  const std::string send =
+      "zze extends EventSend { event \"go\"; sendTo extends LAZY { it LAZY "
+      "PARENT:PARENT:PARENT:zzl; } }";
+  auto during = [&](const std::string& type) {
+    return fmt::format("extends During {{ time {}; action extends {} {{\n{}}} }}", tree.time, type,
+                       all);
+  };
+  if (tree.kind == Kind::container) return during("Container");
+  if (tree.kind == Kind::fire_break) return during("FireBreak");
+  if (tree.kind == Kind::retract) return during("Retract");
+  if (tree.kind == Kind::run)
+    return "extends Sequence { zzr extends Run { action " + text_of(tree.inner[0]) + " } w " +
+           leaf_of(tree) + " }";
+  if (tree.kind == Kind::detaching)
+    return "extends Compound { zzx extends DetachingCompound {\n" + all + "} w " + leaf_of(tree) +
+           " }";
+  if (tree.kind == Kind::handled)
+    return later(tree, "zzl extends OnEvent { go " + text_of(tree.inner[0]) + " }", send);
+  if (tree.kind == Kind::counted) return later(tree, "zzl extends EventCounter { count 1; }", send);
+  CHECK(tree.kind == Kind::killed, "a kind of one component");
+  return later(tree, "zzv extends DoNothing {}",
+               fmt::format("zzk extends Terminator {{ kill LAZY PARENT:PARENT:zzv; type \"{}\"; }}",
+                           tree.good ? "normal" : "abnormal"));
+}
+
 std::string text_of(const Tree& tree) {
   using Kind = Tree::Kind;
   auto inside = [&](size_t index, const std::string& name) {
     return name + " " + text_of(tree.inner[index]) + "\n";
   };
+  auto with_action = [&](const std::string& head) {
+    return "extends " + head + "\n" + inside(0, "action") + "}";
+  };
   std::string all;
   for (size_t i = 0; i < tree.inner.size(); ++i) all += inside(i, fmt::format("n{}", i));
-  auto leaf = fmt::format("extends DoNothing {{ time {}; terminationType \"{}\"; }}", tree.time,
-                          tree.good ? "normal" : "abnormal");
-  auto during = [&](const std::string& type) {
-    return fmt::format("extends During {{ time {}; action extends {} {{\n{}}} }}", tree.time, type,
-                       all);
-  };
-  // Beside something that waits, what comes after `time`.
-  auto later = [&](const std::string& waits, const std::string& comes) {
-    return fmt::format(
-        "extends Parallel {{ {}\n s extends Sequence {{ zzd extends Delay {{ time {}; }} {} }} }}",
-        waits, tree.time, comes);
-  };
-  const std::string send =
-      "zze extends EventSend { event \"go\"; sendTo extends LAZY { it LAZY "
-      "PARENT:PARENT:PARENT:zzl; } }";
   switch (tree.kind) {
     case Kind::leaf:
-      return leaf;
+      return leaf_of(tree);
     case Kind::sequence:
       return "extends Sequence {\n" + all + "}";
     case Kind::random_sequence:
@@ -234,26 +264,21 @@ std::string text_of(const Tree& tree) {
     case Kind::parallel:
       return "extends Parallel {\n" + all + "}";
     case Kind::attempt:
-      return "extends Try {\n" + inside(0, "action") + inside(1, "normal") + inside(2, "abnormal") +
-             "}";
+      return with_action("Try {\n" + inside(1, "normal") + inside(2, "abnormal"));
     case Kind::retry:
-      return fmt::format("extends Retry {{ retry {};\n{}}}", tree.count, inside(0, "action"));
+      return with_action(fmt::format("Retry {{ retry {};", tree.count));
     case Kind::repeat:
-      return fmt::format("extends Repeat {{ repeat {};\n{}}}", tree.count, inside(0, "action"));
+      return with_action(fmt::format("Repeat {{ repeat {};", tree.count));
     case Kind::timeout:
-      return fmt::format("extends Timeout {{ time {};\n{}}}", tree.time, inside(0, "action"));
+      return with_action(fmt::format("Timeout {{ time {};", tree.time));
     case Kind::during:
-      return fmt::format("extends During {{ time {};\n{}}}", tree.time, inside(0, "action"));
-    case Kind::container:
-      return during("Container");
-    case Kind::fire_break:
-      return during("FireBreak");
-    case Kind::retract:
-      return during("Retract");
+      return with_action(fmt::format("During {{ time {};", tree.time));
     case Kind::delay:
-      return fmt::format("extends Delay {{ time {};\n{}}}", tree.time, inside(0, "action"));
+      return with_action(fmt::format("Delay {{ time {};", tree.time));
     case Kind::slow_start:
-      return "extends SlowStart {\n" + inside(0, "action") + "}";
+      return with_action("SlowStart {");
+    case Kind::post_condition:
+      return with_action(fmt::format("PostCondition {{ condition {};", tree.good));
     case Kind::choice:
       return fmt::format("extends If {{ condition {};\n{}{}}}", tree.good, inside(0, "then"),
                          inside(1, "else"));
@@ -263,23 +288,15 @@ std::string text_of(const Tree& tree) {
     case Kind::failing_wait:
       return fmt::format("extends FailingWaitFor {{ condition {}; timeout {};\n{}}}", tree.good,
                          tree.time, inside(0, "then"));
-    case Kind::post_condition:
-      return fmt::format("extends PostCondition {{ condition {};\n{}}}", tree.good,
-                         inside(0, "action"));
+    case Kind::container:
+    case Kind::fire_break:
+    case Kind::retract:
     case Kind::run:
-      return "extends Sequence { zzr extends Run {\n" + inside(0, "action") + "} w " + leaf + " }";
     case Kind::detaching:
-      return "extends Compound { zzx extends DetachingCompound {\n" + all + "} w " + leaf + " }";
     case Kind::handled:
-      return later("zzl extends OnEvent { " + inside(0, "go") + "}", send);
     case Kind::counted:
-      return later("zzl extends EventCounter { count 1; }", send);
     case Kind::killed:
-      return later(
-          "zzv extends DoNothing {}",
-          fmt::format("zzk extends Terminator {{ kill LAZY PARENT:PARENT:zzv; type \"{}\"; "
-                      "}}",
-                      tree.good ? "normal" : "abnormal"));
+      return text_of_several(tree, all);
   }
   return "";
 }
