@@ -28,6 +28,7 @@ constexpr Bytes description_max = Bytes::mib(16);
 struct Worker {
   std::string home;
   std::optional<EmbeddedFarm> farm;
+  size_t farms = 0;       ///< so many it had
   std::string described;  ///< what the last description said about it
 };
 
@@ -155,8 +156,10 @@ class Runner {
     std::string described = own ? lang::print(*own) : "";
     if (worker.farm && worker.described != described) CO_TRY(co_await end_farm(worker));
     if (!worker.farm) {
-      CO_TRY(co_await world_.disk.make_dirs(worker.home));
-      worker.farm = CO_TRY(co_await ensure_farm(world_, invocation_.terminal, worker.home));
+      // A folder of its own: the last one's farm may still be ending.
+      std::string home = fmt::format("{}/farm-{}", worker.home, worker.farms++);
+      CO_TRY(co_await world_.disk.make_dirs(home));
+      worker.farm = CO_TRY(co_await ensure_farm(world_, invocation_.terminal, home));
       worker.described = std::move(described);
     }
     if (own) co_return Result<>{};

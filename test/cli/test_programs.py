@@ -49,7 +49,7 @@ def up(croft, tmp_path, text, *options):
 
 
 def ended(croft):
-    wait_until(lambda: croft.ok("status", "app", "--json").json["state"] == "down", "the application has ended")
+    wait_until(lambda: croft.ok("status", "app", "--json").json["state"] == "terminated", "the application has ended")
     return croft.run("events", "app").out
 
 
@@ -134,7 +134,7 @@ sfConfig extends Sequence {{
     assert outcome.code == 0, outcome
     events = ended(croft)
     assert (folder / "back" / "a").read_text() == "A", events
-    assert sorted(path.name for path in (folder / "there").iterdir()) == ["b", "x.txt", "y.txt"], events
+    assert sorted(path.name for path in (folder / "there").iterdir() if path.is_file()) == ["b", "x.txt", "y.txt"], events
     assert all("-P 2222" in line for line in (folder / "scp.args").read_text().splitlines())
 
 
