@@ -252,6 +252,8 @@ std::string text_of(const Tree& tree) {
   auto with_action = [&](const std::string& head) {
     return "extends " + head + "\n" + inside(0, "action") + "}";
   };
+  // One that begins nothing at first is no leaf either.
+  auto waiting = [](const std::string& text) { return "extends Sequence { zzw " + text + " }"; };
   std::string all;
   for (size_t i = 0; i < tree.inner.size(); ++i) all += inside(i, fmt::format("n{}", i));
   switch (tree.kind) {
@@ -274,7 +276,7 @@ std::string text_of(const Tree& tree) {
     case Kind::during:
       return with_action(fmt::format("During {{ time {};", tree.time));
     case Kind::delay:
-      return with_action(fmt::format("Delay {{ time {};", tree.time));
+      return waiting(with_action(fmt::format("Delay {{ time {};", tree.time)));
     case Kind::slow_start:
       return with_action("SlowStart {");
     case Kind::post_condition:
@@ -283,11 +285,12 @@ std::string text_of(const Tree& tree) {
       return fmt::format("extends If {{ condition {};\n{}{}}}", tree.good, inside(0, "then"),
                          inside(1, "else"));
     case Kind::wait:
-      return fmt::format("extends WaitFor {{ condition {}; timeout {}; interval 700;\n{}{}}}",
-                         tree.good, tree.time, inside(0, "then"), inside(1, "else"));
+      return waiting(
+          fmt::format("extends WaitFor {{ condition {}; timeout {}; interval 700;\n{}{}}}",
+                      tree.good, tree.time, inside(0, "then"), inside(1, "else")));
     case Kind::failing_wait:
-      return fmt::format("extends FailingWaitFor {{ condition {}; timeout {};\n{}}}", tree.good,
-                         tree.time, inside(0, "then"));
+      return waiting(fmt::format("extends FailingWaitFor {{ condition {}; timeout {};\n{}}}",
+                                 tree.good, tree.time, inside(0, "then")));
     case Kind::container:
     case Kind::fire_break:
     case Kind::retract:
@@ -354,7 +357,7 @@ Tree make(int depth) {
   return tree;
 }
 
-/// Leaves are what has nothing in it: all other kinds begin something at once.
+/// Leaves are what has nothing in it: all other kinds begin something at once, or are helpers.
 size_t leaves_begun(const Seen& seen) {
   std::vector<std::string> paths = seen.of("STARTING");
   std::set<std::string> above;
