@@ -235,6 +235,20 @@ TEST(Placement, ThisMachineByItsName) {
   EXPECT_EQ(played->seen.outcome(), "normal") << played->seen.why();
 }
 
+TEST(KillInstances, AllOfAnAccountAreNeverEndedOnAnotherFarm) {
+  auto wanted = wanted_of(
+      "#include \"/org/smartfrog/services/amazon/ec2/components.sf\"\n"
+      "sfConfig extends KillInstances { id \"A\"; key \"b\"; }");
+  ASSERT_TRUE(wanted) << wanted.error().render();
+  wanted->farm.kind = cloud::FarmKind::aws;
+  aio::SimWorld sim(1);
+  Seen seen;
+  auto done = sim.run(live(sim.world(), *std::move(wanted), until_down, seen));
+  ASSERT_TRUE(done) << done.error().render();
+  EXPECT_EQ(seen.outcome(), "abnormal");
+  EXPECT_NE(seen.why().find("which instances are meant"), std::string::npos) << seen.why();
+}
+
 TEST(PropertyFile, IsReadAsJavaDoes) {
   auto read = parse_properties(
       "# comment\n! another \\\n\n a = 1\nb:2\r\nc 3\nd\n  e\\ f = g \\\n   h\n"

@@ -196,12 +196,29 @@ sfConfig extends Compound {
   EXPECT_EQ(alive(rig), 0);
 }
 
-TEST(SimInstances, nobody_ends_all_of_an_account) {
+/// On an embedded farm; elsewhere it is refused (old_types_test.cpp).
+TEST(SimInstances, all_of_an_account_are_ended_where_none_is_named) {
   Rig rig(36);
-  auto failed =
-      up(rig, with_farm("sfConfig extends Compound { k extends KillInstances, Keys {} }"));
-  EXPECT_EQ(phase(failed), "terminated");
-  EXPECT_NE(json::compact(*failed).find("which instances are meant"), std::string::npos);
+  auto running = up(rig, with_farm(R"(
+sfConfig extends Sequence {
+  work extends Parallel {
+    machines extends ImageInstance, Keys { imageID "ami-26b6534f"; minCount 2; }
+    steps extends Sequence {
+      pause extends Delay { time 5000; }
+      kill extends KillInstances, Keys { minCount 2; }
+    }
+  }
+})"));
+  EXPECT_TRUE(running) << running.error().render();
+  auto document = rig.ask<json::Object>([](Client& client) -> aio::Task<Result<json::Object>> {
+    CO_TRY(co_await client.world().clock.sleep(Duration::minutes(3)));
+    co_return co_await client.settled("farm");
+  });
+  ASSERT_TRUE(document) << document.error().render();
+  EXPECT_EQ(phase(document), "terminated");
+  EXPECT_NE(json::compact(*document).find("instances are left"), std::string::npos)
+      << json::compact(*document);
+  EXPECT_EQ(alive(rig), 0);
 }
 
 }  // namespace
