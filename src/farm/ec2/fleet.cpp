@@ -314,9 +314,13 @@ aio::Task<Result<bool>> Fleet::dispose(std::string id) {
   std::vector<std::string> gone;
   for (auto& [volume_id, volume] : state_.volumes.all()) {
     if (volume.instance != id) continue;
+    // Its record goes whole: a commit names each key once.
+    if (volume.delete_on_termination) {
+      gone.push_back(volume_id);
+      continue;
+    }
     volume.instance.clear();
     volume.device.clear();
-    if (volume.delete_on_termination) gone.push_back(volume_id);
     changes.push_back(state_.volumes.put(volume));
   }
   for (const std::string& volume : gone) {

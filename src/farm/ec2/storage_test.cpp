@@ -238,5 +238,21 @@ TEST_F(Storage, a_launch_takes_from_its_template_what_it_does_not_say) {
             "MissingParameter");
 }
 
+TEST_F(Storage, volumes_that_go_with_their_instance_are_gone_for_good) {
+  std::string id = farm.run(1, 1,
+                            {{"BlockDeviceMapping.1.DeviceName", "/dev/sdf"},
+                             {"BlockDeviceMapping.1.Ebs.VolumeSize", "1"},
+                             {"BlockDeviceMapping.2.DeviceName", "/dev/sdg"},
+                             {"BlockDeviceMapping.2.Ebs.VolumeSize", "1"},
+                             {"BlockDeviceMapping.2.Ebs.DeleteOnTermination", "false"}})
+                       .front();
+  farm.settle();
+  farm.ask("TerminateInstances", {{"InstanceId.1", id}});
+  farm.settle();
+  farm.reopen();
+  ASSERT_EQ(farm.state->volumes.all().size(), 1u);
+  EXPECT_TRUE(farm.state->volumes.all().begin()->second.instance.empty());
+}
+
 }  // namespace
 }  // namespace croft::farm::ec2
