@@ -90,7 +90,7 @@ TEST(Talk, ResolvesToBucketsAndService) {
             "EmlMg61YbNoThisIsNotMyKey");
   std::vector<std::string> chain{"TransientS3Bucket", "S3Bucket",       "S3Resource",
                                  "AWSResource",       "RemoteResource", "Prim"};
-  EXPECT_EQ(transient->supertypes, chain);
+  EXPECT_EQ(transient->supertypes.list(), chain);
 }
 
 TEST(Talk, TheSnippetsAreTheTalksOwn) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "model/names.h"
 #include "model/place.h"
 #include "model/value.h"
 
@@ -18,9 +19,9 @@ namespace croft::model {
 struct Attribute {
   std::string name;
   Value value;
-  std::vector<std::string> tags;  ///< "sfFinal", "sfTemp", ...
-  Place where;                    ///< where its value was written; converts to Where
-  bool secret = false;            ///< a schema marked it: redacted everywhere but in `resolve`
+  Names tags;           ///< "sfFinal", "sfTemp", ...
+  Place where;          ///< where its value was written; converts to Where
+  bool secret = false;  ///< a schema marked it: redacted everywhere but in `resolve`
 };
 
 class Component : public std::enable_shared_from_this<Component> {
@@ -53,7 +54,7 @@ class Component : public std::enable_shared_from_this<Component> {
   /// False for `extends DATA` / `extends LAZY`: data, not something to deploy.
   bool eager = true;
   /// The chain of template names it was built from, nearest first: "TransientS3Bucket", "S3Bucket".
-  std::vector<std::string> supertypes;
+  Names supertypes;
   Place where;
 
   /// "sfConfig:web:server": names from the root, joined by ':'.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 
 #include "lang/functions/function.h"
 #include "lang/passes/graph.h"
@@ -42,8 +43,7 @@ class Finisher {
     if (!enter(node)) return out;
     out->eager = node->eager;
     out->where = run_.place(node->pos);
-    for (const Origin* origin = node->origin; origin; origin = origin->next)
-      out->supertypes.push_back(run_.symbols.text(origin->name));
+    out->supertypes = chain(node->origin);
     if (!count_attributes(node->count)) return out;
     out->attributes().reserve(node->count);
     // Operators, IF, SWITCH and [ ] have no attribute that says what they are.
@@ -162,7 +162,27 @@ class Finisher {
       return;
     auto& made = holder.append(name_of(attr.name), value(attr.value), run_.place(attr.pos));
     if (attr.tags == 0) return;
-    for (Symbol tag : run_.tag_sets[attr.tags]) made.tags.push_back(run_.symbols.text(tag));
+    made.tags = shared_tags(attr.tags);
+  }
+
+  // Most components of a large description are of few types and carry few sets of tags.
+  model::Names chain(const Origin* origin) {
+    names_.clear();
+    for (; origin; origin = origin->next) names_.push_back(origin->name);
+    if (names_.empty()) return {};
+    auto& known = chains_[names_];
+    if (known.empty()) known = texts(names_);
+    return known;
+  }
+  model::Names shared_tags(Tags tags) {
+    auto& known = tags_[tags];
+    if (known.empty()) known = texts(run_.tag_sets[tags]);
+    return known;
+  }
+  model::Names texts(const std::vector<Symbol>& symbols) const {
+    model::Names::List out;
+    for (Symbol symbol : symbols) out.push_back(run_.symbols.text(symbol));
+    return out;
   }
 
   std::shared_ptr<model::Reference> reference(const Val& from) {
@@ -181,6 +201,9 @@ class Finisher {
   }
 
   Run& run_;
+  std::map<std::vector<Symbol>, model::Names> chains_;
+  std::map<Tags, model::Names> tags_;
+  std::vector<Symbol> names_;  // of chain()
   size_t made_ = 0;
   size_t depth_ = 0;
   uint64_t attributes_ = 0;

@@ -108,16 +108,29 @@ void* Arena::raw(size_t bytes) {
   return out;
 }
 
+void Arena::Free::operator()(char* block) const {
+  if (mapped > 0)
+    munmap(block, mapped);
+  else
+    std::free(block);
+}
+
 char* Arena::add_block(size_t bytes) {
   constexpr size_t large_page = 2 << 20;
-  bool large = bytes >= large_page;
-  size_t size = large ? (bytes + large_page - 1) & ~(large_page - 1) : bytes;
-  void* block = large ? std::aligned_alloc(large_page, size) : std::malloc(size);
-  CHECK(block, "out of memory");
+  if (bytes < large_page) {
+    void* block = std::malloc(bytes);
+    CHECK(block, "out of memory");
+    return blocks_.emplace_back(static_cast<char*>(block)).get();
+  }
+  // One large page more than asked for: what is used can begin at the start of one.
+  size_t size = ((bytes + large_page - 1) & ~(large_page - 1)) + large_page;
+  void* pages = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CHECK(pages != MAP_FAILED, "out of memory");
   // A hint: without it the kernel is entered once for each 4 KiB.
-  if (large) madvise(block, size, MADV_HUGEPAGE);
-  blocks_.emplace_back(static_cast<char*>(block));
-  return blocks_.back().get();
+  madvise(pages, size, MADV_HUGEPAGE);
+  blocks_.emplace_back(static_cast<char*>(pages), Free{size});
+  auto start = reinterpret_cast<uintptr_t>(pages);
+  return reinterpret_cast<char*>((start + large_page - 1) & ~uintptr_t{large_page - 1});
 }
 
 std::string_view Arena::copy(std::string_view text) {

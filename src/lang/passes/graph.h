@@ -35,7 +35,8 @@ class Arena {
   static constexpr size_t first_block = 64 << 10;
   static constexpr size_t largest_block = 8 << 20;
   struct Free {
-    void operator()(char* block) const { std::free(block); }
+    size_t mapped = 0;  ///< its own pages, so that they go back to the system; 0: of the heap
+    void operator()(char* block) const;
   };
   char* add_block(size_t bytes);
   std::vector<std::unique_ptr<char, Free>> blocks_;
