@@ -15,6 +15,7 @@
 #include "cli/values.h"
 #include "components/registry.h"
 #include "engine/redact.h"
+#include "lang/browse/view.h"
 
 namespace croft::cli {
 namespace {
@@ -129,10 +130,18 @@ Result<lang::Options> options_with_parameters(const Invocation& invocation) {
   return options;
 }
 
+std::vector<std::string> environments_of(Invocation& invocation, const std::string& file) {
+  lang::Project project(language_options(invocation));
+  auto main = main_file(file);
+  return main ? lang::View(project, *main).environments() : std::vector<std::string>{};
+}
+
 Result<model::Description> load_description(Invocation& invocation, const std::string& file,
-                                            bool strict, HostNames names) {
+                                            bool strict, HostNames names,
+                                            std::optional<std::string> environment) {
   const auto& schemas = components::schemas();
   auto options = TRY(options_with_parameters(invocation));
+  if (environment) options.environment_name = *std::move(environment);
   if (names == HostNames::not_asked) options.machine.address_of = {};
   auto resolved = lang::resolve_file(TRY(main_file(file)), options);
   if (!resolved) {

@@ -17,8 +17,10 @@ enum class HostNames { asked, not_asked };
 
 /// Resolves and checks; warnings go to the terminal. `strict`: unknown attributes are errors.
 Result<model::Description> load_description(Invocation& invocation, const std::string& file,
-                                            bool strict = false,
-                                            HostNames names = HostNames::asked);
+                                            bool strict = false, HostNames names = HostNames::asked,
+                                            std::optional<std::string> environment = {});
+/// The environments that the description has; none where it cannot be read.
+std::vector<std::string> environments_of(Invocation& invocation, const std::string& file);
 
 /// The options that verbs with a FILE share.
 std::vector<Option> description_options();

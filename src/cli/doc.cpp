@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/description.h"
+#include "cli/source.h"
 #include "cli/verbs.h"
 #include "components/registry.h"
 #include "lang/browse/types.h"
@@ -138,6 +139,11 @@ int run_doc(Invocation& invocation) {
   lang::Project project(language_options(invocation));
   lang::TypeIndex types(project, &components::schemas());
   std::string from = invocation.value("--from").value_or("");
+  if (!from.empty()) {
+    auto file = main_file(from);
+    if (!file) return invocation.fail(file.error());
+    from = *file;
+  }
   size_t width = static_cast<size_t>(std::clamp(invocation.terminal.width(), 40, 100));
   if (std::string name = invocation.positional(0); !name.empty()) {
     auto page = types.page(name, from);

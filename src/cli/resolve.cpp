@@ -105,8 +105,17 @@ int run_check(Invocation& invocation) {
   int code = exit_code::done;
   wire::json::Array results;
   for (const auto& file : invocation.positionals) {
-    auto description =
-        load_description(invocation, file, invocation.flag("--strict"), HostNames::not_asked);
+    bool strict = invocation.flag("--strict");
+    auto description = load_description(invocation, file, strict, HostNames::not_asked);
+    if (description && !invocation.value("--environment"))
+      for (const std::string& name : environments_of(invocation, file)) {
+        auto other = load_description(invocation, file, strict, HostNames::not_asked, name);
+        if (other) continue;
+        Error error = std::move(other).error();
+        error.hint(fmt::format("this is so in the environment '{}'", name));
+        description = fail(std::move(error));
+        break;
+      }
     wire::json::Object result{{"file", file}, {"ok", description.has_value()}};
     if (!description) {
       code = exit_code::failed;

@@ -9,6 +9,13 @@ namespace {
 
 constexpr size_t line_limit = 1 << 20;
 
+/// What was asked of it is recorded before it answers.
+void add_end_of_controller(Error& error) {
+  if (error.code == Code::unavailable)
+    error.hint(
+        "the controller ended; what it was asked is recorded: croft up and croft down go on");
+}
+
 }  // namespace
 
 ControllerClient::ControllerClient(aio::World& world, std::string home)
@@ -33,9 +40,8 @@ aio::Task<Result<wire::json::Object>> ControllerClient::call(std::string method,
   if (!answer) {
     if (answer.error().fact("sent") == "no" || answer.error().code == Code::not_found)
       answer.error().fact("no_controller", socket_);
-    else if (answer.error().code == Code::unavailable)
-      answer.error().hint(
-          "the controller ended; what it was asked is recorded: croft up and croft down go on");
+    else
+      add_end_of_controller(answer.error());
     co_return fail(std::move(answer).error());
   }
   wire::json::Object document;
@@ -96,9 +102,13 @@ aio::Task<Result<std::optional<std::string>>> LineReader::next() {
       co_return fail(Code::resource_exhausted,
                      "a line of the controller's answer is longer than 1 MiB");
     char piece[16 << 10];
-    size_t size = CO_TRY(co_await stream_->read(piece));
-    if (size == 0) ended_ = true;
-    buffer_.append(piece, size);
+    auto size = co_await stream_->read(piece);
+    if (!size) {
+      add_end_of_controller(size.error());
+      co_return fail(std::move(size).error());
+    }
+    if (*size == 0) ended_ = true;
+    buffer_.append(piece, *size);
     if (ended_ && !buffer_.empty()) buffer_ += '\n';
   }
 }

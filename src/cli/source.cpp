@@ -7,11 +7,13 @@
 #include <thread>
 
 #include "base/text.h"
+#include "base/units.h"
 #include "cli/daemons.h"
 #include "cli/session.h"
 #include "cloud/credentials.h"
 #include "cloud/endpoint.h"
 #include "cloud/s3.h"
+#include "lang/lang.h"
 
 namespace croft::cli {
 namespace {
@@ -21,12 +23,23 @@ namespace fs = std::filesystem;
 constexpr std::string_view s3_scheme = "s3://";
 constexpr Duration s3_deadline = Duration::seconds(60);
 
-Result<std::string> read_file(const std::string& path) {
+/// `<(command)` of a shell and /dev/stdin are pipes that somebody fills; others may never end.
+bool filled_by_shell(const std::string& path) {
+  return path == "/dev/stdin" || path.starts_with("/dev/fd/") || path.starts_with("/proc/self/fd/");
+}
+
+/// `named`: on the command line, so that a pipe can be meant.
+Result<std::string> read_file(const std::string& path, bool named) {
+  constexpr size_t most = lang::Limits{}.file_bytes;
   std::error_code problem;
   auto status = fs::status(path, problem);
   if (!fs::exists(status)) return fail(Code::not_found, "no such file: " + path);
   if (fs::is_directory(status))
     return fail(Code::invalid_argument, path + " is a folder, not a file");
+  bool pipe = fs::is_fifo(status) || fs::is_character_file(status);
+  if (!fs::is_regular_file(status) && !(pipe && named && filled_by_shell(path)))
+    return fail(Error(Code::invalid_argument, path + " is no regular file: it may never end")
+                    .hint("write what it gives into a file first"));
   std::ifstream in(path, std::ios::binary);
   std::string text;
   // What the file says of its size is a guess (pipes have none), so reading goes on to the end.
@@ -35,6 +48,9 @@ Result<std::string> read_file(const std::string& path) {
   constexpr size_t least = 64 << 10;
   while (in.good()) {
     size_t have = text.size();
+    if (have > most)
+      return fail(Code::resource_exhausted,
+                  fmt::format("{} is larger than {}", path, Bytes(most).text()));
     size_t wanted = std::max(least, have < guess ? guess - have + 1 : have);
     text.resize(have + wanted);
     in.read(text.data() + have, static_cast<std::streamsize>(wanted));
@@ -124,9 +140,12 @@ Result<std::string> main_file(const std::string& argument) {
 
 lang::FileReader file_reader(const Invocation& invocation) {
   auto opened = std::make_shared<bool>(false);
-  return [home = invocation.home, farm = invocation.value("--farm").value_or(""),
-          opened](const std::string& path) -> Result<std::string> {
-    if (!std::string_view(path).starts_with(s3_scheme)) return read_file(path);
+  auto named = invocation.positionals;
+  for (const std::string& file : invocation.values("--values")) named.push_back(file);
+  return [home = invocation.home, farm = invocation.value("--farm").value_or(""), opened,
+          named = std::move(named)](const std::string& path) -> Result<std::string> {
+    if (!std::string_view(path).starts_with(s3_scheme))
+      return read_file(path, std::ranges::find(named, path) != named.end());
     auto text = read_s3(home, farm, path);
     // Who may read objects but not list them is told 403 where there is none: while included files
     // are looked for, that is no reason to stop.

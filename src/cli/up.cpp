@@ -10,7 +10,9 @@ namespace croft::cli {
 namespace {
 
 constexpr Duration look_every = Duration::milliseconds(150);
+constexpr Duration tell_every = Duration::seconds(10);
 constexpr Duration second_interrupt = Duration::seconds(3);
+constexpr size_t waits_shown = 8;
 
 /// Events as notes above the live area, until the application has settled.
 aio::Task<Result<>> follow_events(ControllerClient& client, Invocation& invocation,
@@ -27,24 +29,27 @@ aio::Task<Result<>> follow_events(ControllerClient& client, Invocation& invocati
   }
 }
 
+/// Counts, and what is waited for: redrawn on a terminal, elsewhere told again while it lasts.
 aio::Task<Result<>> draw_progress(aio::World& world, ControllerClient& client,
                                   Invocation& invocation, std::string target) {
-  while (invocation.terminal.is_live() && !invocation.json) {
+  bool live = invocation.terminal.is_live();
+  for (;;) {
+    if (!live) CO_TRY(co_await world.clock.sleep(tell_every));
     auto application = co_await client.call("GET", target);
     if (application) {
       auto lines = waiting_lines(*application);
-      constexpr size_t most = 8;
-      if (lines.size() > most) {
-        size_t more = lines.size() - most;
-        lines.resize(most);
+      if (lines.size() > waits_shown) {
+        size_t more = lines.size() - waits_shown;
+        lines.resize(waits_shown);
         lines.push_back(fmt::format("  and {} more", more));
       }
       lines.insert(lines.begin(), counts_text(*application));
-      invocation.terminal.live(lines);
+      if (live) invocation.terminal.live(lines);
+      for (const std::string& line : lines)
+        if (!live) invocation.terminal.note(line);
     }
-    CO_TRY(co_await world.clock.sleep(look_every));
+    if (live) CO_TRY(co_await world.clock.sleep(look_every));
   }
-  co_return Result<>{};
 }
 
 /// Both until the events end.
@@ -53,7 +58,7 @@ aio::Task<Result<>> show_until_settled(aio::World& world, ControllerClient& clie
   std::string target = "/v1/applications/" + path_segment(name);
   auto events = follow_events(
       client, invocation, fmt::format("{}/events?from={}&follow=true&until=settled", target, from));
-  if (!invocation.terminal.is_live() || invocation.json) co_return co_await events;
+  if (invocation.json) co_return co_await events;
   auto first =
       co_await aio::race(std::move(events), draw_progress(world, client, invocation, target));
   invocation.terminal.settle();
@@ -115,15 +120,45 @@ std::optional<std::string> normal_end(const wire::json::Object& application) {
   return text_member(**record, "description");
 }
 
-aio::Task<Result<int>> up(aio::World& world, Invocation& invocation) {
-  auto request = CO_TRY(co_await prepare_up(world, invocation));
-  auto& terminal = invocation.terminal;
-  ControllerClient client(world, invocation.home);
-  terminal.note(fmt::format("{} on {}", request.name, request.farm_text));
+/// What `up` was asked for, on its way to the controller.
+struct Handover {
+  UpRequest request;
+  bool sent = false;
+};
+
+/// From which event on the application's story is new.
+aio::Task<Result<int64_t>> hand_over(aio::World& world, ControllerClient& client,
+                                     Invocation& invocation, Handover& handover) {
+  UpRequest& request = handover.request;
+  request = CO_TRY(co_await prepare_up(world, invocation));
+  invocation.terminal.note(fmt::format("{} on {}", request.name, request.farm_text));
+  handover.sent = true;
   auto accepted =
       CO_TRY(co_await client.call("POST", "/v1/applications", request.body, Duration::minutes(2)));
   request.body.clear();
-  int64_t seq = CO_TRY(wire::json::int_or(accepted, "seq", 1));
+  co_return wire::json::int_or(accepted, "seq", 1);
+}
+
+int interrupted_early(Invocation& invocation) {
+  const char* what = "interrupted before anything was asked for: nothing was deployed";
+  invocation.terminal.note(what);
+  if (invocation.json)
+    invocation.terminal.print(
+        wire::json::pretty(wire::json::Object{{"interrupted", "early"}, {"why", what}}));
+  return exit_code::interrupted;
+}
+
+aio::Task<Result<int>> up(aio::World& world, Invocation& invocation) {
+  auto& terminal = invocation.terminal;
+  ControllerClient client(world, invocation.home);
+  Handover handover;
+  auto begun = co_await aio::race(hand_over(world, client, invocation, handover),
+                                  world.processes.signal({SIGINT, SIGTERM}));
+  UpRequest& request = handover.request;
+  if (begun.index() == 1 && !handover.sent) co_return interrupted_early(invocation);
+  if (begun.index() == 1)
+    co_return co_await detach_or_cancel(world, client, invocation, request.name);
+  int64_t seq = CO_TRY(std::move(std::get<0>(begun)));
 
   auto outcome =
       co_await aio::race(show_until_settled(world, client, invocation, request.name, seq),

@@ -155,7 +155,11 @@ std::string what_it_was(const net::Response& answer) {
 }
 
 void add_hint(Error& error, Service service, std::string_view code) {
-  if (code == "SignatureDoesNotMatch" || code == "AuthFailure")
+  if (code == "AuthFailure")
+    error.hint(
+        "the farm does not know the access key, the secret key is another one, or the clock or "
+        "region is wrong");
+  else if (code == "SignatureDoesNotMatch")
     error.hint("the secret key does not belong to the access key, or the clock or region is wrong");
   else if (code == "InvalidAccessKeyId" || code == "InvalidClientTokenId")
     error.hint("this farm does not know the access key: is it the right farm?");

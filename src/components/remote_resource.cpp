@@ -355,7 +355,7 @@ model::ComponentSchema remote_resource_schema() {
   port.least = 0;
   port.most = 65535;
   auto timeout = [&](const char* name, const char* doc) {
-    auto out = updated(attribute(name, Type::any, doc));
+    auto out = updated(attribute(name, Type::duration, doc));
     out.bare_unit = "ms";
     return out;
   };

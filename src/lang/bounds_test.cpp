@@ -35,6 +35,36 @@ TEST(Bounds, VectorsThatHoldEachOther) {
             "vectors grow beyond 5000 elements");
 }
 
+TEST(Bounds, BrokenTextTakesItsTimeOnce) {
+  std::string text;
+  for (int i = 0; i < 100'000; ++i) text += ") ] } %d @" + std::to_string(i) + "\n";
+  auto refused = resolve("a.sf", text, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::syntax);
+}
+
+TEST(Bounds, LongPaths) {
+  std::string names = "b";
+  for (int i = 0; i < 100'000; ++i) names += ":b";
+  EXPECT_EQ(answer("sfConfig extends { a " + names + "; }"), "a path of more than 2000 names");
+  EXPECT_EQ(answer("sfConfig extends { " + names + " 3; }"), "a path of more than 2000 names");
+}
+
+TEST(Bounds, ArraysOfManyDimensions) {
+  EXPECT_EQ(answer("#include \"/org/smartfrog/functions.sf\"\nsfConfig extends { c extends Array { "
+                   "extent [50000, 50000, 50000]; template extends {} } }"),
+            "an Array of more than 4000000 members is beyond the limit of components");
+}
+
+TEST(Bounds, NumbersThatNothingPrints) {
+  EXPECT_EQ(answer("sfConfig extends { a 1e400; }"),
+            "1e400 is beyond the largest number of 64 bits");
+  EXPECT_EQ(answer("sfConfig extends { a 1e39f; }"),
+            "1e39f is beyond the largest number of 32 bits");
+  EXPECT_EQ(answer("sfConfig extends { a (1e308 * 10); }"),
+            "the result is beyond the largest number");
+}
+
 TEST(Bounds, VectorsInVectors) {
   // Each of them is written out whole, so the work grows with the square of the levels.
   Options options;

@@ -1,5 +1,6 @@
 """Wrong input of every kind: exit code, place, and a message that helps."""
 import http.server
+import os
 import socket
 import threading
 
@@ -198,3 +199,31 @@ def test_two_components_that_make_one_bucket_are_refused(croft, tmp_path):
 def test_what_all_verbs_take_may_stand_before_the_verb(croft, tmp_path):
     outcome = croft.run("--json", "--home", tmp_path / "elsewhere", "status")
     assert outcome.code == 3 and "elsewhere" in outcome.out, outcome
+
+
+@pytest.mark.parametrize("kind", ["fifo", "/dev/zero"])
+@pytest.mark.parametrize("how", ["included", "named"])
+def test_what_may_never_end_is_not_read(croft, tmp_path, kind, how):
+    endless = tmp_path / "endless.sf" if kind == "fifo" else kind
+    if kind == "fifo":
+        os.mkfifo(endless)
+    file = tmp_path / "app.sf"
+    file.write_text(f'#include "{endless}"\nsfConfig extends {{}}\n')
+    outcome = croft.run("check", file if how == "included" else endless)
+    assert outcome.code == 1 and "no regular file" in outcome.err, outcome
+
+
+def test_check_looks_at_every_environment(croft, tmp_path):
+    file = tmp_path / "app.sf"
+    file.write_text(HEAD + 'sfConfig extends Compound { front extends Prim { port 1; } }\n'
+                    'environments extends Environments {\n  dev extends { sfConfig:front:port 2; }\n  prod extends dev { sfConfig:frnt:port 3; }\n}\n')
+    outcome = croft.run("check", file)
+    assert outcome.code == 1
+    for word in ("frnt", "app.sf:7:", "environment 'prod'"):
+        assert word in outcome.err, outcome
+    assert croft.run("check", file, "--environment", "dev").code == 0
+
+
+def test_doc_looks_into_a_folder(croft, tmp_path):
+    (tmp_path / "main.sf").write_text(HEAD + "// A server of ours.\nServer extends Prim { port 80; }\n")
+    assert "A server of ours" in croft.ok("doc", "Server", "--from", tmp_path).out

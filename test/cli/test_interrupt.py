@@ -1,5 +1,7 @@
 """Ctrl-C of `croft up`: once it detaches, twice it cancels; either way a script gets one document."""
 import json
+import os
+import pathlib
 import signal
 import subprocess
 
@@ -65,3 +67,28 @@ def test_twice_cancels_and_nothing_is_left(croft, coming_up):
     assert json.loads(out)["interrupted"] == "cancelled"
     go_on()
     assert croft.ok("down", "interrupted", "--json").json["left"] == []
+
+
+def sockets_of(pid):
+    folder = pathlib.Path(f"/proc/{pid}/fd")
+    return [link for link in (os.readlink(each) for each in folder.iterdir()) if link.startswith("socket:")]
+
+
+def test_before_anything_was_asked_for_it_says_so(croft, tmp_path):
+    path = tmp_path / "early.sf"
+    path.write_text(APP)
+    controller = croft.start("controller", "serve", stdin=subprocess.DEVNULL)
+    wait_until(lambda: croft.run("status").code == 0, "the controller answers")
+    controller.send_signal(signal.SIGSTOP)
+    try:
+        process = croft.start("up", path, "--farm", "http://127.0.0.1:9", "--json", stdin=subprocess.DEVNULL)
+        wait_until(lambda: sockets_of(process.pid), "it asks the controller")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=WAIT)
+        assert process.returncode == 130 and "nothing was deployed" in err, (process.returncode, err)
+        assert json.loads(out)["interrupted"] == "early"
+    finally:
+        controller.send_signal(signal.SIGCONT)
+    assert croft.ok("status", "--json").json["applications"] == []
+    controller.terminate()
+    controller.communicate(timeout=WAIT)

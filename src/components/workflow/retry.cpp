@@ -62,12 +62,13 @@ class Retry : public engine::Component {
 }  // namespace
 
 engine::ComponentType retry_type() {
+  auto retry = with_default("retry", Type::integer, int32_t{1}, "how often it is tried again");
+  retry.least = 0;
   auto count = attribute("count", Type::integer, "how often it was tried again");
   count.published = true;
   auto type = action_type(
       "Retry", "Runs `action` again, up to `retry` times, while it ends abnormally.",
-      {required("action", Type::component, "what is tried"),
-       with_default("retry", Type::integer, int32_t{1}, "how often it is tried again"), count,
+      {required("action", Type::component, "what is tried"), retry, count,
        time_attribute("backoff", 0, "pause before the first repetition; it doubles each time"),
        time_attribute("backoffMax", 30000, "the longest pause"),
        time_attribute("budget", 0, "no repetition starts after this time; 0: no limit")},

@@ -322,9 +322,41 @@ Target View::follow(const ParsedFile* file, NodeId reference, size_t parts) {
   return at;
 }
 
+/// The attribute whose value the component is.
+Definition View::holder_of(Scope component) const {
+  NodeId at = component.node;
+  while (at != 0 && !is_attribute(component.file->tree[at])) at = component.file->parent(at);
+  return at == 0 ? Definition{} : Definition{component.file, at};
+}
+
+std::vector<std::string> View::environments() {
+  std::vector<std::string> out;
+  if (!main_) return out;
+  Definition definition = find({main_.get(), 0}, "environments");
+  Scope all = definition ? component_of(definition) : Scope{};
+  if (!all) return out;
+  bool ours = std::ranges::any_of(templates(all), [&](Scope each) {
+    Definition holder = holder_of(each);
+    return holder && holder.name() == "Environments";
+  });
+  if (!ours) return out;
+  for (const Definition& each : own(all))
+    if (component_of(each)) out.push_back(each.name());
+  return out;
+}
+
+/// Where a placement begins: around it, but at the top level for those of an environment.
+Scope View::start_of_path(const ParsedFile* file, NodeId path) const {
+  Scope around = scope_of(file, path);
+  Scope all = parent(around), top = all ? parent(all) : Scope{};
+  if (!top || top.node != 0) return around;
+  Definition holder = holder_of(all);
+  return holder && holder.name() == "environments" ? top : around;
+}
+
 Target View::follow_path(const ParsedFile* file, NodeId path, size_t names) {
   const Tree& tree = file->tree;
-  Target at{{}, scope_of(file, path)};
+  Target at{{}, start_of_path(file, path)};
   size_t number = 0;
   for (NodeId id = tree[path].child; id != no_node && number < names;
        id = tree[id].next, ++number) {

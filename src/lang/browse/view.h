@@ -77,6 +77,8 @@ class View {
   Scope home_of(Definition definition);
   /// The file that an include directive brings in; null when there is none.
   FilePtr included(const ParsedFile* file, NodeId include) const;
+  /// The names in `environments extends Environments { ... }`, in order.
+  std::vector<std::string> environments();
   /// The sfClass that the component has from itself or its templates; empty for none.
   std::string sf_class(Scope component);
 
@@ -90,6 +92,8 @@ class View {
   void collect(const ParsedFile* file, NodeId body, Table& table);
   void walk_includes(const FilePtr& file, size_t depth);
   const std::vector<Definition>& placed(Scope scope);
+  Scope start_of_path(const ParsedFile* file, NodeId path) const;
+  Definition holder_of(Scope component) const;
   Definition find_own(Scope scope, std::string_view name);
   template <class Use>
   void each_layer(Scope scope, Use use);

@@ -78,6 +78,8 @@ Result<Val> apply(const Run& run, Op op, const Val& a, const Val& b) {
   }
   out.real = TRY(broken(op, as_real(a), as_real(b)));
   if (out.kind == Kind::single) out.real = static_cast<float>(out.real);
+  if (!std::isfinite(out.real))
+    return fail(Code::invalid_argument, "the result is beyond the largest number");
   // A number written without suffix stays one, unless it meets one with.
   out.bare = out.kind == Kind::real && (a.kind != Kind::real || a.bare) &&
              (b.kind != Kind::real || b.bare);

@@ -140,8 +140,18 @@ Result<Extent> extent_of(Calling& calling) {
     out.dimensions.push_back(TRY(dimension(calling, *extent)));
     return out;
   }
-  for (uint32_t i = 0; i < extent->vec->count; ++i)
+  const uint64_t most = calling.run.options.limits.components;
+  uint64_t members = 1, keys = 0;
+  for (uint32_t i = 0; i < extent->vec->count; ++i) {
     out.dimensions.push_back(TRY(dimension(calling, extent->vec->items[i])));
+    uint64_t next = out.dimensions.back().keys.size();
+    keys += next;
+    members = next == 0 || members <= UINT64_MAX / next ? members * next : UINT64_MAX;
+    if (members > most || keys > most)
+      return fail(
+          Code::resource_exhausted,
+          fmt::format("an Array of more than {} members is beyond the limit of components", most));
+  }
   out.several = true;
   return out;
 }

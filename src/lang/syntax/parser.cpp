@@ -2,6 +2,9 @@
 // statement is skipped and parsing goes on, so that one run reports several errors.
 #include <fmt/format.h>
 
+#include <cmath>
+#include <cstdlib>
+
 #include "base/text.h"
 #include "lang/syntax/tree_builder.h"
 
@@ -20,12 +23,13 @@ class Parser : private TreeBuilder {
     } else {
       items(root);
     }
+    NodeId last = last_child(root);
     while (!is(TokenKind::end)) {
       complain(fmt::format("{} stands where the file should end", found()))
           .hint(is(TokenKind::close_brace) ? "there is one '}' too many"
                                            : "a statement is written 'name value;'");
       take();
-      items(root);
+      last = items(root, last);
     }
     return finish(root);
   }
@@ -39,13 +43,9 @@ class Parser : private TreeBuilder {
 
  private:
   // Items.
-  void items(NodeId parent) {
-    tails_.emplace_back(parent, no_node);
-    if (node(parent).child != no_node) {
-      NodeId last = node(parent).child;
-      while (node(last).next != no_node) last = node(last).next;
-      tails_.back().second = last;
-    }
+  /// Behind `last`, the last child that `parent` has; gives the last one then.
+  NodeId items(NodeId parent, NodeId last = no_node) {
+    tails_.emplace_back(parent, last);
     while (!is(TokenKind::end) && !is(TokenKind::close_brace)) {
       if (accept(TokenKind::semicolon)) continue;
       uint32_t start = at_;
@@ -55,7 +55,9 @@ class Parser : private TreeBuilder {
       node(id).kind = Syntax::error;
       recover(start);
     }
+    last = tails_.back().second;
     tails_.pop_back();
+    return last;
   }
 
   NodeId item() { return is_include(kind()) ? include() : attribute(); }
@@ -144,7 +146,9 @@ class Parser : private TreeBuilder {
     node(id).first = node(first).first;
     node(id).token = node(first).first;
     append(id, first);
-    while (accept(TokenKind::colon) && !panicking_) append(id, one_key("a name behind ':'"));
+    size_t names = 1;
+    while (accept(TokenKind::colon) && !panicking_ && !too_long(++names))
+      append(id, one_key("a name behind ':'"));
     return close(id);
   }
 
@@ -279,6 +283,14 @@ class Parser : private TreeBuilder {
   }
 
   void check_number() {
+    if (is(TokenKind::decimal) || is(TokenKind::real) || is(TokenKind::single)) {
+      bool narrow = is(TokenKind::single);
+      double value = std::strtod(std::string(tree_.text(at_)).c_str(), nullptr);
+      if (std::isfinite(narrow ? static_cast<float>(value) : value)) return;
+      complain(fmt::format("{} is beyond the largest number of {} bits", printable(tree_.text(at_)),
+                           narrow ? 32 : 64));
+      return;
+    }
     if (!is(TokenKind::integer) && !is(TokenKind::long_integer)) return;
     std::string_view text = tree_.text(at_);
     bool wide = is(TokenKind::long_integer);
@@ -300,9 +312,16 @@ class Parser : private TreeBuilder {
       }
     }
     if (panicking_) return close(id);
+    size_t parts = 0;
     do append(id, part());
-    while (!panicking_ && accept(TokenKind::colon));
+    while (!panicking_ && accept(TokenKind::colon) && !too_long(++parts + 1));
     return close(id);
+  }
+
+  bool too_long(size_t parts) {
+    if (parts <= limits_.parts) return false;
+    complain(fmt::format("a path of more than {} names", limits_.parts));
+    return true;
   }
 
   NodeId part() {

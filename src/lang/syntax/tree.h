@@ -75,6 +75,7 @@ struct Tree {
 struct ParseLimits {
   size_t nesting = 1000;
   size_t errors = 100;
+  size_t parts = 2000;  ///< of one reference or placement
 };
 
 /// Parses a whole text. Never fails: what is wrong is in Tree::errors.
