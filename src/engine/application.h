@@ -187,6 +187,7 @@ class Application {
   aio::Task<void> quiesce(std::string top);
   void resume_ends();
   void take_out(Node& parent, const std::string& name);
+  bool left_alone(const std::string& path, const Node& node) const;
   aio::Task<Result<>> resume_detached();
   bool anything_detached() const;
   aio::Task<Result<>> remove_alone(std::string path, model::TerminationRecord record);

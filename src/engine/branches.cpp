@@ -148,19 +148,26 @@ void Application::resume_ends() {
   }
 }
 
-/// Actions whose makers are over and that live on by themselves, taken over from another process.
+/// It lives on by itself, and nobody else takes it over from another process: its maker is over.
+bool Application::left_alone(const std::string& path, const Node& node) const {
+  if (!node.record.detached || node.ended()) return false;
+  if (node.branch && node.live) return false;  // one that does not live was cut off as it started
+  if (!node.record.made_from.empty()) return true;
+  const Node* above = find(plan::parent_path(path));
+  return in_branch(path) && above && above->ended() && !node.live;
+}
+
 aio::Task<Result<>> Application::resume_detached() {
   std::vector<std::string> paths;
   for (const auto& [path, node] : nodes_)
-    if (node->record.detached && !node->record.made_from.empty() && !node->ended() &&
-        !(node->branch && node->live))  // a branch that does not live was cut off as it started
-      paths.push_back(path);
+    if (left_alone(path, *node)) paths.push_back(path);
   for (const std::string& path : paths) {
     Node* node = find(path);
     Node* parent = find(plan::parent_path(path));
     if (!node || !parent) continue;
-    std::string from = node->record.made_from;
-    CO_TRY(co_await deploy_branch(*parent, path.substr(path.rfind(':') + 1), from));
+    std::string name = path.substr(path.rfind(':') + 1);
+    std::string from = node->record.made_from.empty() ? name : node->record.made_from;
+    CO_TRY(co_await deploy_branch(*parent, name, from));
     CO_TRY(co_await start_branch(path));
     if (node = find(path); node && node->branch && node->branch->end)
       end_quietly(path, *node->branch->end);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <map>
+#include <set>
 
 #include "aio/scope.h"
 #include "aio/sync.h"
@@ -218,17 +219,29 @@ aio::Task<Result<>> SpawnedMachines::reboot(std::string id) {
 
 aio::Task<Result<std::vector<Machine>>> SpawnedMachines::find_running(
     std::map<std::string, std::vector<InsideListener>> listeners) {
-  Sheet request;
-  request.add("op", "find");
-  for (const auto& [id, list] : listeners) {
-    for (const InsideListener& listener : list) put_listener(request, id, listener);
-  }
-  auto answers = CO_TRY(co_await ask(std::move(request), answer_limit));
-  answers.pop_back();  // the end mark
+  constexpr size_t most = 1000;  // of one packet to the spawner, which has to stay below its limit
   std::vector<Machine> machines;
-  for (Answer& answer : answers) {
-    std::string id = answer.sheet.text("id");
-    machines.push_back(machine_from(answer, id, listeners[id]));
+  bool first = true;
+  for (auto next = listeners.begin(); first || next != listeners.end(); first = false) {
+    Sheet request;
+    request.add("op", "find");
+    std::set<std::string_view> asked;
+    for (size_t count = 0; next != listeners.end() && count < most; ++next) {
+      for (const InsideListener& listener : next->second)
+        put_listener(request, next->first, listener);
+      count += next->second.size();
+      asked.insert(next->first);
+    }
+    auto answers = CO_TRY(co_await ask(std::move(request), answer_limit));
+    answers.pop_back();  // the end mark
+    for (Answer& answer : answers) {
+      std::string id = answer.sheet.text("id");
+      auto known = listeners.find(id);
+      if (known == listeners.end() && first)
+        machines.push_back(machine_from(answer, id, {}));
+      else if (known != listeners.end() && asked.contains(id))
+        machines.push_back(machine_from(answer, id, known->second));
+    }
   }
   co_return machines;
 }
