@@ -51,7 +51,11 @@ aio::Task<Result<int>> down(aio::World& world, Invocation& invocation) {
   }
   CO_TRY(std::move(std::get<0>(outcome)));
 
-  auto after = CO_TRY(co_await client.call("GET", target));
+  // The stream of events may be cut before the end that it tells of.
+  wire::json::Object after;
+  do
+    after = CO_TRY(co_await client.call("GET", target + "?wait=settled", "", Duration::minutes(2)));
+  while (!CO_TRY(wire::json::bool_or(after, "settled", true)));
   std::string phase = text_member(after, "phase");
   if (phase != "terminated" && phase != "terminating")
     co_return fail(
