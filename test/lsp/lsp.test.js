@@ -190,6 +190,17 @@ describe("croft lsp", () => {
     assert.deepEqual(await client.open("renamed.sf", text), []);
   });
 
+  it("renames what environments place, too", async () => {
+    const text =
+      '#include "/org/smartfrog/components.sf"\nsfConfig extends Compound { front extends Prim { port 1; } }\n' +
+      "environments extends Environments { dev extends { sfConfig:front:port 2; } prod extends dev { sfConfig:front:port 3; } }\n";
+    await client.start();
+    await client.open("e.sf", text);
+    const params = client.at("e.sf", text, "front extends");
+    const { changes } = await client.request(rpc.RenameRequest.type, { ...params, newName: "edge" });
+    assert.equal(edited(text, changes[client.uri("e.sf")]), text.replaceAll(/\bfront\b/g, "edge"));
+  });
+
   it("refuses names that would break the description", async () => {
     await client.start();
     await client.open("a.sf", app);
