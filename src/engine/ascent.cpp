@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "engine/application.h"
+#include "engine/branch.h"
 #include "engine/redact.h"
 #include "protocol/events.h"
 
@@ -181,6 +182,7 @@ aio::Task<Result<>> Application::bring_up() {
     if (item.change == plan::Change::replace || item.change == plan::Change::remove)
       gone.push_back(item.path);
   if (!gone.empty()) CO_TRY(co_await remove_parts(gone));
+  co_await stop_works_taken_over(*this, plan);
   auto updated = updated_by(plan);  // before they read the new description
   take_over(plan);
   for (auto& node : updated) CO_TRY(co_await node->update());

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "aio/sync.h"
+#include "aio/task.h"
 #include "model/record.h"
 #include "plan/plan.h"
 
@@ -17,5 +18,9 @@ struct Branch {
   std::optional<model::TerminationRecord> end;  ///< something in it ended, and so all of it
   aio::Signal changed;
 };
+
+class Application;
+/// Who is taken over again, cut off as it started, may be at work already: that ends first.
+aio::Task<void> stop_works_taken_over(const Application& application, const plan::Plan& plan);
 
 }  // namespace croft::engine

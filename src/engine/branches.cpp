@@ -23,6 +23,16 @@ bool finished(const Node& node) {
 
 }  // namespace
 
+aio::Task<void> stop_works_taken_over(const Application& application, const plan::Plan& plan) {
+  for (const plan::Item& item : plan.items) {
+    if (item.change == plan::Change::keep || item.change == plan::Change::remove) continue;
+    auto found = application.all_nodes().find(item.path);
+    if (found == application.all_nodes().end()) continue;
+    std::shared_ptr<Node> node = found->second;
+    co_await node->stop_work();
+  }
+}
+
 model::ComponentPtr Application::describe_action(Node& parent, const std::string& name,
                                                  const std::string& from) {
   if (!parent.description) return nullptr;
@@ -225,6 +235,7 @@ aio::Task<Result<>> Application::deploy_branch(Node& parent, std::string name, s
   input.identities = &identities_;
   auto branch = std::make_shared<Branch>();
   branch->plan = CO_TRY(plan::make(input));
+  co_await stop_works_taken_over(*this, branch->plan);
   for (const plan::Item& item : branch->plan.items) {
     if (item.change == plan::Change::remove) continue;
     if (item.change == plan::Change::create || item.change == plan::Change::replace)
