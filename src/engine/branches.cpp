@@ -163,8 +163,11 @@ bool Application::left_alone(const std::string& path, const Node& node) const {
   if (!node.record.detached || node.ended()) return false;
   if (node.branch && node.live) return false;  // one that does not live was cut off as it started
   if (!node.record.made_from.empty()) return true;
-  const Node* above = find(plan::parent_path(path));
-  return in_branch(path) && above && above->ended() && !node.live;
+  // Inside an action that goes on, the workflow that runs it takes it over with the rest.
+  const Node* action = nullptr;
+  for (auto at = plan::parent_path(path); !at.empty() && !action; at = plan::parent_path(at))
+    if (const Node* above = find(at); above && !above->record.made_from.empty()) action = above;
+  return action && !node.live && (action->ended() || action->record.record);
 }
 
 aio::Task<Result<>> Application::resume_detached() {

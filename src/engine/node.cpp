@@ -205,7 +205,7 @@ aio::Task<Result<>> Node::start() {
 }
 
 void Node::start_work() {
-  if (!type->works) return;
+  if (!type->works || work_) return;
   work_over = false;
   work_ =
       std::make_unique<aio::Scope>(aio::Context{&application.services().world.executor, nullptr});
