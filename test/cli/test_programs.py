@@ -206,8 +206,8 @@ def test_descriptions_go_onto_machines_over_ssh(croft, tmp_path):
                      f'scpProgram "{program(tmp_path, "scp", FAKE_SCP)}";'
         outcome = up(croft, tmp_path, FARM.format(program=there, login=login_here))
         assert outcome.code == 0, outcome
-        wait_until(lambda: (folder / "description").exists(), "the description is there")
-        assert "answer 42;" in (folder / "description").read_text()
+        there_now = folder / "description"
+        wait_until(lambda: there_now.exists() and "answer 42;" in there_now.read_text(), "the description is there")
         croft.ok("down", "app", "--json")
     lines = (folder / "program.args").read_text().splitlines()
     assert lines == ["up /tmp/sf_over_ssh_app-127.0.0.1.sf --name app-127.0.0.1", "down app-127.0.0.1"]
