@@ -92,3 +92,24 @@ def test_before_anything_was_asked_for_it_says_so(croft, tmp_path):
     assert croft.ok("status", "--json").json["applications"] == []
     controller.terminate()
     controller.communicate(timeout=WAIT)
+
+
+def test_without_a_terminal_up_says_what_it_waits_for(croft, tmp_path):
+    path = tmp_path / "waiting.sf"
+    path.write_text(APP)
+    farm = Farm()
+    account = farm.account()
+    croft.env.update(AWS_ENDPOINT_URL=farm.url, AWS_ACCESS_KEY_ID=account["accessKey"], AWS_SECRET_ACCESS_KEY=account["secretKey"])
+    farm.process.send_signal(signal.SIGSTOP)
+    process = croft.start("up", path, stdin=subprocess.DEVNULL)
+    try:
+        said(process, "0 of 2 components running")
+        said(process, "waiting:bucket: ")
+        farm.process.send_signal(signal.SIGCONT)
+        process.communicate(timeout=WAIT)
+        assert process.returncode == 0
+        croft.ok("down", "waiting")
+    finally:
+        farm.process.send_signal(signal.SIGCONT)
+        process.kill()
+        farm.close()
