@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "base/text.h"
+#include "cli/pid_file.h"
 #include "cli/session.h"
 #include "farm/farm.h"
 
@@ -166,6 +167,17 @@ aio::Task<Result<EmbeddedFarm>> ensure_farm(aio::World& world, terminal::Termina
         co_await world.disk.write_file(home + "/farm.listen", farm.url.substr(cut_at + 3) + "\n"));
   terminal.note(fmt::format("started the embedded farm at {} (log {})", farm.url, daemon.log));
   co_return farm;
+}
+
+aio::Task<Result<>> until_ended(aio::World& world, std::string name, std::string pid_file) {
+  constexpr Duration limit = Duration::seconds(30), look_every = Duration::milliseconds(20);
+  Moment end = world.clock.now() + limit;
+  while (pid_file_state(pid_file) == PidFileState::living) {
+    if (world.clock.now() > end)
+      co_return fail(Code::timeout, "the " + name + " did not end within " + limit.text());
+    CO_TRY(co_await world.clock.sleep(look_every));
+  }
+  co_return Result<>{};
 }
 
 }  // namespace croft::cli

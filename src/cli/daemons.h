@@ -26,6 +26,10 @@ aio::Task<Result<EmbeddedFarm>> ensure_farm(aio::World& world, terminal::Termina
 /// The farm of `home` when it runs; Code::unavailable otherwise.
 aio::Task<Result<EmbeddedFarm>> running_farm(aio::World& world, std::string home);
 
+/// Until a serving process that was told to end has ended: it removes its pid file as its last act,
+/// when its store is closed. Code::timeout after 30 s; `name` is for that error.
+aio::Task<Result<>> until_ended(aio::World& world, std::string name, std::string pid_file);
+
 /// HOME/farm
 std::string farm_folder(const std::string& home);
 

@@ -1,27 +1,12 @@
 // croft stop: ends the controller and the farm of this home. Applications stay as they are.
 #include "base/text.h"
 #include "cli/daemons.h"
-#include "cli/pid_file.h"
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "farm/farm.h"
 
 namespace croft::cli {
 namespace {
-
-constexpr Duration stop_limit = Duration::seconds(30);
-constexpr Duration look_every = Duration::milliseconds(20);
-
-/// A serving process removes its pid file as its last act: when its store is closed.
-aio::Task<Result<>> until_gone(aio::World& world, std::string name, std::string pid_file) {
-  Moment end = world.clock.now() + stop_limit;
-  while (pid_file_state(pid_file) == PidFileState::living) {
-    if (world.clock.now() > end)
-      co_return fail(Code::timeout, "the " + name + " did not end within " + stop_limit.text());
-    CO_TRY(co_await world.clock.sleep(look_every));
-  }
-  co_return Result<>{};
-}
 
 /// True when something ran and has ended.
 aio::Task<Result<bool>> stop_controller(aio::World& world, std::string home, bool farm_destroyed) {
@@ -32,7 +17,7 @@ aio::Task<Result<bool>> stop_controller(aio::World& world, std::string home, boo
     if (is_no_controller(asked.error())) co_return false;
     co_return fail(std::move(asked).error());
   }
-  CO_TRY(co_await until_gone(world, "controller", home + "/controller.pid"));
+  CO_TRY(co_await until_ended(world, "controller", home + "/controller.pid"));
   co_return true;
 }
 
@@ -44,7 +29,7 @@ aio::Task<Result<>> stop_farm(aio::World& world, std::string home, bool destroy)
   bool nobody =
       !asked && (asked.error().code == Code::unavailable || asked.error().code == Code::not_found);
   if (!asked && !nobody) co_return fail(std::move(asked).error());
-  co_return co_await until_gone(world, "farm", home + "/farm.pid");
+  co_return co_await until_ended(world, "farm", home + "/farm.pid");
 }
 
 aio::Task<Result<int>> stop(aio::World& world, Invocation& invocation) {

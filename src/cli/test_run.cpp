@@ -114,10 +114,12 @@ class Runner {
 
   aio::Task<Result<>> end_farm(Worker& worker) {
     if (!worker.farm) co_return Result<>{};
-    auto gone = co_await farm::admin_call(world_, worker.farm->data, "POST", "/destroy", "");
+    std::string data = worker.farm->data;
+    auto gone = co_await farm::admin_call(world_, data, "POST", "/destroy", "");
     worker.farm.reset();
     if (!gone) co_return fail(std::move(gone).error());
-    co_return Result<>{};
+    // What it still writes as it ends would outlive the folder's removal.
+    co_return co_await until_ended(world_, "farm", data.substr(0, data.rfind('/')) + "/farm.pid");
   }
 
  private:
