@@ -19,24 +19,33 @@ sfConfig extends Compound {
 
 
 @pytest.fixture
-def coming_up(croft, tmp_path):
-    """`croft up --json` that waits for a farm which is stopped, and what lets the farm go on."""
-    path = tmp_path / "interrupted.sf"
-    path.write_text(APP)
+def stopped_farm(croft):
+    """A farm that does not answer, which `croft` is told to use; what is given lets it go on."""
     farm = Farm()
     account = farm.account()
     croft.env.update(AWS_ENDPOINT_URL=farm.url, AWS_ACCESS_KEY_ID=account["accessKey"], AWS_SECRET_ACCESS_KEY=account["secretKey"])
     farm.process.send_signal(signal.SIGSTOP)
+    try:
+        yield lambda: farm.process.send_signal(signal.SIGCONT)
+    finally:
+        farm.process.send_signal(signal.SIGCONT)
+        farm.close()
+
+
+@pytest.fixture
+def coming_up(croft, stopped_farm, tmp_path):
+    """`croft up --json` that waits for a farm which is stopped, and what lets the farm go on."""
+    path = tmp_path / "interrupted.sf"
+    path.write_text(APP)
     process = croft.start("up", path, "--json", stdin=subprocess.DEVNULL)
     try:
         wait_until(lambda: croft.run("status", "interrupted", "--json").code == 0, "the application is known")
-        yield process, lambda: farm.process.send_signal(signal.SIGCONT)
+        yield process, stopped_farm
     finally:
-        farm.process.send_signal(signal.SIGCONT)
+        stopped_farm()
         process.kill()
         process.communicate()
         croft.run("down", "interrupted")
-        farm.close()
 
 
 def said(process, text):
@@ -94,22 +103,16 @@ def test_before_anything_was_asked_for_it_says_so(croft, tmp_path):
     controller.communicate(timeout=WAIT)
 
 
-def test_without_a_terminal_up_says_what_it_waits_for(croft, tmp_path):
+def test_without_a_terminal_up_says_what_it_waits_for(croft, stopped_farm, tmp_path):
     path = tmp_path / "waiting.sf"
     path.write_text(APP)
-    farm = Farm()
-    account = farm.account()
-    croft.env.update(AWS_ENDPOINT_URL=farm.url, AWS_ACCESS_KEY_ID=account["accessKey"], AWS_SECRET_ACCESS_KEY=account["secretKey"])
-    farm.process.send_signal(signal.SIGSTOP)
     process = croft.start("up", path, stdin=subprocess.DEVNULL)
     try:
         said(process, "0 of 2 components running")
         said(process, "waiting:bucket: ")
-        farm.process.send_signal(signal.SIGCONT)
+        stopped_farm()
         process.communicate(timeout=WAIT)
         assert process.returncode == 0
         croft.ok("down", "waiting")
     finally:
-        farm.process.send_signal(signal.SIGCONT)
         process.kill()
-        farm.close()

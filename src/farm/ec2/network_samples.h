@@ -11,6 +11,14 @@ inline Fields acl_entry(std::string acl) {
           {"RuleAction", "allow"},          {"Protocol", "-1"},    {"CidrBlock", "0.0.0.0/0"}};
 }
 
+inline Fields asked_peering(Maker& make, const std::string&) {
+  return {{"VpcPeeringConnectionId",
+           make.made("CreateVpcPeeringConnection", "vpcPeeringConnection/vpcPeeringConnectionId",
+                     {{"VpcId", make.vpc()},
+                      {"PeerVpcId",
+                       make.at("CreateVpc", {{"CidrBlock", "10.4.0.0/16"}}, "vpc/vpcId")}})}};
+}
+
 inline std::span<const Special> network_specials() {
   static constexpr Special table[] = {
       {"CreateDhcpOptions",
@@ -129,33 +137,9 @@ inline std::span<const Special> network_specials() {
          return {{"VpcId", make.vpc()},
                  {"PeerVpcId", make.at("CreateVpc", {{"CidrBlock", "10.4.0.0/16"}}, "vpc/vpcId")}};
        }},
-      {"AcceptVpcPeeringConnection",
-       [](Maker& make, const std::string&) -> Fields {
-         return {
-             {"VpcPeeringConnectionId",
-              make.made("CreateVpcPeeringConnection", "vpcPeeringConnection/vpcPeeringConnectionId",
-                        {{"VpcId", make.vpc()},
-                         {"PeerVpcId",
-                          make.at("CreateVpc", {{"CidrBlock", "10.4.0.0/16"}}, "vpc/vpcId")}})}};
-       }},
-      {"RejectVpcPeeringConnection",
-       [](Maker& make, const std::string&) -> Fields {
-         return {
-             {"VpcPeeringConnectionId",
-              make.made("CreateVpcPeeringConnection", "vpcPeeringConnection/vpcPeeringConnectionId",
-                        {{"VpcId", make.vpc()},
-                         {"PeerVpcId",
-                          make.at("CreateVpc", {{"CidrBlock", "10.4.0.0/16"}}, "vpc/vpcId")}})}};
-       }},
-      {"DeleteVpcPeeringConnection",
-       [](Maker& make, const std::string&) -> Fields {
-         return {
-             {"VpcPeeringConnectionId",
-              make.made("CreateVpcPeeringConnection", "vpcPeeringConnection/vpcPeeringConnectionId",
-                        {{"VpcId", make.vpc()},
-                         {"PeerVpcId",
-                          make.at("CreateVpc", {{"CidrBlock", "10.4.0.0/16"}}, "vpc/vpcId")}})}};
-       }},
+      {"AcceptVpcPeeringConnection", asked_peering},
+      {"RejectVpcPeeringConnection", asked_peering},
+      {"DeleteVpcPeeringConnection", asked_peering},
       {"CreateManagedPrefixList",
        [](Maker&, const std::string&) -> Fields {
          return {{"PrefixListName", "offices"}, {"MaxEntries", "2"}, {"AddressFamily", "IPv4"}};
