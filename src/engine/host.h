@@ -1,0 +1,51 @@
+// Hosts as the engine sees them: machines with an agent, on which components are placed. The
+// controller has the real ones (controller/hosts/); tests have fakes. Loop thread only.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "aio/sync.h"
+#include "aio/task.h"
+#include "model/host_work.h"
+#include "protocol/events.h"
+
+namespace croft::engine {
+
+class Host {
+ public:
+  virtual ~Host() = default;
+  virtual const std::string& name() const = 0;  ///< the farm's id of the machine
+  virtual std::string address() const = 0;      ///< its private address
+  virtual bool connected() const = 0;
+  /// Makes the item be so there; returns once the agent has taken it (durably). The same item again
+  /// changes nothing. Code::unavailable while the agent is away.
+  virtual aio::Task<Result<model::WorkState>> apply(model::HostWork work) = 0;
+  /// Ends it and what it left; returns when it is gone. Idempotent.
+  virtual aio::Task<Result<>> remove(std::string name) = 0;
+  /// As last told; nullopt: the host has no such item.
+  virtual std::optional<model::WorkState> state(const std::string& name) const = 0;
+  /// Asks one question from there, now.
+  virtual aio::Task<Result<>> ask(model::Probe probe) = 0;
+  /// Notified at every change of state, of an item or of the connection.
+  virtual aio::Signal& changed() = 0;
+};
+
+class Hosts {
+ public:
+  virtual ~Hosts() = default;
+  /// User data that makes an instance rented under this client token join, in front of `script`
+  /// (the description's own, may be empty). The same for the same token while it has not joined.
+  virtual aio::Task<Result<std::string>> user_data(std::string application, std::string component,
+                                                   std::string client_token,
+                                                   std::string script) = 0;
+  /// The host of that instance of the application, once it has joined; else null.
+  virtual std::shared_ptr<Host> find(std::string_view application, std::string_view instance) = 0;
+  /// It is gone, or given back: its certificate and token are worth nothing any more. Durable.
+  virtual aio::Task<Result<>> forget(std::string application, std::string instance) = 0;
+  /// Notified when a host joins or leaves.
+  virtual aio::Signal& changed() = 0;
+};
+
+}  // namespace croft::engine

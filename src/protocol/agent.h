@@ -1,0 +1,127 @@
+// What controller and agent say to each other over one TLS connection that the agent made: frames,
+// and the messages in them. Pure.
+// A frame: 4 bytes big-endian length of what follows, one byte kind, payload. Kind 'J': one JSON
+// object, a message. Kind 'D': 4 bytes big-endian number of a channel, then bytes of it.
+//
+// The agent's first message is a Join (with no certificate yet) or a Hello. After Joined it
+// connects again, with its certificate. Every Call carries the fencing number of the controller
+// that made it; an agent keeps the highest it has seen and refuses lower ones with Code::conflict.
+// A channel (exec, logs, forward) begins as a Call "open" whose answer names its number; its end is
+// a Closed from either side.
+#pragma once
+#include <deque>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "model/host_work.h"
+#include "protocol/json_model.h"
+
+namespace croft::protocol {
+
+inline constexpr int agent_protocol_version = 1;
+inline constexpr size_t agent_frame_max = 4 << 20;
+
+struct Frame {
+  char kind = 'J';
+  uint32_t channel = 0;  ///< of kind 'D'
+  std::string bytes;     ///< a JSON text, or data
+};
+std::string frame_text(const Frame& frame);
+
+/// Puts frames together from what a stream gives. Code::syntax for what is none: hang up then.
+class FrameReader {
+ public:
+  void add(std::string_view bytes);
+  Result<std::optional<Frame>> next();
+
+ private:
+  std::string held_;
+  size_t at_ = 0;
+};
+
+// ---- agent to controller ----
+struct Join {
+  int version = agent_protocol_version;
+  std::string token;     ///< single use
+  std::string instance;  ///< the farm's id of the machine: "i-..."
+  std::string address;   ///< its private address
+  std::string request;   ///< PKCS#10, PEM: the key never leaves the host
+};
+struct Hello {
+  int version = agent_protocol_version;
+  std::string instance, address, boot;  ///< boot: changes when the machine started anew
+  std::string agent_version;
+  uint64_t fence = 0;                   ///< the highest seen
+  std::vector<model::WorkState> works;  ///< all it has
+};
+struct Answer {
+  uint64_t id = 0;
+  std::optional<Error> error;
+  wire::json::Object result;
+};
+/// An item is in another phase.
+struct Changed {
+  model::WorkState state;
+};
+
+// ---- controller to agent ----
+struct Joined {
+  std::string certificate;  ///< PEM, leaf first, then the authority
+};
+struct Welcome {
+  uint64_t fence = 0;
+  Duration period = Duration::seconds(1);  ///< of heartbeats
+  uint16_t heartbeat_port = 0;             ///< datagrams to the controller's address; 0: none taken
+  std::string heartbeat_key;               ///< hex, of HMAC-SHA256
+};
+/// "apply" {"work"}, "remove" {"name"}, "list", "renew" {"request"}, "open" {"what",...},
+/// "logs", "probe" {"probe"}, "signal" {"name","signal"}, "ping".
+struct Call {
+  uint64_t id = 0;
+  uint64_t fence = 0;
+  std::string action;
+  wire::json::Object request;
+};
+
+// ---- both ways ----
+struct Closed {
+  uint32_t channel = 0;
+  wire::json::Object result;  ///< {"code"|"signal"} of an exec
+  std::optional<Error> error;
+};
+
+using AgentMessage = std::variant<Join, Hello, Answer, Changed, Joined, Welcome, Call, Closed>;
+wire::json::Object to_json(const AgentMessage& message);
+/// Code::syntax or type_mismatch naming the member; Code::unsupported for an unknown type.
+Result<AgentMessage> agent_message_from(std::string_view json);
+/// As a whole frame.
+std::string frame_of(const AgentMessage& message);
+
+// ---- host work ----
+/// With the secrets in it: for the encrypted connection and the agent's own tmpfs, nowhere else.
+wire::json::Object to_json(const model::HostWork& work);
+Result<model::HostWork> host_work_from(const wire::json::Object& object);
+/// What `digest` has to be: of everything else in it.
+std::string digest_of(const model::HostWork& work);
+wire::json::Object to_json(const model::Probe& probe);
+Result<model::Probe> probe_from(const wire::json::Object& object);
+wire::json::Object to_json(const model::WorkState& state);
+Result<model::WorkState> work_state_from(const wire::json::Object& object);
+
+// ---- heartbeats: datagrams, HMAC-SHA256 under the key of the Welcome ----
+struct Heartbeat {
+  std::string node;       ///< as in its certificate
+  uint64_t sequence = 0;  ///< rises; a lower one is a replay
+  uint64_t sent_ns = 0;   ///< the sender's monotonic clock; given back in the reply
+  uint32_t changes = 0;   ///< how many Changed it has sent: a gap tells that one was lost
+};
+/// At most 256 bytes.
+std::string sealed(const Heartbeat& beat, const Secret& key);
+/// The node's name, unchecked: whose key to open it with.
+Result<std::string> node_of_heartbeat(std::string_view datagram);
+/// Code::unauthenticated where the HMAC is wrong (compared in constant time).
+Result<Heartbeat> open_heartbeat(std::string_view datagram, const Secret& key);
+
+}  // namespace croft::protocol
