@@ -199,7 +199,7 @@ const Case cases[] = {
      "abnormal", "cannot run on the host 'elsewhere.example'"},
     {"OtherComponents", R"(extends Compound { h extends Prim {}
       a extends Prim { sfProcessHost LAZY PARENT:h; } })",
-     "abnormal", "cannot run on another component"},
+     "abnormal", "which is no machine"},
 };
 
 class OldTypes : public testing::TestWithParam<Case> {

@@ -20,6 +20,8 @@
 
 namespace croft::engine {
 
+class Hosts;
+
 /// What an application needs of the process around it. References outlive it.
 struct Services {
   aio::World& world;
@@ -39,6 +41,8 @@ struct Services {
   std::function<int64_t(std::string_view application)> instances_of_others;
   /// Files of components lie in a folder of their application's name below it; empty: no files.
   std::string work_folder = {};
+  /// Machines with an agent; null: there are none here.
+  Hosts* hosts = nullptr;
 };
 
 /// What `up` asks for.

@@ -22,6 +22,8 @@ namespace croft::engine {
 
 class Node;
 class Component;
+class Host;
+class Hosts;
 
 /// Whose account a component acts on; both empty: the usual sources of credentials.
 struct Keys {
@@ -186,6 +188,17 @@ class Context {
   aio::Task<Result<cloud::Ec2>> ec2_at(cloud::Endpoint endpoint, Keys keys);
   aio::Task<Result<cloud::S3>> s3_at(cloud::Endpoint endpoint, Keys keys);
   net::HttpClient& http() const;
+
+  // ---- hosts ----
+  /// The host that sfProcessHost of the component, or of the nearest above it that has one, names:
+  /// waits until it has joined. Null: it runs where the controller does.
+  aio::Task<Result<std::shared_ptr<Host>>> host();
+  /// The same without waiting: null as well where it has not joined, or is gone.
+  std::shared_ptr<Host> host_now();
+  /// Some component of the application is to run on this one, a machine.
+  bool is_host() const;
+  /// The controller's; Code::unsupported where it has none.
+  Result<Hosts*> hosts() const;
 
  private:
   Node& node_;

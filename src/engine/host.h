@@ -19,8 +19,8 @@ class Host {
   virtual const std::string& name() const = 0;  ///< the farm's id of the machine
   virtual std::string address() const = 0;      ///< its private address
   virtual bool connected() const = 0;
-  /// Makes the item be so there; returns once the agent has taken it (durably). The same item again
-  /// changes nothing. Code::unavailable while the agent is away.
+  /// Makes the item be so there (its digest is filled in); returns once the agent has taken it
+  /// (durably). The same item again changes nothing. Code::unavailable while the agent is away.
   virtual aio::Task<Result<model::WorkState>> apply(model::HostWork work) = 0;
   /// Ends it and what it left; returns when it is gone. Idempotent.
   virtual aio::Task<Result<>> remove(std::string name) = 0;
@@ -32,6 +32,7 @@ class Host {
   virtual aio::Signal& changed() = 0;
 };
 
+/// Those of one controller.
 class Hosts {
  public:
   virtual ~Hosts() = default;

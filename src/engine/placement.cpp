@@ -6,6 +6,7 @@
 
 #include "base/machine.h"
 #include "base/text.h"
+#include "plan/links.h"
 
 namespace croft::engine {
 namespace {
@@ -58,21 +59,79 @@ Result<> check_placement(const Context& context) {
                       .hint(nearest_deployer(deployer)));
   }
   if (!context.description()->find("sfProcessHost")) return {};
-  auto host = TRY(context.value_if("sfProcessHost"));
-  if (!host) return {};
-  const auto* name = host->get<std::string>();
-  if (name && is_this_machine(*name)) return {};
+  Placement place = TRY(placement_of(context));
+  if (!place.here()) TRY(context.hosts());
+  return {};
+}
+
+namespace {
+
+const model::Attribute* setting(const model::Component*& at) {
+  for (; at; at = at->parent())
+    if (const model::Attribute* found = at->find("sfProcessHost")) return found;
+  return nullptr;
+}
+
+bool rents_machines(const model::Component& component) {
+  return component.find("imageID") != nullptr;
+}
+
+std::string id_of(const model::Component& machine) {
+  const model::Attribute* id = machine.find("instance");
+  const auto* text = id ? id->value.get<std::string>() : nullptr;
+  return text ? *text : std::string();
+}
+
+}  // namespace
+
+Result<Placement> placement_of(const Context& context) {
+  const model::Component* at = context.description().get();
+  const model::Attribute* found = setting(at);
+  if (!found) return Placement{};
+  auto value = TRY(context.value_in(*at, found->value));
+  if (auto machine = value.as_component()) {
+    if (!rents_machines(*machine))
+      return fail(Error(Code::type_mismatch,
+                        fmt::format("{} cannot run on {}, which is no machine", context.path(),
+                                    machine->path()),
+                        found->where)
+                      .hint("sfProcessHost is a link to an ImageInstance, or to a member of an "
+                            "InstanceGroup: sfProcessHost LAZY PARENT:web"));
+    const model::Attribute* ids = machine->find("instances");
+    const auto* all = ids ? ids->value.get<model::Vector>() : nullptr;
+    if (all && all->size() > 1)
+      return fail(Error(Code::invalid_argument,
+                        fmt::format("{} cannot run on {}: those are {} machines", context.path(),
+                                    machine->path(), all->size()),
+                        found->where)
+                      .hint("an InstanceGroup deploys its `each` on every one of its machines"));
+    return Placement{machine.get(), id_of(*machine)};
+  }
+  const auto* name = value.get<std::string>();
+  if (name && is_this_machine(*name)) return Placement{};
+  if (name && name->starts_with("i-")) return Placement{nullptr, *name};
   return fail(
       Error(Code::unsupported,
             name ? fmt::format("{} cannot run on the host '{}'", context.path(), *name)
-                 : fmt::format("{} cannot run on {}", context.path(),
-                               host->as_component() ? "another component"
-                                                    : fmt::format("a {}", host->kind_name())),
-            context.where("sfProcessHost"))
-          .hint(
-              fmt::format("components run in the controller, on '{}'; other hosts come with agents "
-                          "on them, which this croft has not",
-                          host_name())));
+                 : fmt::format("{} cannot run on a {}", context.path(), value.kind_name()),
+            found->where)
+          .hint(fmt::format("components run in the controller, on '{}', or on a machine that the "
+                            "application rents: sfProcessHost LAZY PARENT:web",
+                            host_name())));
+}
+
+bool is_place(const model::Component& root, const model::Component& machine) {
+  for (const model::Attribute& attribute : root.attributes()) {
+    if (attribute.name == "sfProcessHost") {
+      if (attribute.value.as_component().get() == &machine) return true;
+      const auto* link = attribute.value.get<std::shared_ptr<const model::Reference>>();
+      auto target = link ? plan::locate(root, **link) : fail(Code::unresolved, "");
+      if (target && target->component == &machine) return true;
+    }
+    if (auto inner = attribute.value.as_component(); inner && inner->parent() == &root)
+      if (is_place(*inner, machine)) return true;
+  }
+  return false;
 }
 
 }  // namespace croft::engine

@@ -103,8 +103,9 @@ std::string frame_of(const AgentMessage& message);
 /// With the secrets in it: for the encrypted connection and the agent's own tmpfs, nowhere else.
 wire::json::Object to_json(const model::HostWork& work);
 Result<model::HostWork> host_work_from(const wire::json::Object& object);
-/// What `digest` has to be: of everything else in it.
-std::string digest_of(const model::HostWork& work);
+/// What `digest` has to be: of everything else in it, under a key, since there are secrets in it
+/// and the digest is shown.
+std::string digest_of(const model::HostWork& work, const Secret& key);
 wire::json::Object to_json(const model::Probe& probe);
 Result<model::Probe> probe_from(const wire::json::Object& object);
 wire::json::Object to_json(const model::WorkState& state);

@@ -20,7 +20,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (auto object = croft::wire::json::parse_object(text)) {
     if (auto work = host_work_from(*object)) {
       auto again = host_work_from(to_json(*work));
-      if (!again || digest_of(*again) != digest_of(*work)) std::abort();
+      if (!again || to_json(*again) != to_json(*work)) std::abort();
     }
   }
   auto node = node_of_heartbeat(text);

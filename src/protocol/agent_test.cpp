@@ -30,7 +30,7 @@ model::HostWork some_process() {
   process.alive->url = "http://127.0.0.1:8080/";
   process.restart = model::ProcessWork::Restart::on_failure;
   model::HostWork out{"shop:web", "", std::move(process)};
-  out.digest = digest_of(out);
+  out.digest = digest_of(out, Secret("key"));
   return out;
 }
 
@@ -54,7 +54,8 @@ TEST(AgentMessages, ComeBackAsTheyWere) {
   Call call{9, 3, "apply", {{"work", to_json(some_process())}}};
   auto work = host_work_from(*wire::json::object_at(there_and_back(call).request, "work").value());
   ASSERT_TRUE(work) << work.error().render();
-  EXPECT_EQ(digest_of(*work), some_process().digest);
+  EXPECT_EQ(digest_of(*work, Secret("key")), some_process().digest);
+  EXPECT_NE(digest_of(*work, Secret("another")), some_process().digest);
   const auto& process = std::get<model::ProcessWork>(work->what);
   EXPECT_EQ(process.secrets.at(0).value.reveal(), std::string("a\0b\xff", 4));
   EXPECT_EQ(process.alive->kind, model::Probe::Kind::http);

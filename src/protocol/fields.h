@@ -24,9 +24,11 @@ class Writer {
 
   template <class T>
   void operator()(const char* name, const T& value) {
-    static const T absent{};
-    if constexpr (requires { value == absent; })
-      if (value == absent) return;
+    if constexpr (requires { value.empty(); }) {
+      if (value.empty()) return;
+    } else if constexpr (requires { value == T{}; }) {
+      if (value == T{}) return;
+    }
     into_[name] = json(value);
   }
   void operator()(const char* name, const Secret& value) {

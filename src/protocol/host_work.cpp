@@ -1,6 +1,7 @@
 #include "model/host_work.h"
 
 #include "base/digest.h"
+#include "base/text.h"
 #include "protocol/agent.h"
 #include "protocol/fields.h"
 
@@ -198,10 +199,10 @@ Result<model::HostWork> host_work_from(const wire::json::Object& object) {
   return out;
 }
 
-std::string digest_of(const model::HostWork& work) {
+std::string digest_of(const model::HostWork& work, const Secret& key) {
   wire::json::Object object = to_json(work);
   object.erase("digest");
-  return sha256_hex(wire::json::compact(object));
+  return hex(hmac(Hash::sha256, key.reveal(), wire::json::compact(object)));
 }
 
 wire::json::Object to_json(const model::Probe& probe) {

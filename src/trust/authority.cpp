@@ -206,6 +206,7 @@ aio::Task<Result<Authority>> Authority::open(aio::World& world, std::string fold
     Key key = CO_TRY(new_key());
     X509Ptr certificate = CO_TRY(make_authority(world, key.get()));
     text = pem_of(certificate.get()) + pem_of(key.get()).reveal();
+    CO_TRY(co_await world.disk.make_dirs(folder));
     CO_TRY(co_await world.disk.write_file(file, text));
   } else {
     co_return fail(std::move(stored).error().frame("reading the authority's key"));

@@ -9,7 +9,7 @@ namespace {
 
 class Authorities : public ::testing::Test {
  protected:
-  aio::sim::SimWorld sim{1};
+  aio::SimWorld sim{1};
   Authority open(std::string folder = "/ca") {
     auto out = sim.run(Authority::open(sim.world(), std::move(folder)));
     EXPECT_TRUE(out) << out.error().render();

@@ -1,0 +1,49 @@
+// Which host a component's work is done on.
+#include <fmt/format.h>
+
+#include "engine/application.h"
+#include "engine/context.h"
+#include "engine/host.h"
+#include "engine/node.h"
+#include "engine/placement.h"
+
+namespace croft::engine {
+
+Result<Hosts*> Context::hosts() const {
+  if (Hosts* hosts = node_.application.services().hosts) return hosts;
+  return fail(Error(Code::unsupported,
+                    "this controller has no hosts: nothing can be placed on a machine",
+                    where("sfProcessHost")));
+}
+
+aio::Task<Result<std::shared_ptr<Host>>> Context::host() {
+  for (;;) {
+    Placement place = CO_TRY(placement_of(*this));
+    if (place.here()) co_return nullptr;
+    Hosts* all = CO_TRY(hosts());
+    if (!place.instance.empty())
+      if (auto found = all->find(application(), place.instance)) co_return found;
+    waits(place.instance.empty()
+              ? fmt::format("{} has no machine yet", place.machine->path())
+              : fmt::format("{} has not joined: its agent has not called yet", place.instance));
+    CO_TRY(co_await all->changed().wait());
+  }
+}
+
+std::shared_ptr<Host> Context::host_now() {
+  auto place = placement_of(*this);
+  auto all = hosts();
+  if (!place || !all || place->instance.empty()) return nullptr;
+  return (*all)->find(application(), place->instance);
+}
+
+bool Context::is_host() const {
+  const auto& root = node_.application.description().root;
+  const auto& mine = node_.description;
+  if (!root || !mine) return false;
+  const model::Component* top = mine.get();
+  while (top->parent()) top = top->parent();
+  return is_place(*top, *mine);
+}
+
+}  // namespace croft::engine
