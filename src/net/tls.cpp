@@ -12,6 +12,8 @@
 #include <sstream>
 
 #include "aio/sync.h"
+#include "base/digest.h"
+#include "base/text.h"
 
 namespace croft::net {
 namespace {
@@ -99,7 +101,39 @@ struct TlsContext::State {
   SslContext context;
   bool server = false;
   bool verify = true;
+  bool check_name = true;
+  std::string pin;
 };
+
+namespace {
+std::string fingerprint_of(X509* certificate) {
+  unsigned char* der = nullptr;
+  int size = i2d_X509(certificate, &der);
+  if (size <= 0) return {};
+  std::string out = sha256_hex({reinterpret_cast<char*>(der), static_cast<size_t>(size)});
+  OPENSSL_free(der);
+  return out;
+}
+
+/// Trusts the one certificate of those sent that has the pinned fingerprint, for this check only.
+int verify_pinned(X509_STORE_CTX* check, void* argument) {
+  const auto& state = *static_cast<const TlsContext::State*>(argument);
+  STACK_OF(X509)* sent = X509_STORE_CTX_get0_untrusted(check);
+  for (int i = 0; i < sk_X509_num(sent); ++i) {
+    X509* each = sk_X509_value(sent, i);
+    if (fingerprint_of(each) != state.pin) continue;
+    STACK_OF(X509)* trusted = sk_X509_new_null();
+    if (!trusted || sk_X509_push(trusted, each) == 0) break;
+    X509_STORE_CTX_set0_trusted_stack(check, trusted);
+    int ok = X509_verify_cert(check);
+    X509_STORE_CTX_set0_trusted_stack(check, nullptr);
+    sk_X509_free(trusted);
+    return ok;
+  }
+  X509_STORE_CTX_set_error(check, X509_V_ERR_CERT_UNTRUSTED);
+  return 0;
+}
+}  // namespace
 
 TlsContext::TlsContext(std::unique_ptr<State> state) : state_(std::move(state)) {}
 TlsContext::~TlsContext() = default;
@@ -112,6 +146,8 @@ Result<std::unique_ptr<TlsContext::State>> make_state(const TlsOptions& options,
   if (!state->context) return fail(Code::resource_exhausted, "no TLS context: " + openssl_words());
   state->server = server;
   state->verify = options.verify_peer;
+  state->check_name = options.check_name;
+  state->pin = options.pin;
   SSL_CTX* context = state->context.get();
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
@@ -119,7 +155,10 @@ Result<std::unique_ptr<TlsContext::State>> make_state(const TlsOptions& options,
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
   if (!options.certificate_pem.empty()) TRY(use_identity(context, options));
   if (options.verify_peer) {
-    TRY(trust(context, options));
+    if (options.pin.empty())
+      TRY(trust(context, options));
+    else
+      SSL_CTX_set_cert_verify_callback(context, verify_pinned, state.get());
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (server ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
                        nullptr);
   }
@@ -335,7 +374,7 @@ Result<std::unique_ptr<aio::Stream>> tls_client(std::shared_ptr<TlsContext> cont
   bool address = is_address(host);
   if (!address && SSL_set_tlsext_host_name(ssl.get(), host.c_str()) != 1)
     return fail(Code::invalid_argument, "'" + host + "' is not a host name");
-  if (context->state().verify) {
+  if (context->state().verify && context->state().check_name) {
     X509_VERIFY_PARAM* parameters = SSL_get0_param(ssl.get());
     X509_VERIFY_PARAM_set_hostflags(parameters, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
     int ok = address ? X509_VERIFY_PARAM_set1_ip_asc(parameters, host.c_str())

@@ -17,6 +17,11 @@ struct TlsOptions {
   // Whom we believe. Both empty: the system's certificates.
   std::string ca_pem;
   std::string ca_file;
+  /// Client, instead of the two: SHA-256 (lower-case hex) of the DER of an authority's certificate,
+  /// which the server sends behind its own. Only what it signed for servers is accepted.
+  std::string pin;
+  /// Client: the server's certificate must carry the name it was reached by.
+  bool check_name = true;
   /// Client: check the server's chain and name. Server: ask clients for a certificate and refuse
   /// without.
   bool verify_peer = true;

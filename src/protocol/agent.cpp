@@ -65,6 +65,17 @@ void members(F& f, Closed& closed) {
 }
 
 template <class F>
+void members(F& f, Renew& renew) {
+  f.always("request", renew.request);
+}
+
+template <class F>
+void members(F& f, Alive& alive) {
+  f.always("sequence", alive.sequence);
+  f("changes", alive.changes);
+}
+
+template <class F>
 void members(F& f, Hello& hello) {
   f.always("version", hello.version);
   f("instance", hello.instance);
@@ -112,6 +123,8 @@ struct Encode {
   wire::json::Object operator()(const Welcome& m) const { return written("welcome", m); }
   wire::json::Object operator()(const Call& m) const { return written("call", m); }
   wire::json::Object operator()(const Closed& m) const { return written("closed", m); }
+  wire::json::Object operator()(const Renew& m) const { return written("renew", m); }
+  wire::json::Object operator()(const Alive& m) const { return written("alive", m); }
   wire::json::Object operator()(const Hello& m) const {
     wire::json::Object out = written("hello", m);
     wire::json::Array works;
@@ -186,6 +199,8 @@ Result<AgentMessage> agent_message_from(std::string_view json) {
   if (type == "call") return read<Call>(object);
   if (type == "answer") return read<Answer>(object);
   if (type == "closed") return read<Closed>(object);
+  if (type == "renew") return read<Renew>(object);
+  if (type == "alive") return read<Alive>(object);
   if (type == "changed") {
     const auto* state = TRY(wire::json::object_at(object, "state"));
     return Changed{TRY(work_state_from(*state))};

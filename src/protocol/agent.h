@@ -65,6 +65,10 @@ struct Answer {
 struct Changed {
   model::WorkState state;
 };
+/// Two thirds of the certificate's life are over: a Joined with a new one is asked for.
+struct Renew {
+  std::string request;  ///< PKCS#10, PEM, of a new key
+};
 
 // ---- controller to agent ----
 struct Joined {
@@ -76,8 +80,18 @@ struct Welcome {
   uint16_t heartbeat_port = 0;             ///< datagrams to the controller's address; 0: none taken
   std::string heartbeat_key;               ///< hex, of HMAC-SHA256
 };
-/// "apply" {"work"}, "remove" {"name"}, "list", "renew" {"request"}, "open" {"what",...},
-/// "logs", "probe" {"probe"}, "signal" {"name","signal"}, "ping".
+/// What an agent does, and what its Answer holds:
+///   apply {work} -> {state}     remove {name} -> {} once it is gone    list -> {states}
+///   probe {probe} -> {}         signal {name, signal} -> {}            ping -> {}
+///   upgrade {path} or {url, sha256} -> {}: another agent program takes over; nothing else restarts
+///   open {what: "exec", command, name?, environment?, directory?, terminal?: {rows, columns}}
+///       -> {channel, errors?}: `errors` is the channel of its stderr, where there is no terminal;
+///       `name`: as the process of that item is run
+///   open {what: "logs", name, lines?, follow?} -> {channel}: the last `lines` (default: all kept)
+///   open {what: "get", path} -> {channel}: a tar      open {what: "put", path} -> {channel}: a tar
+///   open {what: "forward", host?, port} -> {channel}
+///   resize {channel, rows, columns} -> {}             kill {channel, signal} -> {}
+/// A frame 'D' without bytes says that no more come that way.
 struct Call {
   uint64_t id = 0;
   uint64_t fence = 0;
@@ -86,13 +100,19 @@ struct Call {
 };
 
 // ---- both ways ----
+/// A heartbeat where no datagrams pass (heartbeat_port 0); given back as it is.
+struct Alive {
+  uint64_t sequence = 0;
+  uint32_t changes = 0;  ///< as in Heartbeat
+};
 struct Closed {
   uint32_t channel = 0;
   wire::json::Object result;  ///< {"code"|"signal"} of an exec
   std::optional<Error> error;
 };
 
-using AgentMessage = std::variant<Join, Hello, Answer, Changed, Joined, Welcome, Call, Closed>;
+using AgentMessage =
+    std::variant<Join, Hello, Answer, Changed, Joined, Welcome, Call, Closed, Renew, Alive>;
 wire::json::Object to_json(const AgentMessage& message);
 /// Code::syntax or type_mismatch naming the member; Code::unsupported for an unknown type.
 Result<AgentMessage> agent_message_from(std::string_view json);

@@ -65,6 +65,8 @@ TEST(AgentMessages, ComeBackAsTheyWere) {
   answer.error = Error(Code::conflict, "an older controller");
   EXPECT_EQ(there_and_back(answer).error->what, "an older controller");
   EXPECT_EQ(there_and_back(Closed{3, {{"code", 1}}, std::nullopt}).channel, 3u);
+  EXPECT_EQ(there_and_back(Renew{"a request"}).request, "a request");
+  EXPECT_EQ(there_and_back(Alive{8, 2}).sequence, 8u);
   EXPECT_EQ(there_and_back(Welcome{5, Duration::seconds(2), 99, "aa"}).period,
             Duration::seconds(2));
 }
