@@ -1,0 +1,203 @@
+#include "agent/item.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "aio/system_error.h"
+#include "base/text.h"
+
+namespace croft::agent {
+namespace {
+
+constexpr size_t output_most = 4096;
+constexpr int log_files_max = 100;
+
+std::unexpected<Error> refused(const char* what, const std::string& path) {
+  return fail(aio::system_error(errno, fmt::format("cannot {} '{}'", what, path)));
+}
+
+Result<> make_owned(const std::string& path, mode_t mode, const User& owner) {
+  if (mkdir(path.c_str(), 0700) != 0 && errno != EEXIST) return refused("make", path);
+  if (geteuid() == 0 &&
+      lchown(path.c_str(), static_cast<uid_t>(owner.uid), static_cast<gid_t>(owner.gid)) != 0)
+    return refused("give away", path);
+  if (chmod(path.c_str(), mode) != 0) return refused("set the mode of", path);
+  return {};
+}
+
+}  // namespace
+
+Item::Item(Place& place, model::HostWork work, std::function<void(const model::WorkState&)> changed)
+    : place_(place), work_(std::move(work)), changed_(std::move(changed)) {
+  state_.name = work_.name;
+  state_.digest = work_.digest;
+  state_.since = place_.world.clock.wall();
+}
+
+void Item::say(Phase phase, std::string why) {
+  if (state_.phase == phase && state_.why == why) return;
+  if (state_.phase != phase) state_.since = place_.world.clock.wall();
+  state_.phase = phase;
+  state_.why = std::move(why);
+  changed_(state_);
+}
+
+Result<> Item::signal(int) {
+  return fail(Code::conflict, fmt::format("'{}' has no process", work_.name));
+}
+
+std::unique_ptr<Item> make_item(Place& place, model::HostWork work,
+                                std::function<void(const model::WorkState&)> changed) {
+  using Make = std::unique_ptr<Item> (*)(Place&, model::HostWork,
+                                         std::function<void(const model::WorkState&)>);
+  struct {
+    Make operator()(const model::ProcessWork&) { return make_process_item; }
+    Make operator()(const model::RunWork&) { return make_run_item; }
+    Make operator()(const model::FileWork&) { return make_file_item; }
+    Make operator()(const model::FetchWork&) { return make_fetch_item; }
+    Make operator()(const model::ProbeWork&) { return make_probe_item; }
+  } maker;
+  Make make = std::visit(maker, work.what);
+  return make(place, std::move(work), std::move(changed));
+}
+
+Result<> make_parents(const std::string& path) {
+  for (size_t at = path.find('/', 1); at != std::string::npos; at = path.find('/', at + 1)) {
+    std::string folder = path.substr(0, at);
+    if (mkdir(folder.c_str(), 0755) == 0) {
+      chmod(folder.c_str(), 0755);  // whatever our umask is
+      continue;
+    }
+    if (errno != EEXIST) return refused("make the folder", folder);
+  }
+  return {};
+}
+
+Result<> put_file(const std::string& path, const std::string& content, int mode,
+                  const User& owner) {
+  std::string temporary = path + ".croft-XXXXXX";
+  int fd = mkostemp(temporary.data(), O_CLOEXEC);
+  if (fd < 0) return refused("write beside", path);
+  auto give_up = [&](const char* what) {
+    auto error = refused(what, path);
+    ::close(fd);
+    unlink(temporary.c_str());
+    return error;
+  };
+  for (std::string_view rest = content; !rest.empty();) {
+    ssize_t put = ::write(fd, rest.data(), rest.size());
+    if (put < 0 && errno == EINTR) continue;
+    if (put <= 0) return give_up("write");
+    rest.remove_prefix(static_cast<size_t>(put));
+  }
+  if (geteuid() == 0 &&
+      fchown(fd, static_cast<uid_t>(owner.uid), static_cast<gid_t>(owner.gid)) != 0)
+    return give_up("give away");
+  if (fchmod(fd, static_cast<mode_t>(mode)) != 0) return give_up("set the mode of");
+  if (fsync(fd) != 0) return give_up("write");
+  if (::rename(temporary.c_str(), path.c_str()) != 0) return give_up("put in place");
+  ::close(fd);
+  return {};
+}
+
+Result<Launch> prepare_launch(Folder& folder, const Program& program) {
+  Launch launch;
+  User user = TRY(find_user(program.user, program.group));
+  launch.user = program.user;
+  launch.group = program.group;
+  launch.directory = program.directory;
+  if (launch.directory.empty()) {
+    launch.directory = folder.own_folder(program.name);
+    TRY(make_owned(launch.directory, 0750, user));
+  }
+  std::map<std::string, std::string> environment{
+      {"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
+      {"HOME", user.home},
+      {"USER", user.name},
+      {"LOGNAME", user.name},
+      {"SHELL", user.shell}};
+  if (program.secrets && !program.secrets->empty()) {
+    std::string secrets = TRY(folder.secrets_folder(program.name));
+    std::error_code ignored;
+    std::filesystem::remove_all(secrets, ignored);
+    TRY(make_owned(secrets, 0500, user));
+    for (const model::SecretFile& each : *program.secrets) {
+      if (each.name.empty() || each.name.find('/') != std::string::npos || each.name[0] == '.')
+        return fail(Code::invalid_argument,
+                    fmt::format("'{}' is no name for a secret's file", printable(each.name)));
+      TRY(put_file(secrets + "/" + each.name, each.value.reveal(), 0400, user));
+    }
+    environment["CREDENTIALS_DIRECTORY"] = secrets;
+  }
+  if (!program.notify_socket.empty()) environment["NOTIFY_SOCKET"] = program.notify_socket;
+  if (program.environment)
+    for (const auto& [name, value] : *program.environment) environment[name] = value;
+  for (const auto& [name, value] : environment) launch.environment.push_back(name + "=" + value);
+  launch.output_file = folder.log_file(program.name);
+  launch.cgroup = cgroup_name(program.name);
+  return launch;
+}
+
+void remove_traces(Folder& folder, const std::string& name) {
+  std::error_code ignored;
+  std::filesystem::remove_all(folder.own_folder(name), ignored);
+  if (auto secrets = folder.secrets_folder(name)) std::filesystem::remove_all(*secrets, ignored);
+  std::string log = folder.log_file(name);
+  unlink(log.c_str());
+  for (int i = 1; i <= log_files_max; ++i)
+    if (unlink(fmt::format("{}.{}", log, i).c_str()) != 0) break;
+}
+
+uint64_t size_of(const std::string& file) {
+  struct stat info{};
+  return stat(file.c_str(), &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
+}
+
+std::string last_lines(const std::string& file, uint64_t from) {
+  int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return {};
+  uint64_t size = size_of(file);
+  uint64_t begin = size > from + output_most ? size - output_most : std::min(from, size);
+  std::string text(size - begin, '\0');
+  ssize_t got = ::pread(fd, text.data(), text.size(), static_cast<off_t>(begin));
+  ::close(fd);
+  text.resize(got > 0 ? static_cast<size_t>(got) : 0);
+  if (begin > from)
+    if (size_t line = text.find('\n'); line != std::string::npos) text.erase(0, line + 1);
+  return text;
+}
+
+std::string cgroup_name(const std::string& name) {
+  return "croft-" + replace_all(file_name(name), ":", ".");
+}
+
+void rotate_log(const std::string& file, const Item::LogLimits& limits) {
+  int files = std::clamp(limits.files, 1, log_files_max);
+  uint64_t share = static_cast<uint64_t>(std::max<int64_t>(limits.most.count(), 4096)) /
+                   static_cast<uint64_t>(files);
+  uint64_t size = size_of(file);
+  if (size <= share) return;
+  for (int i = files - 1; i > 1; --i)
+    ::rename(fmt::format("{}.{}", file, i - 1).c_str(), fmt::format("{}.{}", file, i).c_str());
+  int from = ::open(file.c_str(), O_RDWR | O_CLOEXEC);
+  if (from < 0) return;
+  int to = files == 1
+               ? -1
+               : ::open((file + ".1").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  // One that grew by more than its share since the last look keeps its end.
+  off_t at = size > share * 2 ? static_cast<off_t>(size - share) : 0;
+  while (to >= 0) {
+    char buffer[64 << 10];
+    ssize_t got = ::pread(from, buffer, sizeof buffer, at);
+    if (got <= 0 || ::write(to, buffer, static_cast<size_t>(got)) != got) break;
+    at += got;
+  }
+  if (ftruncate(from, 0) != 0) unlink(file.c_str());
+  if (to >= 0) ::close(to);
+  ::close(from);
+}
+
+}  // namespace croft::agent

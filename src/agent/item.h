@@ -1,0 +1,98 @@
+// One item of host work, made so and kept so. Each kind of work has one subclass. The Supervisor
+// drives it: keep() until something else is wanted, then end(). Loop thread only.
+#pragma once
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "agent/folder.h"
+#include "agent/launch.h"
+#include "aio/world.h"
+
+namespace croft::agent {
+
+/// What items need of the agent.
+struct Place {
+  aio::World& world;
+  Folder& folder;
+  Launcher& launcher;
+};
+
+class Item {
+ public:
+  using Phase = model::WorkState::Phase;
+  Item(Place& place, model::HostWork work, std::function<void(const model::WorkState&)> changed);
+  virtual ~Item() = default;
+  Item(const Item&) = delete;
+  Item& operator=(const Item&) = delete;
+
+  /// A process of it that runs from before this agent's start. Before keep().
+  virtual void adopt(Mark mark) { static_cast<void>(mark); }
+  /// Makes it so and keeps it so until cancelled. Returns early when there is nothing to keep; an
+  /// error: it is not so, and another try is pointless. A workload survives the cancellation.
+  virtual aio::Task<Result<>> keep() = 0;
+  /// Undoes it, after keep() has returned. `next`: what the item becomes; null: it is removed.
+  virtual aio::Task<Result<>> end(const model::HostWork* next) = 0;
+  virtual Result<> signal(int number);
+  /// The output's limits, of items that have some.
+  struct LogLimits {
+    Bytes most;
+    int files = 0;
+  };
+  virtual std::optional<LogLimits> log_limits() const { return std::nullopt; }
+
+  const model::WorkState& state() const { return state_; }
+  const model::HostWork& work() const { return work_; }
+  /// Tells a change, once: the same phase with the same words is none.
+  void say(Phase phase, std::string why = "");
+
+ protected:
+  Place& place_;
+  model::HostWork work_;
+  model::WorkState state_;
+
+ private:
+  std::function<void(const model::WorkState&)> changed_;
+};
+
+/// Of the kind that `work` is.
+std::unique_ptr<Item> make_item(Place& place, model::HostWork work,
+                                std::function<void(const model::WorkState&)> changed);
+
+std::unique_ptr<Item> make_process_item(Place&, model::HostWork,
+                                        std::function<void(const model::WorkState&)>);
+std::unique_ptr<Item> make_run_item(Place&, model::HostWork,
+                                    std::function<void(const model::WorkState&)>);
+std::unique_ptr<Item> make_file_item(Place&, model::HostWork,
+                                     std::function<void(const model::WorkState&)>);
+std::unique_ptr<Item> make_fetch_item(Place&, model::HostWork,
+                                      std::function<void(const model::WorkState&)>);
+std::unique_ptr<Item> make_probe_item(Place&, model::HostWork,
+                                      std::function<void(const model::WorkState&)>);
+
+// ---- what items of several kinds do alike ----
+
+/// Whole or not at all, with its owner and mode from the first moment on. Blocks.
+Result<> put_file(const std::string& path, const std::string& content, int mode, const User& owner);
+/// Missing folders above `path`, 0755. Blocks.
+Result<> make_parents(const std::string& path);
+/// Environment, user, folders and secrets of a program of this item. Blocks.
+struct Program {
+  std::string name, user, group, directory;
+  const std::map<std::string, std::string>* environment = nullptr;
+  const std::vector<model::SecretFile>* secrets = nullptr;
+  std::string notify_socket;
+};
+Result<Launch> prepare_launch(Folder& folder, const Program& program);
+/// Its own folder, its secrets, its log files. Blocks.
+void remove_traces(Folder& folder, const std::string& name);
+uint64_t size_of(const std::string& file);  ///< 0 where there is none
+/// The last whole lines of a file from `from` on, at most 4 KiB, for people.
+std::string last_lines(const std::string& file, uint64_t from);
+/// The cgroup's name of an item's processes.
+std::string cgroup_name(const std::string& name);
+/// Moves the log aside when it is longer than its share of `limits`. The writer keeps its
+/// descriptor: what it writes between copy and cut is lost. Blocks.
+void rotate_log(const std::string& file, const Item::LogLimits& limits);
+
+}  // namespace croft::agent

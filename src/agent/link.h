@@ -1,0 +1,76 @@
+// The agent's connection to its controller: joins once with a token, says hello with its
+// certificate, answers calls, sends heartbeats, renews its certificate; comes back when it breaks,
+// and looks the controllers up at the rendezvous when none of them answers. Loop thread only.
+#pragma once
+#include <memory>
+#include <string>
+
+#include "agent/channels.h"
+#include "agent/folder.h"
+#include "agent/supervisor.h"
+#include "aio/world.h"
+#include "protocol/agent.h"
+
+namespace croft::agent {
+
+struct LinkLimits {
+  Duration connect = Duration::seconds(5);
+  Duration greeting = Duration::seconds(10);  ///< until Welcome or Joined
+  Duration pause = Duration::milliseconds(200), pause_most = Duration::seconds(10);
+  /// A connection over which nothing is heard so long, although it should be, is given up.
+  Duration silence = Duration::seconds(15);
+};
+
+class Link {
+ public:
+  Link(aio::World& world, Folder& folder, Supervisor& supervisor, Launcher& launcher,
+       Identity identity, LinkLimits limits = {});
+  ~Link();
+
+  /// Joins with this token where there is no certificate yet. `used` once the token is worth
+  /// nothing any more: it was taken, or refused for good.
+  aio::Task<Result<>> join(Secret token, std::function<void()> used);
+  /// Until cancelled. Errors are told, waited out, and tried again.
+  aio::Task<Result<>> run();
+  /// For the Supervisor: tells the controller, if one is there.
+  void changed(const model::WorkState& state);
+  bool connected() const { return session_ != nullptr; }
+  /// This agent's own: an upgrade that is fetched takes its place.
+  std::string program;
+  /// Set when another program is to take over; run() returns then.
+  const std::string& successor() const { return successor_; }
+
+ private:
+  struct Session;
+  aio::Task<Result<std::unique_ptr<aio::Stream>>> dial(std::string controller, bool with_key);
+  aio::Task<Result<std::string>> join_at(std::string controller, Secret token, std::string request);
+  aio::Task<Result<>> serve(std::string controller);
+  aio::Task<Result<>> converse(Session& session);
+  aio::Task<Result<>> read_all(Session& session);
+  aio::Task<Result<>> write_all(Session& session);
+  aio::Task<Result<>> beat(Session& session);
+  aio::Task<Result<>> hear_beats(Session& session);
+  aio::Task<Result<>> renew(Session& session);
+  aio::Task<Result<>> take(Session& session, protocol::AgentMessage message);
+  aio::Task<Result<>> answer(Session& session, protocol::Call call);
+  aio::Task<Result<wire::json::Object>> act(Session& session, protocol::Call call);
+  aio::Task<Result<wire::json::Object>> upgrade(wire::json::Object request);
+  aio::Task<Result<>> check_fence(uint64_t fence);
+  aio::Task<Result<>> rendezvous();
+  protocol::Hello hello() const;
+
+  aio::World& world_;
+  Folder& folder_;
+  Supervisor& supervisor_;
+  Launcher& launcher_;
+  Identity identity_;
+  LinkLimits limits_;
+  Folder::Keys keys_;
+  aio::Mutex saving_;
+  Session* session_ = nullptr;
+  uint64_t beats_ = 0;
+  uint32_t changes_ = 0;
+  std::string successor_;
+};
+
+}  // namespace croft::agent

@@ -1,0 +1,148 @@
+// What the link does by itself: heartbeats, renewing its certificate, looking controllers up,
+// taking another program in its own place.
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/item.h"
+#include "agent/link_session.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "net/http_client.h"
+
+namespace croft::agent {
+namespace {
+
+constexpr int unanswered_beats = 5;
+constexpr uint64_t beats_unanswered_max = 3;  // then over the connection too
+constexpr Duration renew_retry = Duration::minutes(1);
+constexpr Duration look_most = Duration::minutes(10);  // at the clock, which may be set meanwhile
+constexpr Bytes rendezvous_most = Bytes::kib(64);
+constexpr Bytes program_most = Bytes::mib(64);
+constexpr size_t controllers_max = 16;
+
+}  // namespace
+
+aio::Task<Result<>> Link::beat(Session& session) {
+  Secret key(unhex(session.welcome.heartbeat_key).value_or(""));
+  Duration period = std::max(session.welcome.period, Duration::milliseconds(10));
+  aio::Address to = session.stream->peer();
+  to.port = session.welcome.heartbeat_port;
+  for (;;) {
+    ++beats_;
+    if (session.datagrams) {
+      protocol::Heartbeat heartbeat{session.node, beats_,
+                                    static_cast<uint64_t>(world_.clock.now().ns), changes_};
+      ++session.beats;
+      auto sent = co_await session.datagrams->send(to, protocol::sealed(heartbeat, key));
+      if (!sent && sent.error().code == Code::cancelled) co_return sent;
+    }
+    // Where no answer comes, datagrams may be lost on the way.
+    if (session.beats - session.answered > beats_unanswered_max || !session.datagrams)
+      CO_TRY(co_await session.say(protocol::Alive{beats_, changes_}));
+    CO_TRY(co_await supervisor_.tend_logs());
+    CO_TRY(co_await world_.clock.sleep(period));
+    Duration quiet = world_.clock.now() - session.heard;
+    if (session.acknowledged && quiet > std::max(limits_.silence, period * unanswered_beats))
+      co_return fail(Code::timeout, fmt::format("nothing was heard for {}", quiet.text()));
+  }
+}
+
+aio::Task<Result<>> Link::hear_beats(Session& session) {
+  Secret key(unhex(session.welcome.heartbeat_key).value_or(""));
+  std::array<char, 512> buffer;
+  for (;;) {
+    auto got = co_await session.datagrams->receive(buffer);
+    if (!got && got.error().code == Code::cancelled) co_return fail(std::move(got).error());
+    if (!got) {
+      // Nobody at that port now: the next beat tries again.
+      CO_TRY(co_await world_.clock.sleep(session.welcome.period));
+      continue;
+    }
+    auto heartbeat = protocol::open_heartbeat({buffer.data(), got->size}, key);
+    if (!heartbeat) continue;
+    session.heard = world_.clock.now();
+    session.answered = session.beats;
+    session.acknowledged = true;
+  }
+}
+
+aio::Task<Result<>> Link::renew(Session& session) {
+  for (;;) {
+    auto certificate = CO_TRY(trust::read_certificate(keys_.certificate));
+    Duration life = certificate.until - certificate.from;
+    WallTime due = certificate.from + Duration::nanoseconds(life.ns() / 3 * 2);
+    while (world_.clock.wall() < due)
+      CO_TRY(co_await world_.clock.sleep(std::min(due - world_.clock.wall(), look_most)));
+    session.coming = CO_TRY(trust::make_key(session.node));
+    CO_TRY(co_await session.say(protocol::Renew{session.coming->request_pem}));
+    CO_TRY(
+        co_await world_.clock.sleep(std::min(Duration::nanoseconds(life.ns() / 30), renew_retry)));
+  }
+}
+
+aio::Task<Result<>> Link::rendezvous() {
+  if (identity_.rendezvous.empty()) co_return Result<>{};
+  net::ClientRequest request;
+  request.url = CO_TRY(net::Url::parse(identity_.rendezvous));
+  request.deadline = limits_.greeting;
+  request.answer_limit = rendezvous_most;
+  net::HttpClient client(world_, {.idle_per_host = 0});
+  auto response = co_await client.send(std::move(request));
+  if (!response && response.error().code == Code::cancelled)
+    co_return fail(std::move(response).error());
+  if (!response || response->status != 200) {
+    log::warn("agent", "the rendezvous does not answer: {}",
+              response ? fmt::format("status {}", response->status) : response.error().line());
+    co_return Result<>{};
+  }
+  auto object = wire::json::parse_object(response->body, "the rendezvous object");
+  auto controllers = object ? wire::json::strings_at(*object, "controllers")
+                            : Result<std::vector<std::string>>(fail(std::move(object).error()));
+  auto epoch = object ? wire::json::int_or(*object, "epoch", 0) : Result<int64_t>(0);
+  // An older one is a replay, or a server that lags.
+  if (!controllers || !epoch || controllers->empty() || controllers->size() > controllers_max ||
+      static_cast<uint64_t>(*epoch) < identity_.epoch) {
+    log::warn("agent", "the rendezvous object is not usable{}",
+              controllers ? "" : ": " + controllers.error().line());
+    co_return Result<>{};
+  }
+  bool same = identity_.controllers == *controllers;
+  identity_.controllers = *std::move(controllers);
+  identity_.epoch = static_cast<uint64_t>(*epoch);
+  if (same) co_return Result<>{};
+  log::info("agent", "controllers are now {}", croft::join(identity_.controllers, ", "));
+  auto lock = CO_TRY(co_await saving_.lock());
+  co_return co_await folder_.save(identity_);
+}
+
+aio::Task<Result<wire::json::Object>> Link::upgrade(wire::json::Object request) {
+  std::string path = CO_TRY(wire::json::string_or(request, "path", ""));
+  std::string url = CO_TRY(wire::json::string_or(request, "url", ""));
+  if (path.empty() == url.empty())
+    co_return fail(Code::invalid_argument, "an upgrade needs either a path or a url");
+  if (!url.empty()) {
+    std::string sha256 = CO_TRY(wire::json::string_at(request, "sha256"));
+    net::ClientRequest get;
+    get.url = CO_TRY(net::Url::parse(url));
+    get.answer_limit = program_most;
+    net::HttpClient client(world_, {.idle_per_host = 0});
+    auto response = CO_TRY(co_await client.send(std::move(get)));
+    if (response.status != 200)
+      co_return fail(Code::unavailable,
+                     fmt::format("the program's URL answers {}", response.status));
+    if (sha256_hex(response.body) != to_lower(sha256))
+      co_return fail(Code::corrupt, "the program fetched has another digest than it should");
+    path = program.empty() ? folder_.path() + "/croft-agent" : program;
+    CO_TRY(co_await world_.disk.write_file(path, std::move(response.body), 0755));
+  }
+  struct stat info{};
+  if (!path.starts_with('/') || stat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode) ||
+      access(path.c_str(), X_OK) != 0)
+    co_return fail(Code::invalid_argument, fmt::format("'{}' is no program", printable(path)));
+  successor_ = path;
+  co_return wire::json::Object{};
+}
+
+}  // namespace croft::agent

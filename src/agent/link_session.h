@@ -1,0 +1,33 @@
+// Private to link.cpp and link_beats.cpp.
+#pragma once
+#include "agent/link.h"
+#include "trust/authority.h"
+
+namespace croft::agent {
+
+inline constexpr size_t outgoing_max = 32;  // frames, of at most 32 KiB of data
+
+/// One connection from Welcome to its end.
+struct Link::Session {
+  std::unique_ptr<aio::Stream> stream;
+  protocol::FrameReader reader;
+  protocol::Welcome welcome;
+  std::string node;  ///< as in our certificate
+  aio::Channel<protocol::Frame> outgoing{outgoing_max};
+  std::optional<Channels> channels;
+  aio::Scope* scope = nullptr;
+  std::map<std::string, model::WorkState> unsent;  ///< states: the last word on each item counts
+  aio::Signal something;
+  Moment heard;
+  bool acknowledged = false;         ///< the controller answers heartbeats
+  uint64_t beats = 0, answered = 0;  ///< datagrams sent; how many there were at the last answer
+  std::unique_ptr<aio::Datagrams> datagrams;
+  std::optional<trust::KeyPair> coming;
+
+  aio::Task<Result<>> say(protocol::AgentMessage message) {
+    co_return co_await outgoing.push(
+        {'J', 0, wire::json::compact(protocol::to_json(std::move(message)))});
+  }
+};
+
+}  // namespace croft::agent
