@@ -150,7 +150,20 @@ constexpr engine::ComponentType (*all_types[])() = {prim_type,
                                                     ssh_exec_type,
                                                     scp_operation_type,
                                                     scp_bulk_upload_type,
-                                                    manual_host_type};
+                                                    manual_host_type,
+                                                    secret_type,
+                                                    process_type,
+                                                    directory_type,
+                                                    template_type,
+                                                    http_probe_type,
+                                                    tcp_probe_type,
+                                                    file_probe_type,
+                                                    command_probe_type,
+                                                    log_probe_type,
+                                                    notify_probe_type,
+                                                    package_type,
+                                                    cron_type,
+                                                    artifact_type};
 }  // namespace
 
 engine::Registry make_registry() {

@@ -125,6 +125,7 @@ engine::ComponentType append_ssh_key_type();
 engine::ComponentType replace_file_var_type();
 
 // passwords/
+engine::ComponentType secret_type();
 engine::ComponentType file_password_type();
 engine::ComponentType inline_password_type();
 engine::ComponentType property_password_type();
@@ -146,6 +147,20 @@ engine::ComponentType load_property_file_type();
 engine::ComponentType ssh_exec_type();
 engine::ComponentType scp_operation_type();
 engine::ComponentType scp_bulk_upload_type();
+
+// host/
+engine::ComponentType process_type();
+engine::ComponentType directory_type();
+engine::ComponentType template_type();
+engine::ComponentType http_probe_type();
+engine::ComponentType tcp_probe_type();
+engine::ComponentType file_probe_type();
+engine::ComponentType command_probe_type();
+engine::ComponentType log_probe_type();
+engine::ComponentType notify_probe_type();
+engine::ComponentType package_type();
+engine::ComponentType cron_type();
+engine::ComponentType artifact_type();
 
 // shell/
 engine::ComponentType execute_program_type();

@@ -31,8 +31,9 @@ struct Process {
   explicit Process(aio::World& a_world)
       : world(a_world), registry(make_registry()), http(world), retrier(world, {}) {}
   engine::Services services() {
-    return {world, *store, registry, sealer, http, retrier, {}, {}, "/files"};
+    return {world, *store, registry, sealer, http, retrier, {}, {}, "/files", hosts};
   }
+  engine::Hosts* hosts = nullptr;  ///< machines with an agent: they outlive the process
   aio::World& world;
   std::unique_ptr<store::Store> store;
   engine::Registry registry;
@@ -144,8 +145,9 @@ inline void explain(Error& error, const Seen& seen) {
 
 /// One process's life, as another one may have left it.
 inline aio::Task<Result<>> live(aio::World& world, engine::Wanted wanted, Script script,
-                                Seen& seen) {
+                                Seen& seen, engine::Hosts* hosts = nullptr) {
   Process process(world);
+  process.hosts = hosts;
   process.store = CO_TRY(co_await store::open_sqlite(world, "/state.db"));
   process.application = std::make_unique<engine::Application>(process.services(), "app");
   Result<> done = co_await process.application->load();

@@ -95,18 +95,18 @@ Result<Target> locate_at(const model::Component& from, const model::Reference& l
 }
 
 void collect(const model::Component& home, const std::string& name, const model::Value& value,
-             int depth, std::vector<Link>& into) {
+             int depth, bool parts, std::vector<Link>& into) {
   if (depth > depth_limit) return;
   if (auto* reference = value.get<std::shared_ptr<const model::Reference>>()) {
     if (!(*reference)->data) into.push_back({&home, name, *reference});
   } else if (auto* vector = value.get<model::Vector>()) {
-    for (const model::Value& item : *vector) collect(home, name, item, depth + 1, into);
-  } else if (auto component = value.as_component(); component && !component->eager) {
+    for (const model::Value& item : *vector) collect(home, name, item, depth + 1, parts, into);
+  } else if (auto component = value.as_component(); component && (parts || !component->eager)) {
     for (const auto& attribute : component->attributes())
-      collect(*component, name, attribute.value, depth + 1, into);
+      collect(*component, name, attribute.value, depth + 1, parts, into);
   } else if (auto* call = value.get<model::Call>(); call && call->body) {
     for (const auto& attribute : call->body->attributes())
-      collect(home, name, attribute.value, depth + 1, into);
+      collect(home, name, attribute.value, depth + 1, parts, into);
   }
 }
 
@@ -116,10 +116,10 @@ Result<Target> locate(const model::Component& from, const model::Reference& link
   return locate_at(from, link, 0);
 }
 
-std::vector<Link> links_of(const model::Component& component) {
+std::vector<Link> links_of(const model::Component& component, bool parts) {
   std::vector<Link> out;
   for (const auto& attribute : component.attributes())
-    collect(component, attribute.name, attribute.value, 0, out);
+    collect(component, attribute.name, attribute.value, 0, parts, out);
   return out;
 }
 

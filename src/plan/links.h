@@ -28,6 +28,7 @@ struct Link {
   std::string attribute;         ///< of the component, that holds it
   std::shared_ptr<const model::Reference> reference;
 };
-std::vector<Link> links_of(const model::Component& component);
+/// `parts`: eager components in it are parts of it, not deployed for themselves.
+std::vector<Link> links_of(const model::Component& component, bool parts = false);
 
 }  // namespace croft::plan

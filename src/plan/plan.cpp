@@ -116,7 +116,7 @@ class Walk {
 
   void find_needs(size_t index) {
     const model::Component& component = *found_[index].component;
-    for (const Link& link : links_of(component)) {
+    for (const Link& link : links_of(component, !found_[index].compound)) {
       bool explicitly = link.attribute == "dependsOn";
       auto target = locate(*link.home, *link.reference);
       if (!target) {

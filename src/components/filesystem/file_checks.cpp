@@ -3,6 +3,7 @@
 
 #include "components/conditions/condition.h"
 #include "components/filesystem/work_folder.h"
+#include "components/host/files.h"
 
 namespace croft::components {
 
@@ -15,6 +16,11 @@ class File : public engine::Component {
  public:
   aio::Task<Result<>> deploy(Context& context) override {
     publish_path(context, CO_TRY(co_await file_path(context, "filename")));
+    if (CO_TRY(context.value_if("text")))
+      co_return fail(
+          Error(Code::unsupported, "a File writes its text on a host only", context.where("text"))
+              .hint("a TextFile writes in the work folder too; sfProcessHost LAZY "
+                    "PARENT:web names a host"));
     co_return Result<>{};
   }
   aio::Task<Result<>> start(Context& context) override {
@@ -79,10 +85,15 @@ engine::ComponentType file_type() {
   auto flag = [](const char* name, bool value, const char* doc) {
     return with_default(name, Type::boolean, value, doc);
   };
-  return file_type_of(
-      "File", "A file that should be as described, at start or at each liveness check.", false,
+  return file_on_hosts_too(
+      "File",
+      "On a host a file with `text` in it; in the controller one that should be as described, at "
+      "start or at each liveness check.",
+      HostFile::file,
       with_path(
           {required("filename", Type::any, "its name"),
+           attribute("text", Type::string, "what is in it, on a host"),
+           with_default("keep", Type::boolean, false, "on a host: it stays at the end"),
            flag("mustExist", false, "it must be there"), flag("mustRead", false, "it can be read"),
            flag("mustWrite", false, "it can be written"), flag("mustBeFile", false, "it is a file"),
            flag("mustBeDir", false, "it is a folder"),

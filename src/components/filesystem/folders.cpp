@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include "components/filesystem/work_folder.h"
+#include "components/host/files.h"
+#include "components/host/host_component.h"
 
 namespace croft::components {
 
@@ -55,6 +57,7 @@ class TempDir : public engine::Component {
     if (auto made = context.record().memory.find("path"); made != context.record().memory.end()) {
       path = made->second;
     } else {
+      CO_TRY(must_be_here(context));
       std::string name =
           fmt::format("{}{}{}", CO_TRY(context.string_or("prefix", "tempdir")),
                       context.world().random.hex_id(12), CO_TRY(context.string_or("suffix", "")));
@@ -73,8 +76,8 @@ class TempDir : public engine::Component {
 }  // namespace
 
 engine::ComponentType mkdir_type() {
-  return file_type_of(
-      "Mkdir", "A folder, made when it is deployed.", false,
+  return file_on_hosts_too(
+      "Mkdir", "A folder, made when it is deployed.", HostFile::folder,
       with_path({required("dir", Type::any, "its name"),
                  attribute("parentDir", Type::any, "the folder that it is made in"),
                  with_default("deleteOnExit", Type::boolean, false, "remove it at the end"),

@@ -3,6 +3,8 @@
 
 #include "base/text.h"
 #include "components/filesystem/work_folder.h"
+#include "components/host/files.h"
+#include "components/host/host_component.h"
 
 namespace croft::components {
 
@@ -48,6 +50,7 @@ class TempFile : public engine::Component {
     if (auto made = context.record().memory.find("path"); made != context.record().memory.end()) {
       path = made->second;
     } else {
+      CO_TRY(must_be_here(context));
       std::string name = fmt::format("{}{}{}", CO_TRY(context.string_or("prefix", "temp")),
                                      context.world().random.hex_id(12),
                                      CO_TRY(context.string_or("suffix", ".tmp")));
@@ -80,14 +83,14 @@ std::vector<model::AttributeSchema> written(model::AttributeSchema content) {
 }  // namespace
 
 engine::ComponentType text_file_type() {
-  return file_type_of("TextFile", "A file with `text` in it.", false,
-                      written(required("text", Type::string, "what is in it")),
-                      [] { return std::make_unique<Written>(Written::Kind::text); });
+  return file_on_hosts_too("TextFile", "A file with `text` in it.", HostFile::text,
+                           written(required("text", Type::string, "what is in it")),
+                           [] { return std::make_unique<Written>(Written::Kind::text); });
 }
 engine::ComponentType text_list_file_type() {
-  return file_type_of("TextListFile", "A file whose lines are the elements of `list`.", false,
-                      written(required("list", Type::vector, "its lines")),
-                      [] { return std::make_unique<Written>(Written::Kind::list); });
+  return file_on_hosts_too("TextListFile", "A file whose lines are the elements of `list`.",
+                           HostFile::list, written(required("list", Type::vector, "its lines")),
+                           [] { return std::make_unique<Written>(Written::Kind::list); });
 }
 engine::ComponentType touch_file_type() {
   return file_type_of(

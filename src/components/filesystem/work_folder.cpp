@@ -4,6 +4,7 @@
 
 #include "aio/real/confined.h"
 #include "base/text.h"
+#include "components/host/host_component.h"
 
 namespace croft::components {
 
@@ -58,6 +59,7 @@ aio::Task<Result<std::string>> confined(Context& context, std::string text, Wher
 }
 
 aio::Task<Result<std::string>> file_path(Context& context, std::string attribute) {
+  CO_TRY(must_be_here(context));
   // A component that publishes where it is may be named itself.
   auto value = CO_TRY(context.value(attribute));
   std::string text;

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "components/filesystem/work_folder.h"
 #include "components/registry.h"
+#include "components/shell/program.h"
 
 namespace croft::components {
 
@@ -32,7 +33,7 @@ Result<std::string> text_at(const model::Component& provider, std::string_view n
               fmt::format("{} is a {}, a string is needed", name, value.kind_name()), where);
 }
 
-enum class Source { file, inlined, property, none };
+enum class Source { file, inlined, property, reference, none };
 
 Source source_of(const model::Component& component) {
   std::string name = component.string("sfClass").value_or("");
@@ -40,6 +41,7 @@ Source source_of(const model::Component& component) {
   if (name.starts_with("FilePassword")) return Source::file;
   if (name.starts_with("InlinePassword")) return Source::inlined;
   if (name.starts_with("PropertyPassword")) return Source::property;
+  if (name == "Secret") return Source::reference;
   return Source::none;
 }
 
@@ -49,6 +51,32 @@ aio::Task<Result<Secret>> from_file(Context& context, std::string name, Where wh
   if (!text) co_return fail(std::move(text).error().at(where));
   // The first line: editors end a file with a line break that is no part of the password.
   co_return Secret(text->substr(0, text->find_first_of("\r\n")));
+}
+
+/// All of a file but the line break at its end: certificates and keys have many lines.
+aio::Task<Result<Secret>> whole_file(Context& context, std::string name, Where where) {
+  std::string path = CO_TRY(co_await confined(context, std::move(name), where));
+  auto text = co_await context.world().disk.read_file(path, password_max);
+  if (!text) co_return fail(std::move(text).error().at(where));
+  if (text->ends_with('\n')) text->pop_back();
+  co_return Secret(*std::move(text));
+}
+
+aio::Task<Result<Secret>> referred(Context& context, model::ComponentPtr reference, Where where) {
+  std::string from = CO_TRY(text_at(*reference, "from"));
+  std::string name = CO_TRY(text_at(*reference, "name"));
+  if (equals_ignore_case(from, "ENV")) {
+    if (auto value = context.variable(name)) co_return Secret(*value);
+    co_return fail(
+        Error(Code::not_found, fmt::format("the environment variable {} is not set", name), where)
+            .hint("it is read from whoever calls `croft up`"));
+  }
+  if (equals_ignore_case(from, "FILE")) co_return co_await whole_file(context, name, where);
+  if (equals_ignore_case(from, "COMMAND"))
+    co_return co_await secret_of_command(context, name, where);
+  co_return fail(
+      Error(Code::unsupported, fmt::format("a Secret from \"{}\" cannot be read", from), where)
+          .hint("from is \"ENV\", \"FILE\" or \"COMMAND\""));
 }
 
 aio::Task<Result<Secret>> password_of(Context& context, model::ComponentPtr provider, Where where) {
@@ -63,6 +91,8 @@ aio::Task<Result<Secret>> password_of(Context& context, model::ComponentPtr prov
       co_return fail(Error(Code::not_found, fmt::format("the property {} is not set", name), where)
                          .hint(fmt::format("-D {}=... sets it", name)));
     }
+    case Source::reference:
+      co_return co_await referred(context, provider, where);
     case Source::none:
       break;
   }
@@ -132,6 +162,26 @@ aio::Task<Result<Secret>> secret_of(Context& context, std::string attribute) {
   co_return context.secret(attribute);
 }
 
+aio::Task<Result<Secret>> secret_in(Context& context, model::ComponentPtr part,
+                                    std::string attribute) {
+  const auto* found = part->find(attribute);
+  Where where = found && found->where.known() ? Where(found->where) : Where(part->where);
+  if (!found) co_return fail(Code::unresolved, fmt::format("'{}' is not there", attribute), where);
+  auto value = CO_TRY(context.value_in(*part, found->value));
+  if (auto* text = value.get<std::string>()) co_return Secret(*text);
+  auto component = value.as_component();
+  if (component && source_of(*component) != Source::none)
+    co_return co_await password_of(context, component, where);
+  co_return fail(
+      Code::type_mismatch,
+      fmt::format("{} is a {}, a string or a Secret is needed", attribute, value.kind_name()),
+      where);
+}
+
+bool gives_secret(const model::Component& component) {
+  return source_of(component) != Source::none;
+}
+
 aio::Task<Result<engine::Keys>> keys_of(Context& context, std::string user, std::string secret) {
   engine::Keys keys;
   keys.access_key = CO_TRY(context.string_or(user, ""));
@@ -140,6 +190,14 @@ aio::Task<Result<engine::Keys>> keys_of(Context& context, std::string user, std:
   co_return keys;
 }
 
+engine::ComponentType secret_type() {
+  auto from = required("from", Type::string, "where it is found");
+  from.choices = {"ENV", "FILE", "COMMAND"};
+  return type_of(
+      "Secret", "Where a secret is found; it is looked up where it is used, and never shown.",
+      {from, required("name", Type::string, "of the variable, of the file; or the command for sh")},
+      [] { return std::make_unique<PasswordProvider>(); });
+}
 engine::ComponentType file_password_type() {
   return provider_type("FilePassword", "A password that stands on the first line of a file.",
                        required("passwordFile", Type::string, "the file"), "FilePasswordProvider");

@@ -12,6 +12,12 @@ namespace croft::components {
 /// InlinePassword or PropertyPassword, deployed or not.
 aio::Task<Result<Secret>> secret_of(engine::Context& context, std::string attribute);
 
+/// The same for an attribute of a component below it.
+aio::Task<Result<Secret>> secret_in(engine::Context& context, model::ComponentPtr part,
+                                    std::string attribute);
+/// It is a Secret, a FilePassword or one of its kind.
+bool gives_secret(const model::Component& component);
+
 /// Who signs requests; what is absent stays empty.
 aio::Task<Result<engine::Keys>> keys_of(engine::Context& context, std::string user,
                                         std::string secret);

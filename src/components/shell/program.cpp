@@ -5,6 +5,7 @@
 #include <csignal>
 
 #include "base/text.h"
+#include "components/host/host_component.h"
 
 namespace croft::components {
 
@@ -13,15 +14,21 @@ using engine::Context;
 namespace {
 constexpr Duration grace = Duration::seconds(5);
 const std::vector<std::string> usual_folders = {"/usr/local/bin", "/usr/bin", "/bin"};
-}  // namespace
 
-Result<> may_run(const Context& context) {
+Result<> shell_allowed(const Context& context) {
   if (context.options().allow_shell) return {};
   return fail(
       Error(Code::permission_denied,
             fmt::format("{} wants to run a program on the controller's machine", context.path()),
             context.where("sfClass"))
           .hint("--allow-shell lets the components of the application do so"));
+}
+
+}  // namespace
+
+Result<> may_run(const Context& context) {
+  TRY(must_be_here(context));
+  return shell_allowed(context);
 }
 
 std::string text_of(const aio::ExitStatus& status) {
@@ -79,6 +86,37 @@ aio::Task<Result<aio::ExitStatus>> run_program(Context& context, Program program
   auto ended = co_await aio::shield(end_program(context, *child));
   static_cast<void>(ended);
   co_return status;
+}
+
+aio::Task<Result<Secret>> secret_of_command(Context& context, std::string command, Where where) {
+  constexpr size_t most = 64 << 10;
+  CO_TRY(shell_allowed(context));
+  aio::ProcessOptions options;
+  options.command = {"/bin/sh", "-c", std::move(command)};
+  options.environment = {"PATH=" + join(usual_folders, ":")};
+  options.directory = "/";
+  options.pipe_output = options.new_session = true;
+  auto child = CO_TRY(context.world().processes.start(std::move(options)));
+  std::string text;
+  std::vector<char> piece(4096);
+  for (;;) {
+    auto read = co_await child->read(piece);
+    if (read && *read > 0) text.append(piece.data(), *read);
+    if (read && *read > 0 && text.size() <= most) continue;
+    if (!read || text.size() > most) static_cast<void>(child->kill(SIGKILL));
+    if (!read) co_return fail(std::move(read).error());
+    break;
+  }
+  auto status = CO_TRY(co_await child->wait());
+  if (text.size() > most)
+    co_return fail(Code::resource_exhausted, "the command writes more than a secret may have",
+                   where);
+  if (status.code != 0 || status.signal != 0)
+    co_return fail(Code::conflict,
+                   fmt::format("the command that gives the secret ended with {}", text_of(status)),
+                   where);
+  if (text.ends_with('\n')) text.pop_back();
+  co_return Secret(std::move(text));
 }
 
 std::string output_file(const Context& context) {

@@ -21,6 +21,9 @@ struct Program {
 /// KILL). Its output goes to OUTPUT_FILE.
 aio::Task<Result<aio::ExitStatus>> run_program(engine::Context& context, Program program,
                                                std::string output_file);
+/// What a command for sh writes, without the line break at its end. Up to 64 KiB; --allow-shell.
+aio::Task<Result<Secret>> secret_of_command(engine::Context& context, std::string command,
+                                            Where where);
 std::string text_of(const aio::ExitStatus& status);
 /// Where the output of the component's programs goes: a file of the work folder.
 std::string output_file(const engine::Context& context);

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "components/host/host_component.h"
+#include "components/host/programs.h"
 #include "components/shell/program.h"
 #include "components/workflow/workflow.h"
 #include "protocol/events.h"
@@ -28,19 +30,23 @@ Result<std::string> commands_of(Context& context) {
   return out + TRY(context.string_or("exitCmd", "")) + "\n";
 }
 
+Result<Program> described_program(Context& context, bool scripts) {
+  Program out;
+  out.command.push_back(TRY(context.string("shellCmd")));
+  for (std::string& argument : TRY(strings_of_list(context, "shellArguments")))
+    out.command.push_back(std::move(argument));
+  out.environment = TRY(strings_of_list(context, "envProperties"));
+  if (scripts) out.input = TRY(commands_of(context));
+  return out;
+}
+
 class ExecuteProgram : public ProgramRunner {
  public:
   explicit ExecuteProgram(bool scripts) : scripts_(scripts) {}
 
  protected:
   aio::Task<Result<Program>> program(Context& context) const override {
-    Program out;
-    out.command.push_back(CO_TRY(context.string("shellCmd")));
-    for (std::string& argument : CO_TRY(strings_of_list(context, "shellArguments")))
-      out.command.push_back(std::move(argument));
-    out.environment = CO_TRY(strings_of_list(context, "envProperties"));
-    if (scripts_) out.input = CO_TRY(commands_of(context));
-    co_return out;
+    co_return described_program(context, scripts_);
   }
 
  private:
@@ -51,11 +57,17 @@ class Script : public engine::Component {
  public:
   aio::Task<Result<>> deploy(Context& context) override {
     CO_TRY(may_run(context));
+    for (const char* name : {"environment", "user", "group", "directory", "secrets", "creates"})
+      if (CO_TRY(context.value_if(name)))
+        co_return fail(Error(Code::unsupported, fmt::format("{} is for a Script on a host", name),
+                             context.where(name))
+                           .hint("sfProcessHost LAZY PARENT:web names the host"));
     if (!context.ran_before()) CO_TRY(co_await run(context, "deployScript"));
     co_return Result<>{};
   }
   aio::Task<Result<>> start(Context& context) override {
     if (!context.ran_before()) CO_TRY(co_await run(context, "startScript"));
+    if (!context.ran_before()) CO_TRY(co_await run(context, "script"));
     co_return Result<>{};
   }
   aio::Task<Result<>> work(Context& context) override {
@@ -74,8 +86,7 @@ class Script : public engine::Component {
  private:
   static aio::Task<Result<>> run(Context& context, std::string name) {
     Program program;
-    for (const std::string& line : CO_TRY(strings_of_list(context, name)))
-      program.input += line + "\n";
+    program.input = CO_TRY(Fields(context).lines(name));
     if (program.input.empty()) co_return Result<>{};
     std::string shell = "/bin/sh";
     for (const auto* at = context.description().get(); at; at = at->parent())
@@ -109,7 +120,10 @@ engine::ComponentType program_type(std::string name, std::string doc, bool scrip
     type.schema.attributes.push_back(
         attribute("cmds", Type::vector, "commands; those in attributes named cmd... follow"));
   type.make = [scripts] { return std::make_unique<ExecuteProgram>(scripts); };
-  return type;
+  return on_hosts_too(std::move(type), [scripts] {
+    return program_on_host(
+        [scripts](Context& context) { return described_program(context, scripts); });
+  });
 }
 
 }  // namespace
@@ -143,12 +157,17 @@ engine::ComponentType script_type() {
     return with_default(name, Type::vector, model::Vector{}, doc);
   };
   type.schema.attributes = {
-      list("deployScript", "commands at deploy"), list("startScript", "commands at start"),
+      list("deployScript", "commands at deploy"),
+      list("startScript", "commands at start"),
       list("terminateScript", "commands at the end"),
       with_default("autoTerminate", Type::boolean, false, "end once they are done"),
-      attribute("shell", Type::string, "the shell's program; else that of the Shell around it")};
+      attribute("script", Type::any, "commands at start, after startScript: a text or lines"),
+      attribute("shell", Type::string, "the shell's program; else that of the Shell around it"),
+      seconds("within", "5min", "on a host: it has to end within this time"),
+      attribute("creates", Type::string, "on a host: it is not run where this path is there")};
+  type.schema.attributes = with_program(std::move(type.schema.attributes));
   type.make = [] { return std::make_unique<Script>(); };
-  return type;
+  return on_hosts_too(std::move(type), script_on_host);
 }
 
 }  // namespace croft::components
