@@ -12,14 +12,14 @@ build_packages=(
 run_packages=(nftables iproute2 e2fsprogs curl ca-certificates)
 test_packages=(
   libgtest-dev libgmock-dev librapidcheck-dev libclang-rt-19-dev llvm-19 clang-format-19 clang-tidy-19
-  awscli openssh-client python3 python3-boto3 python3-libcloud python3-pytest python3-pytest-xdist python3-yaml rclone s3cmd procps
+  awscli openssh-client python3 python3-boto3 python3-libcloud python3-pytest python3-pytest-xdist python3-yaml rclone s3cmd procps zip unzip
   zsh fish mandoc librsvg2-bin fonts-dejavu-core
   s3fs fuse3 chromium
 )
 # Only where they are missing: a newer node may have come from elsewhere, with npm inside.
 command -v node >/dev/null || test_packages+=(nodejs)
 command -v npm >/dev/null || test_packages+=(npm)
-bench_packages=(libbenchmark-dev jsonnet nginx-light wrk hyperfine)
+bench_packages=(libbenchmark-dev jsonnet nginx-light wrk hyperfine runit s6 supervisor)
 
 case "${1:-build}" in
   build) wanted=("${build_packages[@]}" "${run_packages[@]}") ;;

@@ -1,6 +1,7 @@
 #include "agent/agent.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -12,6 +13,7 @@
 #include "agent/link.h"
 #include "aio/real/real_world.h"
 #include "aio/system_error.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "base/text.h"
 
@@ -148,7 +150,7 @@ aio::Task<Result<Ending>> work(aio::World& world, const RunOptions& options, int
   Folder folder(world, options.folder);
   CO_TRY(co_await folder.open());
   Identity identity = CO_TRY(co_await settle(folder, options));
-  Cgroups cgroups = Cgroups::find("croft-agent-" + identity.instance);
+  Cgroups cgroups = Cgroups::find("croft-agent-" + sha256_hex(options.folder).substr(0, 12));
   Launcher launcher(world, options.folder, cgroups);
   Supervisor supervisor(world, folder, launcher);
   Link link(world, folder, supervisor, launcher, std::move(identity));
@@ -159,6 +161,7 @@ aio::Task<Result<Ending>> work(aio::World& world, const RunOptions& options, int
                                   aio::race(watch_signals(world), watch_keeper(world, keeper)));
   auto finished = co_await supervisor.finish();
   static_cast<void>(finished);
+  cgroups.release();
   if (first.index() == 0) {
     auto next = CO_TRY(std::get<0>(std::move(first)));
     co_return Ending{next, link.successor()};
@@ -171,8 +174,6 @@ aio::Task<Result<Ending>> work(aio::World& world, const RunOptions& options, int
 
 int keeper_descriptor(int keeper) {
   if (keeper <= 0) return -1;
-  // Gone already? Then the descriptor of a process that ended is as good: it is ready at once.
-  if (keeper != getppid()) log::warn("agent", "the keeper {} is gone", keeper);
   return static_cast<int>(syscall(SYS_pidfd_open, getppid(), 0));
 }
 
@@ -205,14 +206,20 @@ int complain(const Error& error) {
   std::string text = error.render();
   if (!text.ends_with('\n')) text += '\n';
   fwrite(text.data(), 1, text.size(), stderr);
-  return error.code == Code::invalid_argument ? exit_refused : 1;
+  // Trying again does not help: the keeper is told so.
+  bool final = error.code == Code::invalid_argument || error.code == Code::unauthenticated ||
+               error.code == Code::permission_denied;
+  return final ? exit_refused : 1;
 }
 
 }  // namespace
 
 Result<> run_agent(RunOptions options) {
   Ending ending;
-  {
+  // It may have died before its end could be watched.
+  if (options.keeper > 0 && options.keeper != getppid()) {
+    ending.next = "keep";
+  } else {
     auto real = TRY(aio::RealWorld::open());
     int keeper = keeper_descriptor(options.keeper);
     auto result = real->run(work(real->world(), options, keeper));
@@ -230,6 +237,8 @@ Result<> run_agent(RunOptions options) {
 }
 
 int main_of_agent(int count, char** arguments) {
+  // One loop and a few threads that mostly wait: no arena of memory for each.
+  mallopt(M_ARENA_MAX, 1);
   std::vector<std::string> words(arguments + 1, arguments + count);
   auto print = [](std::string_view text) { fwrite(text.data(), 1, text.size(), stdout); };
   bool wants_help = words.empty() || std::ranges::find(words, "--help") != words.end();

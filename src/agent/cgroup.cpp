@@ -82,6 +82,7 @@ Cgroups Cgroups::find(const std::string& agent_name) {
     if (useless) rmdir(each.folder.c_str());
     return useless;
   });
+  std::ranges::sort(out.hierarchies_, std::greater(), &Hierarchy::unified);
   return out;
 }
 
@@ -99,22 +100,32 @@ std::vector<std::string> Cgroups::missing(const model::ProcessLimits& limits) co
   return out;
 }
 
+bool Cgroups::wanted(const Hierarchy& hierarchy, const model::ProcessLimits& limits) const {
+  auto here = [&hierarchy](const char* controller) {
+    return std::ranges::find(hierarchy.controllers, controller) != hierarchy.controllers.end();
+  };
+  return &hierarchy == &hierarchies_.front() || (limits.memory.count() > 0 && here("memory")) ||
+         (limits.cpu_permille > 0 && here("cpu")) || (limits.processes > 0 && here("pids"));
+}
+
 Cgroup Cgroups::existing(const std::string& name) const {
   Cgroup out;
   for (const Hierarchy& each : hierarchies_) {
-    out.folders.push_back(each.folder + "/" + name);
+    std::string folder = each.folder + "/" + name;
+    if (access(folder.c_str(), F_OK) != 0) continue;
     out.unified = out.unified || each.unified;
+    out.folders.push_back(std::move(folder));
   }
   return out;
 }
 
 Cgroup Cgroups::make(const std::string& name, const model::ProcessLimits& limits,
                      std::vector<int>& open) const {
-  Cgroup out = existing(name);
-  for (size_t i = 0; i < hierarchies_.size(); ++i) {
-    const std::string& folder = out.folders[i];
-    bool unified = hierarchies_[i].unified;
-    if (!make_folder(folder)) continue;
+  Cgroup out;
+  for (const Hierarchy& hierarchy : hierarchies_) {
+    std::string folder = hierarchy.folder + "/" + name;
+    if (!wanted(hierarchy, limits) || !make_folder(folder)) continue;
+    bool unified = hierarchy.unified;
     if (limits.memory.count() > 0)
       put(folder + (unified ? "/memory.max" : "/memory.limit_in_bytes"),
           fmt::format("{}", limits.memory.count()));
@@ -124,8 +135,14 @@ Cgroup Cgroups::make(const std::string& name, const model::ProcessLimits& limits
     if (limits.processes > 0) put(folder + "/pids.max", fmt::format("{}", limits.processes));
     int fd = ::open((folder + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC);
     if (fd >= 0) open.push_back(fd);
+    out.unified = out.unified || unified;
+    out.folders.push_back(std::move(folder));
   }
   return out;
+}
+
+void Cgroups::release() const {
+  for (const Hierarchy& each : hierarchies_) rmdir(each.folder.c_str());
 }
 
 std::vector<int> processes_of(const Cgroup& group) {

@@ -23,10 +23,13 @@ class Cgroups {
   static Cgroups find(const std::string& agent_name);
 
   bool usable() const { return !hierarchies_.empty(); }
+  /// Takes away what find() made, as far as no workload is in it.
+  void release() const;
   /// A group named `name` with these limits; `open` receives descriptors of the files that a
   /// process writes "0" to so as to enter (the caller closes them).
   Cgroup make(const std::string& name, const model::ProcessLimits& limits,
               std::vector<int>& open) const;
+  /// As far as it is there.
   Cgroup existing(const std::string& name) const;
   /// Limits that cannot be kept here: "memory", "cpu", "processes".
   std::vector<std::string> missing(const model::ProcessLimits& limits) const;
@@ -39,6 +42,8 @@ class Cgroups {
   };
   std::vector<Hierarchy> hierarchies_;
   bool has(std::string_view controller) const;
+  /// Is a group wanted there: to keep its processes together, or for one of the limits?
+  bool wanted(const Hierarchy& hierarchy, const model::ProcessLimits& limits) const;
 };
 
 std::vector<int> processes_of(const Cgroup& group);

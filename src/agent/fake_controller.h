@@ -28,7 +28,7 @@ class FakeController {
     auto inner = CO_TRY(world.net.listen({"127.0.0.1", 0, ""}));
     uint16_t port = inner->local().port;
     co_return std::unique_ptr<FakeController>(new FakeController(
-        world, std::move(authority), net::tls_listener(context, std::move(inner)), port));
+        std::move(authority), net::tls_listener(context, std::move(inner)), port));
   }
 
   std::string address() const { return fmt::format("127.0.0.1:{}", port_); }
@@ -129,18 +129,13 @@ class FakeController {
   std::vector<protocol::Renew> renewals;
 
  private:
-  FakeController(aio::World& world, trust::Authority authority,
-                 std::unique_ptr<aio::Listener> listener, uint16_t port)
-      : world_(world),
-        authority_(std::move(authority)),
-        listener_(std::move(listener)),
-        port_(port) {}
+  FakeController(trust::Authority authority, std::unique_ptr<aio::Listener> listener, uint16_t port)
+      : authority_(std::move(authority)), listener_(std::move(listener)), port_(port) {}
   aio::Task<Result<>> write(std::string text) {
     std::vector<std::string_view> pieces{text};
     co_return co_await stream_->write(std::move(pieces));
   }
 
-  aio::World& world_;
   trust::Authority authority_;
   std::unique_ptr<aio::Listener> listener_;
   uint16_t port_;

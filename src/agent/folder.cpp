@@ -88,6 +88,11 @@ bool strip_secrets(model::HostWork& work) {
 }
 
 Folder::~Folder() {
+  // Only empty ones go: nothing is left in memory of an agent that had nothing to keep.
+  if (!run_.empty()) {
+    rmdir((run_ + "/works").c_str());
+    rmdir(run_.c_str());
+  }
   if (lock_ >= 0) ::close(lock_);
 }
 
@@ -131,6 +136,8 @@ aio::Task<Result<>> Folder::open() {
     co_return fail(errno == EWOULDBLOCK
                        ? Error(Code::conflict, fmt::format("another agent runs in {}", path_))
                        : aio::system_error(errno, fmt::format("cannot lock {}", path_)));
+  for (std::string& name : CO_TRY(co_await world_.disk.list(path_ + "/works")))
+    if (name.ends_with(".done")) done_.insert(std::move(name));
   if (auto found = find_tmpfs(); !found) log::warn("agent", "{}", found.error().line());
   boot_ = boot_id();
   auto before = co_await world_.disk.read_file(path_ + "/boot", key_most);
@@ -161,8 +168,20 @@ aio::Task<Result<Folder::Keys>> Folder::load_keys() {
 }
 
 aio::Task<Result<>> Folder::save_keys(Keys keys) {
-  co_return co_await world_.disk.write_file(path_ + "/identity.pem",
-                                            keys.certificate + keys.key.reveal());
+  CO_TRY(co_await world_.disk.write_file(path_ + "/identity.pem",
+                                         keys.certificate + keys.key.reveal()));
+  co_return co_await erase(world_, path_ + "/joining.pem");
+}
+
+aio::Task<Result<trust::KeyPair>> Folder::joining_key(std::string name) {
+  std::string file = path_ + "/joining.pem";
+  auto text = co_await world_.disk.read_file(file, key_most);
+  size_t begin = text ? text->find("-----BEGIN CERTIFICATE REQUEST-----") : std::string::npos;
+  if (begin != std::string::npos && begin > 0)
+    co_return trust::KeyPair{Secret(text->substr(0, begin)), text->substr(begin)};
+  auto pair = CO_TRY(trust::make_key(name));
+  CO_TRY(co_await world_.disk.write_file(file, pair.key_pem.reveal() + pair.request_pem));
+  co_return pair;
 }
 
 aio::Task<Result<>> Folder::save_work(const model::HostWork& given) {
@@ -216,6 +235,7 @@ aio::Task<Result<std::vector<Folder::Kept>>> Folder::load_works() {
 }
 
 aio::Task<Result<>> Folder::save_done(std::string name, Done done) {
+  done_.insert(file_name(name) + ".done");
   wire::json::Object object;
   object["digest"] = done.digest;
   object["code"] = done.code;
@@ -228,6 +248,7 @@ aio::Task<Result<>> Folder::save_done(std::string name, Done done) {
 }
 
 aio::Task<Result<std::optional<Done>>> Folder::load_done(std::string name) {
+  if (!done_.contains(file_name(name) + ".done")) co_return std::nullopt;
   std::string file = path_ + "/works/" + file_name(name) + ".done";
   auto text = co_await world_.disk.read_file(file, state_most);
   if (!text && text.error().code == Code::not_found) co_return std::nullopt;
@@ -244,6 +265,7 @@ aio::Task<Result<std::optional<Done>>> Folder::load_done(std::string name) {
 }
 
 aio::Task<Result<>> Folder::erase_done(std::string name) {
+  if (done_.erase(file_name(name) + ".done") == 0) co_return Result<>{};
   co_return co_await erase(world_, path_ + "/works/" + file_name(name) + ".done");
 }
 

@@ -11,6 +11,7 @@
 #include "aio/world.h"
 #include "base/secret.h"
 #include "model/host_work.h"
+#include "trust/authority.h"
 #include "wire/json.h"
 
 namespace croft::agent {
@@ -56,6 +57,9 @@ class Folder {
     Secret key;
   };
   aio::Task<Result<Keys>> load_keys();
+  /// The key and request to join with: the same ones until save_keys(), also over a restart, so
+  /// that a join whose answer was lost may be asked again.
+  aio::Task<Result<trust::KeyPair>> joining_key(std::string name);
   aio::Task<Result<>> save_keys(Keys keys);
 
   aio::Task<Result<>> save_work(const model::HostWork& work);
@@ -80,6 +84,7 @@ class Folder {
   Result<> find_tmpfs();
   aio::World& world_;
   std::string path_, run_, boot_;
+  std::set<std::string> done_;  ///< file names of those that are there: most items have none
   int lock_ = -1;
 };
 

@@ -12,9 +12,6 @@
 namespace croft::agent {
 namespace {
 
-constexpr size_t output_most = 4096;
-constexpr int log_files_max = 100;
-
 std::unexpected<Error> refused(const char* what, const std::string& path) {
   return fail(aio::system_error(errno, fmt::format("cannot {} '{}'", what, path)));
 }
@@ -106,8 +103,7 @@ Result<> put_file(const std::string& path, const std::string& content, int mode,
 Result<Launch> prepare_launch(Folder& folder, const Program& program) {
   Launch launch;
   User user = TRY(find_user(program.user, program.group));
-  launch.user = program.user;
-  launch.group = program.group;
+  if (!program.user.empty() || !program.group.empty()) launch.user = user;
   launch.directory = program.directory;
   if (launch.directory.empty()) {
     launch.directory = folder.own_folder(program.name);
@@ -145,59 +141,11 @@ void remove_traces(Folder& folder, const std::string& name) {
   std::error_code ignored;
   std::filesystem::remove_all(folder.own_folder(name), ignored);
   if (auto secrets = folder.secrets_folder(name)) std::filesystem::remove_all(*secrets, ignored);
-  std::string log = folder.log_file(name);
-  unlink(log.c_str());
-  for (int i = 1; i <= log_files_max; ++i)
-    if (unlink(fmt::format("{}.{}", log, i).c_str()) != 0) break;
-}
-
-uint64_t size_of(const std::string& file) {
-  struct stat info{};
-  return stat(file.c_str(), &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
-}
-
-std::string last_lines(const std::string& file, uint64_t from) {
-  int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return {};
-  uint64_t size = size_of(file);
-  uint64_t begin = size > from + output_most ? size - output_most : std::min(from, size);
-  std::string text(size - begin, '\0');
-  ssize_t got = ::pread(fd, text.data(), text.size(), static_cast<off_t>(begin));
-  ::close(fd);
-  text.resize(got > 0 ? static_cast<size_t>(got) : 0);
-  if (begin > from)
-    if (size_t line = text.find('\n'); line != std::string::npos) text.erase(0, line + 1);
-  return text;
+  remove_log(folder.log_file(name));
 }
 
 std::string cgroup_name(const std::string& name) {
   return "croft-" + replace_all(file_name(name), ":", ".");
-}
-
-void rotate_log(const std::string& file, const Item::LogLimits& limits) {
-  int files = std::clamp(limits.files, 1, log_files_max);
-  uint64_t share = static_cast<uint64_t>(std::max<int64_t>(limits.most.count(), 4096)) /
-                   static_cast<uint64_t>(files);
-  uint64_t size = size_of(file);
-  if (size <= share) return;
-  for (int i = files - 1; i > 1; --i)
-    ::rename(fmt::format("{}.{}", file, i - 1).c_str(), fmt::format("{}.{}", file, i).c_str());
-  int from = ::open(file.c_str(), O_RDWR | O_CLOEXEC);
-  if (from < 0) return;
-  int to = files == 1
-               ? -1
-               : ::open((file + ".1").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-  // One that grew by more than its share since the last look keeps its end.
-  off_t at = size > share * 2 ? static_cast<off_t>(size - share) : 0;
-  while (to >= 0) {
-    char buffer[64 << 10];
-    ssize_t got = ::pread(from, buffer, sizeof buffer, at);
-    if (got <= 0 || ::write(to, buffer, static_cast<size_t>(got)) != got) break;
-    at += got;
-  }
-  if (ftruncate(from, 0) != 0) unlink(file.c_str());
-  if (to >= 0) ::close(to);
-  ::close(from);
 }
 
 }  // namespace croft::agent

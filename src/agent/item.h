@@ -7,6 +7,7 @@
 
 #include "agent/folder.h"
 #include "agent/launch.h"
+#include "agent/logs.h"
 #include "aio/world.h"
 
 namespace croft::agent {
@@ -34,11 +35,7 @@ class Item {
   /// Undoes it, after keep() has returned. `next`: what the item becomes; null: it is removed.
   virtual aio::Task<Result<>> end(const model::HostWork* next) = 0;
   virtual Result<> signal(int number);
-  /// The output's limits, of items that have some.
-  struct LogLimits {
-    Bytes most;
-    int files = 0;
-  };
+  /// Of items that have an output.
   virtual std::optional<LogLimits> log_limits() const { return std::nullopt; }
 
   const model::WorkState& state() const { return state_; }
@@ -86,13 +83,7 @@ struct Program {
 Result<Launch> prepare_launch(Folder& folder, const Program& program);
 /// Its own folder, its secrets, its log files. Blocks.
 void remove_traces(Folder& folder, const std::string& name);
-uint64_t size_of(const std::string& file);  ///< 0 where there is none
-/// The last whole lines of a file from `from` on, at most 4 KiB, for people.
-std::string last_lines(const std::string& file, uint64_t from);
 /// The cgroup's name of an item's processes.
 std::string cgroup_name(const std::string& name);
-/// Moves the log aside when it is longer than its share of `limits`. The writer keeps its
-/// descriptor: what it writes between copy and cut is lost. Blocks.
-void rotate_log(const std::string& file, const Item::LogLimits& limits);
 
 }  // namespace croft::agent

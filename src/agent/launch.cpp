@@ -227,8 +227,8 @@ Result<Running> Launcher::start(const Launch& launch) {
     return fail(Code::invalid_argument, "a program to start has no name");
   Orders orders;
   std::string program = TRY(find_program(launch));
-  orders.user = TRY(find_user(launch.user, launch.group));
-  orders.change_user = !launch.user.empty() || !launch.group.empty();
+  if (launch.user) orders.user = *launch.user;
+  orders.change_user = launch.user.has_value();
   auto arguments = pointers(launch.command), environment = pointers(launch.environment);
   orders.program = program.c_str();
   orders.arguments = arguments.data();

@@ -23,10 +23,15 @@ struct Mark {
   uint64_t started = 0;  ///< ticks since the machine's start (proc(5), starttime)
 };
 
+struct User {
+  int64_t uid = -1, gid = -1;
+  std::vector<uint32_t> groups;
+  std::string name, home = "/", shell = "/bin/sh";
+};
 struct Launch {
   std::vector<std::string> command;  ///< looked up in the PATH of `environment`
   std::vector<std::string> environment;
-  std::string user, group;  ///< names or numbers; empty: the agent's
+  std::optional<User> user;  ///< none: the agent's
   std::string directory;
   model::ProcessLimits limits;
   std::string output_file;  ///< stdout and stderr are appended; made, and given to the user
@@ -38,11 +43,6 @@ struct Launch {
   std::optional<Mark> mark;
 };
 
-struct User {
-  int64_t uid = -1, gid = -1;
-  std::vector<uint32_t> groups;
-  std::string name, home = "/", shell = "/bin/sh";
-};
 /// From /etc/passwd and /etc/group as they are now. Empty names: the agent's own.
 Result<User> find_user(const std::string& user, const std::string& group);
 

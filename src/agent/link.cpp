@@ -4,6 +4,7 @@
 
 #include "agent/backoff.h"
 #include "agent/link_session.h"
+#include "agent/stats.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "net/tls.h"
@@ -103,8 +104,7 @@ aio::Task<Result<>> Link::join(Secret token, std::function<void()> used) {
     used();
     co_return Result<>{};
   }
-  // The key is kept before it is sent, so that a join whose answer is lost can be asked again.
-  trust::KeyPair pair = CO_TRY(trust::make_key(identity_.instance));
+  trust::KeyPair pair = CO_TRY(co_await folder_.joining_key(identity_.instance));
   Backoff backoff(limits_.pause, limits_.pause_most);
   for (;;) {
     for (const std::string& controller : identity_.controllers) {
@@ -141,7 +141,14 @@ protocol::Hello Link::hello() const {
 }
 
 aio::Task<Result<>> Link::run() {
-  if (keys_.certificate.empty()) keys_ = CO_TRY(co_await folder_.load_keys());
+  if (keys_.certificate.empty()) {
+    auto kept = co_await folder_.load_keys();
+    if (!kept && kept.error().code == Code::not_found)
+      co_return fail(
+          Error(Code::invalid_argument, "this machine has not joined: there is no certificate")
+              .hint("--token-file names a file with a token that was not used yet"));
+    keys_ = CO_TRY(std::move(kept));
+  }
   Backoff backoff(limits_.pause, limits_.pause_most);
   while (successor_.empty()) {
     for (const std::string& controller : std::vector<std::string>(identity_.controllers)) {
@@ -154,6 +161,7 @@ aio::Task<Result<>> Link::run() {
     }
     if (!successor_.empty()) break;
     if (backoff.count() > 0) CO_TRY(co_await rendezvous());
+    CO_TRY(co_await supervisor_.tend_logs());
     CO_TRY(co_await world_.clock.sleep(backoff.next(world_.random)));
   }
   co_return Result<>{};
@@ -315,6 +323,8 @@ aio::Task<Result<wire::json::Object>> Link::act(Session& session, protocol::Call
   } else if (call.action == "signal") {
     int number = CO_TRY(signal_number(CO_TRY(wire::json::string_at(request, "signal"))));
     CO_TRY(supervisor_.signal(CO_TRY(wire::json::string_at(request, "name")), number));
+  } else if (call.action == "stats") {
+    out = stats_of(supervisor_.states());
   } else if (call.action == "ping") {
     out["wall"] = world_.clock.wall().ns;
   } else if (call.action == "open") {

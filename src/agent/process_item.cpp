@@ -91,7 +91,6 @@ Result<> ProcessItem::start() {
   launch.limits = process_.limits;
   launch.mark = Mark{work_.name, work_.digest, state_.restarts, size_of(launch.output_file), 0, 0};
   ready_ = false;
-  began_ = place_.world.clock.now();
   running_.emplace(TRY(place_.launcher.start(launch)));
   mark_ = launch.mark;
   mark_->pid = running_->pid();
@@ -111,6 +110,11 @@ void ProcessItem::take_over() {
 }
 
 aio::Task<Result<>> ProcessItem::keep() {
+  if (process_.command.empty())
+    co_return fail(Code::invalid_argument, "there is no command to run");
+  if (process_.alive && process_.alive->kind == model::Probe::Kind::notify)
+    co_return fail(Code::invalid_argument,
+                   "'notify' tells that a process is ready, not that it is alive");
   auto done = CO_TRY(co_await place_.folder.load_done(work_.name));
   if (done && done->digest == work_.digest) {
     state_.exit_code = done->code;
@@ -122,6 +126,7 @@ aio::Task<Result<>> ProcessItem::keep() {
   for (;;) {
     Ended ended{127, 0, true};
     if (!running_) {
+      began_ = place_.world.clock.now();  // also of one that cannot even be started
       auto started = start();
       if (!started) ended_because_ = started.error().line();
     }

@@ -11,7 +11,7 @@
 namespace croft::agent {
 namespace {
 
-constexpr Item::LogLimits run_log{Bytes::mib(4), 2};
+constexpr LogLimits run_log{Bytes::mib(4), 2};
 
 /// A file in memory with this text, at its beginning: a standard input that nobody has to feed.
 Result<int> text_descriptor(const std::string& text) {

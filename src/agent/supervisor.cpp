@@ -8,6 +8,7 @@ namespace {
 
 constexpr size_t items_max = 2000;
 constexpr size_t name_bytes_max = 1024;
+constexpr Duration retry_pause = Duration::seconds(1);
 
 Result<> check_name(const std::string& name) {
   bool control = false;
@@ -76,6 +77,8 @@ aio::Task<Result<>> Supervisor::finish() {
 
 /// Until another thing is wanted of it.
 aio::Task<Result<>> Supervisor::keep_one(Entry& entry) {
+  if (entry.half_changed && !entry.removing)
+    co_return co_await place_.world.clock.sleep(retry_pause);
   if (entry.lacks_secrets) {
     entry.item->say(Item::Phase::waiting,
                     "the machine started anew: its secrets come again from a controller");
@@ -107,9 +110,12 @@ aio::Task<Result<bool>> Supervisor::change(Entry& entry) {
   auto ended = co_await entry.item->end(&*entry.next);
   if (!ended && ended.error().code == Code::cancelled) co_return fail(std::move(ended).error());
   if (!ended) {
+    // What was is half undone, so it is not kept any more: the way on is to try again.
     entry.item->say(Item::Phase::failing, ended.error().line());
+    entry.half_changed = true;
     co_return false;
   }
+  entry.half_changed = false;
   entry.work = *std::exchange(entry.next, std::nullopt);
   entry.lacks_secrets = false;
   entry.item = make_item(place_, entry.work, [this](const auto& state) { changed(state); });
@@ -196,13 +202,15 @@ Result<> Supervisor::signal(const std::string& name, int number) {
 }
 
 aio::Task<Result<>> Supervisor::tend_logs() {
-  std::vector<std::pair<std::string, Item::LogLimits>> long_ones;
+  std::vector<std::pair<std::string, LogLimits>> long_ones;
+  WallTime now = place_.world.clock.wall();
   for (const auto& [name, entry] : entries_) {
     auto limits = entry->item->log_limits();
-    std::string file = limits ? place_.folder.log_file(name) : "";
-    if (limits && size_of(file) * static_cast<uint64_t>(std::max(limits->files, 1)) >
-                      static_cast<uint64_t>(limits->most.count()))
-      long_ones.emplace_back(std::move(file), *limits);
+    if (!limits) continue;
+    std::string file = place_.folder.log_file(name);
+    uint64_t size = size_of(file);
+    if (std::exchange(entry->log_size, size) != size) note_log_time(file, now, size);
+    if (size > log_share(*limits)) long_ones.emplace_back(std::move(file), *limits);
   }
   for (const auto& [file, limits] : long_ones)
     CO_TRY(co_await aio::blocking(place_.world, aio::Pool::disk,

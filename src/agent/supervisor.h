@@ -43,9 +43,11 @@ class Supervisor {
     std::optional<Mark> mark;
     std::optional<model::HostWork> next;
     bool removing = false, lacks_secrets = false;
-    aio::Event poke;  ///< something else is wanted
+    bool half_changed = false;  ///< it could not be ended to become another
+    aio::Event poke;            ///< something else is wanted
     aio::Signal removed;
     std::optional<Result<>> end;  ///< how removing went
+    uint64_t log_size = 0;        ///< when it was last looked at
     aio::Mutex writing;
   };
   using Entries = std::map<std::string, std::shared_ptr<Entry>>;

@@ -10,91 +10,20 @@
 #include <fstream>
 
 #include "agent/plain_files.h"
-#include "aio/real/real_world.h"
+#include "agent/testing.h"
 
 namespace croft::agent {
 namespace {
 
+using testing::state_of;
+using testing::until;
+using Agent = testing::Stage::Agent;
 using model::FileWork;
 using model::HostWork;
 using model::ProcessWork;
 using model::RunWork;
 using Phase = model::WorkState::Phase;
-
-constexpr Duration patience = Duration::seconds(60);
-
-/// A folder for one test, and agents in it, one after the other.
-class Supervising : public ::testing::Test {
- public:
-  void SetUp() override {
-    char name[] = "/tmp/croft-agent-XXXXXX";
-    ASSERT_TRUE(mkdtemp(name));
-    home = name;
-  }
-  void TearDown() override {
-    std::filesystem::remove_all(run_folder);
-    std::filesystem::remove_all(home);
-  }
-
-  struct Agent {
-    aio::World& world;
-    Supervisor& supervisor;
-    Folder& folder;
-  };
-  using Body = aio::Task<Result<>> (*)(Agent&, Supervising&);
-
-  /// One agent's life in the folder.
-  void agent(Body body) {
-    auto real = aio::RealWorld::open().value();
-    auto result = real->run(
-        aio::deadline(real->world().clock, patience, live(real->world(), *this, body), "the test"));
-    EXPECT_TRUE(result) << result.error().render();
-  }
-  static aio::Task<Result<>> live(aio::World& world, Supervising& self, Body body) {
-    Folder folder(world, self.home + "/agent");
-    CO_TRY(co_await folder.open());
-    self.run_folder = folder.secrets_folder("x").value_or("/nowhere/x");
-    self.run_folder = self.run_folder.substr(0, self.run_folder.rfind('/'));
-    Cgroups none;
-    Launcher launcher(world, folder.path(), none);
-    Supervisor supervisor(world, folder, launcher);
-    supervisor.on_change = [&self](const model::WorkState& state) {
-      self.told.push_back(fmt::format("{} {}", state.name, model::name_of(state.phase)));
-    };
-    CO_TRY(co_await supervisor.start());
-    Agent agent{world, supervisor, folder};
-    auto result = co_await body(agent, self);
-    CO_TRY(co_await supervisor.finish());
-    co_return result;
-  }
-
-  std::string home, run_folder;
-  std::vector<std::string> told;
-};
-
-model::WorkState state_of(Supervisor& supervisor, const std::string& name) {
-  auto item = supervisor.find(name);
-  if (item) return (*item)->state();
-  model::WorkState gone;
-  gone.phase = Phase::gone;
-  return gone;
-}
-
-/// Looks every few milliseconds; the test's own deadline bounds it.
-aio::Task<Result<model::WorkState>> until(aio::World& world, Supervisor& supervisor,
-                                          std::string name,
-                                          std::function<bool(const model::WorkState&)> wanted) {
-  for (;;) {
-    model::WorkState state = state_of(supervisor, name);
-    if (wanted(state)) co_return state;
-    CO_TRY(co_await world.clock.sleep(Duration::milliseconds(2)));
-  }
-}
-aio::Task<Result<model::WorkState>> until(aio::World& world, Supervisor& supervisor,
-                                          std::string name, Phase phase) {
-  co_return co_await until(world, supervisor, std::move(name),
-                           [phase](const auto& state) { return state.phase == phase; });
-}
+using Supervising = testing::Stage;
 
 HostWork process(std::string script, std::string digest = "1") {
   ProcessWork work;
@@ -108,7 +37,7 @@ bool alive(int64_t pid) {
 }
 
 TEST_F(Supervising, StartsAProcessAndEndsIt) {
-  agent([](Agent& agent, Supervising& self) -> aio::Task<Result<>> {
+  agent([](Agent& agent, testing::Stage& self) -> aio::Task<Result<>> {
     CO_TRY(co_await agent.supervisor.apply(process("echo hello; exec sleep 1000")));
     auto state = CO_TRY(co_await until(agent.world, agent.supervisor, "app:web", Phase::ready));
     EXPECT_TRUE(alive(state.pid));
@@ -128,7 +57,7 @@ TEST_F(Supervising, StartsAProcessAndEndsIt) {
 }
 
 TEST_F(Supervising, RestartsWhatDies) {
-  agent([](Agent& agent, Supervising&) -> aio::Task<Result<>> {
+  agent([](Agent& agent, testing::Stage&) -> aio::Task<Result<>> {
     CO_TRY(co_await agent.supervisor.apply(process("exec sleep 1000")));
     auto first = CO_TRY(co_await until(agent.world, agent.supervisor, "app:web", Phase::ready));
     ::kill(static_cast<pid_t>(first.pid), SIGKILL);
@@ -143,7 +72,7 @@ TEST_F(Supervising, RestartsWhatDies) {
 }
 
 TEST_F(Supervising, ReportsACrashLoop) {
-  agent([](Agent& agent, Supervising&) -> aio::Task<Result<>> {
+  agent([](Agent& agent, testing::Stage&) -> aio::Task<Result<>> {
     HostWork work = process("exit 3");
     std::get<ProcessWork>(work.what).backoff = Duration::milliseconds(1);
     CO_TRY(co_await agent.supervisor.apply(work));
@@ -157,13 +86,13 @@ TEST_F(Supervising, ReportsACrashLoop) {
 
 TEST_F(Supervising, AProcessOutlivesTheAgent) {
   static int64_t pid;
-  agent([](Agent& agent, Supervising&) -> aio::Task<Result<>> {
+  agent([](Agent& agent, testing::Stage&) -> aio::Task<Result<>> {
     CO_TRY(co_await agent.supervisor.apply(process("exec sleep 1000")));
     pid = CO_TRY(co_await until(agent.world, agent.supervisor, "app:web", Phase::ready)).pid;
     co_return Result<>{};
   });
   EXPECT_TRUE(alive(pid));
-  agent([](Agent& agent, Supervising&) -> aio::Task<Result<>> {
+  agent([](Agent& agent, testing::Stage&) -> aio::Task<Result<>> {
     auto state = CO_TRY(co_await until(agent.world, agent.supervisor, "app:web", Phase::ready));
     EXPECT_EQ(state.pid, pid);
     EXPECT_EQ(state.restarts, 0);
@@ -171,7 +100,7 @@ TEST_F(Supervising, AProcessOutlivesTheAgent) {
     co_return Result<>{};
   });
   // It died between two agents (or under the last one's eyes): the next starts another.
-  agent([](Agent& agent, Supervising&) -> aio::Task<Result<>> {
+  agent([](Agent& agent, testing::Stage&) -> aio::Task<Result<>> {
     auto state = CO_TRY(
         co_await until(agent.world, agent.supervisor, "app:web", [](const model::WorkState& now) {
           return now.phase == Phase::ready && now.pid != pid && now.pid != 0;
@@ -183,7 +112,7 @@ TEST_F(Supervising, AProcessOutlivesTheAgent) {
 }
 
 TEST_F(Supervising, ChangesAProcess) {
-  agent([](Agent& agent, Supervising&) -> aio::Task<Result<>> {
+  agent([](Agent& agent, testing::Stage&) -> aio::Task<Result<>> {
     CO_TRY(co_await agent.supervisor.apply(process("exec sleep 1000")));
     auto first = CO_TRY(co_await until(agent.world, agent.supervisor, "app:web", Phase::ready));
     CO_TRY(co_await agent.supervisor.apply(process("exec sleep 1001", "2")));
@@ -198,7 +127,7 @@ TEST_F(Supervising, ChangesAProcess) {
 }
 
 TEST_F(Supervising, GraceThenKillOfAllItsProcesses) {
-  agent([](Agent& agent, Supervising& self) -> aio::Task<Result<>> {
+  agent([](Agent& agent, testing::Stage& self) -> aio::Task<Result<>> {
     HostWork work = process("trap '' TERM; sleep 1000 & echo $! > " + self.home +
                             "/child; while :; do sleep 1000; done");
     std::get<ProcessWork>(work.what).stop_within = Duration::milliseconds(50);
@@ -221,7 +150,7 @@ TEST_F(Supervising, GraceThenKillOfAllItsProcesses) {
 }
 
 TEST_F(Supervising, SecretsLieInMemoryOnly) {
-  agent([](Agent& agent, Supervising& self) -> aio::Task<Result<>> {
+  agent([](Agent& agent, testing::Stage& self) -> aio::Task<Result<>> {
     HostWork work = process("cat \"$CREDENTIALS_DIRECTORY/password\" > " + self.home +
                             "/seen; env > " + self.home + "/env; exec sleep 1000");
     std::get<ProcessWork>(work.what).secrets.push_back({"password", Secret("canary-71")});
@@ -239,7 +168,7 @@ TEST_F(Supervising, SecretsLieInMemoryOnly) {
   });
   // The tmpfs is gone with the machine: the item waits for its secrets.
   std::filesystem::remove_all(run_folder);
-  agent([](Agent& agent, Supervising&) -> aio::Task<Result<>> {
+  agent([](Agent& agent, testing::Stage&) -> aio::Task<Result<>> {
     auto state = CO_TRY(
         co_await until(agent.world, agent.supervisor, "app:web", [](const model::WorkState& now) {
           return now.phase != Phase::waiting || !now.why.empty();
@@ -254,7 +183,7 @@ TEST_F(Supervising, RunsAProgramOnce) {
   static const auto count = [](const std::string& home) {
     return read_plain(home + "/count").value_or("");
   };
-  auto twice = [](Agent& agent, Supervising& self) -> aio::Task<Result<>> {
+  auto twice = [](Agent& agent, testing::Stage& self) -> aio::Task<Result<>> {
     RunWork run;
     run.command = {"/bin/sh"};
     run.input = "echo run >> " + self.home + "/count; echo 'all well'";
@@ -268,7 +197,7 @@ TEST_F(Supervising, RunsAProgramOnce) {
   };
   agent(twice);
   agent(twice);
-  agent([](Agent& agent, Supervising& self) -> aio::Task<Result<>> {
+  agent([](Agent& agent, testing::Stage& self) -> aio::Task<Result<>> {
     CO_TRY(co_await agent.supervisor.remove("app:setup"));
     EXPECT_EQ(count(self.home), "run\nundone\n");
     co_return Result<>{};
@@ -276,7 +205,7 @@ TEST_F(Supervising, RunsAProgramOnce) {
 }
 
 TEST_F(Supervising, AProgramThatFailsOrTakesTooLong) {
-  agent([](Agent& agent, Supervising&) -> aio::Task<Result<>> {
+  agent([](Agent& agent, testing::Stage&) -> aio::Task<Result<>> {
     RunWork run;
     run.command = {"/bin/sh", "-c", "echo oh; exit 4"};
     CO_TRY(co_await agent.supervisor.apply({"a", "1", run}));
@@ -298,7 +227,7 @@ TEST_F(Supervising, AProgramThatFailsOrTakesTooLong) {
 }
 
 TEST_F(Supervising, PutsFilesAndFolders) {
-  agent([](Agent& agent, Supervising& self) -> aio::Task<Result<>> {
+  agent([](Agent& agent, testing::Stage& self) -> aio::Task<Result<>> {
     FileWork file;
     file.path = self.home + "/etc/app/app.conf";
     file.content = "port=1\n";
@@ -335,7 +264,7 @@ TEST_F(Supervising, PutsFilesAndFolders) {
 
 TEST_F(Supervising, AFolderThatWasThereStays) {
   std::filesystem::create_directory(home + "/data");
-  agent([](Agent& agent, Supervising& self) -> aio::Task<Result<>> {
+  agent([](Agent& agent, testing::Stage& self) -> aio::Task<Result<>> {
     FileWork folder;
     folder.kind = FileWork::Kind::directory;
     folder.path = self.home + "/data";

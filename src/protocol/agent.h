@@ -87,7 +87,10 @@ struct Welcome {
 ///   open {what: "exec", command, name?, environment?, directory?, terminal?: {rows, columns}}
 ///       -> {channel, errors?}: `errors` is the channel of its stderr, where there is no terminal;
 ///       `name`: as the process of that item is run
-///   open {what: "logs", name, lines?, follow?} -> {channel}: the last `lines` (default: all kept)
+///   open {what: "logs", name, lines?, since?, follow?} -> {channel}: the last `lines`, or what
+///   came
+///       since that time (wall clock, ns; about a second more); default: all kept
+///   stats -> {agent: {memory, cpu}, items: [{name, pid, memory, cpu, restarts}]}: bytes, ns
 ///   open {what: "get", path} -> {channel}: a tar      open {what: "put", path} -> {channel}: a tar
 ///   open {what: "forward", host?, port} -> {channel}
 ///   resize {channel, rows, columns} -> {}             kill {channel, signal} -> {}

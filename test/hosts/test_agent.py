@@ -3,30 +3,10 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
+import threading
 
-import pytest
-
-from support.agents import Agent, Authority, Controller, alive, eventually, process_work
-
-
-@pytest.fixture
-def controller(tmp_path):
-    one = Controller(tmp_path)
-    yield one
-    one.close()
-
-
-@pytest.fixture
-def agent(tmp_path, controller):
-    one = Agent(tmp_path, controller)
-    yield one
-    for mark in (one.folder / "pids").glob("[0-9]*"):
-        if mark.name.isdigit() and alive(int(mark.name)):
-            os.kill(int(mark.name), signal.SIGKILL)
-    one.stop()
-    for run in pathlib.Path("/run").glob("croft-*"):
-        if not any(run.iterdir()):
-            run.rmdir()
+from support.agents import AGENT, Agent, Authority, Controller, alive, eventually, process_work
 
 
 def test_joins_once_and_keeps_what_it_needs(agent, controller):
@@ -126,16 +106,56 @@ def test_another_authority_is_not_believed(tmp_path, controller):
 def test_a_used_token_is_refused(tmp_path, controller):
     controller.tokens.clear()
     agent = Agent(tmp_path, controller, verb="run")
-    assert agent.process.wait(60) == 1
+    assert agent.process.wait(60) == 64
     assert "the token is not known" in (tmp_path / "agent.log").read_text()
+    agent.stop()
+    # The keeper does not try again and again.
+    agent = Agent(tmp_path, controller, token="late")
+    assert agent.process.wait(60) == 64
     agent.stop()
 
 
+def test_killed_again_and_again_under_load(agent, controller, tmp_path):
+    def running():
+        found = []
+        for folder in pathlib.Path("/proc").glob("[0-9]*"):
+            try:
+                words = (folder / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if words[:2] == [b"tail", b"-f"] and words[2].startswith(f"{tmp_path}/".encode()):
+                found.append(int(folder.name))
+        return found
+
+    session = controller.meet()
+    wanted = {}
+    for round_ in range(5):
+        doomed = threading.Thread(target=lambda: os.kill(agent.agent_pid, signal.SIGKILL))
+        doomed.start()
+        try:
+            for i in range(20):
+                name = f"app:p{i}"
+                (tmp_path / name).touch()
+                wanted[name] = str(round_ if i % 2 else 0)
+                work = process_work(name, ["tail", "-f", str(tmp_path / name)], wanted[name])
+                session.call("apply", work=work)
+        except (ConnectionError, OSError):
+            pass  # it was killed in the middle: what was not answered is said again
+        doomed.join()
+        session = controller.meet()
+    for i in range(20):
+        name = f"app:p{i}"
+        (tmp_path / name).touch()
+        session.call("apply", work=process_work(name, ["tail", "-f", str(tmp_path / name)], wanted.get(name, "0")))
+    pids = {session.until(f"app:p{i}", phase="ready", digest=wanted.get(f"app:p{i}", "0"))["pid"] for i in range(20)}
+    eventually(lambda: len(running()) == 20, "more run than should, or fewer")
+    assert set(running()) == pids
+    for i in range(20):
+        session.call("remove", name=f"app:p{i}")
+    assert running() == []
+
+
 def test_bad_command_lines_are_told(tmp_path):
-    import subprocess
-
-    from support.agents import AGENT
-
     def run(*arguments):
         done = subprocess.run([AGENT, *arguments], capture_output=True, text=True)
         return done.returncode, done.stderr + done.stdout

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import queue
+import shutil
 import signal
 import socket
 import ssl
@@ -265,6 +266,20 @@ class Agent:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait(PATIENCE)
         self.log.close()
+
+    def clear(self):
+        """Ends what a test left running, and removes what the agent keeps in memory."""
+        for mark in (self.folder / "pids").glob("[0-9]*"):
+            if mark.name.isdigit() and alive(int(mark.name)):
+                os.killpg(int(mark.name), signal.SIGKILL)
+        name = hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]
+        for base in ("/run", "/dev/shm"):
+            shutil.rmtree(f"{base}/croft-{name}", ignore_errors=True)
+        for group in pathlib.Path("/sys/fs/cgroup").glob(f"**/croft-agent-{name}"):
+            eventually(lambda group=group: not any(each.read_text() for each in group.glob("*/cgroup.procs")), "a group is not empty")
+            for folder in [*group.glob("*/"), group]:
+                if folder.is_dir():
+                    folder.rmdir()
 
 
 def process_work(name, command, digest="1", **more):
