@@ -5,8 +5,9 @@
 
 Each round launches instances with volumes and elastic addresses, breaks some (kill, freeze, cut links, full disks, refused calls), stops,
 starts and reboots others, kills the farm itself now and then, and terminates all. Before and after: the farm's memory and descriptors,
-and of the whole computer the network namespaces, mounts, links, cgroups and rules of the packet filter. The first round comes before the
-first count: what a farm makes once stays for its life. Needs root. Exits with 1 when something is left.
+and of the whole computer the network namespaces, mounts and links (so let nothing else make some meanwhile), the cgroups of its instances
+and the rules of its packet filter. The first round comes before the first count: what a farm makes once stays for its life. Needs root.
+Exits with 1 when something is left.
 """
 import argparse
 import json
@@ -22,8 +23,10 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "test"))
 
 IMAGE = "ami-0c40f700000000001"
-# What may differ: memory by what the allocator keeps, the rest by nothing.
+# What may differ: memory by what the allocator keeps and by what is remembered of an ended instance (EC2 shows it for an hour), the rest by
+# nothing.
 MEMORY_GROWTH = 0.25
+REMEMBERED_KIB = 12
 
 
 def of_farm(farm):
@@ -33,7 +36,7 @@ def of_farm(farm):
     return {"farm memory KiB": memory, "farm descriptors": len(os.listdir(f"/proc/{pid}/fd"))}
 
 
-def of_computer():
+def of_computer(instances):
     namespaces, mounts = set(), 0
     for process in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -41,7 +44,8 @@ def of_computer():
         except OSError:
             continue
     mounts = len(pathlib.Path("/proc/self/mountinfo").read_text().splitlines())
-    cgroups = sum(1 for path, folders, _ in os.walk("/sys/fs/cgroup") for folder in folders if "croft" in path + folder)
+    # Of instances: another farm of this computer, a test's perhaps, has groups of its own.
+    cgroups = sum(folder in instances for _, folders, _ in os.walk("/sys/fs/cgroup") for folder in folders)
     links = len(json.loads(subprocess.run(["ip", "-j", "link"], capture_output=True, text=True, check=True).stdout))
     return {"network namespaces": len(namespaces), "mounts": mounts, "links": links, "cgroups": cgroups}
 
@@ -67,6 +71,7 @@ class Soak:
         self.connect()
         self.group = self.ec2.create_security_group(GroupName="soak", Description="soak")["GroupId"]
         self.done = dict.fromkeys(("rounds", "instances", "faults", "farm killed"), 0)
+        self.instances = set()
 
     def connect(self):
         self.ec2 = self.client("ec2", self.farm.url, self.account["accessKey"], self.account["secretKey"])
@@ -89,6 +94,7 @@ class Soak:
             ImageId=IMAGE, MinCount=n, MaxCount=n, InstanceType="t2.nano", SecurityGroupIds=[self.group],
             UserData="#!/bin/sh\nsleep 1000 &\n",
             BlockDeviceMappings=[{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1}}])["Instances"]]
+        self.instances.update(ids)
         self.wait(ids, ("running",), "all run")
         address = ec2.allocate_address()
         ec2.associate_address(AllocationId=address["AllocationId"], InstanceId=ids[0])
@@ -120,7 +126,7 @@ class Soak:
         self.done["instances"] += n
 
     def count(self):
-        return {**of_farm(self.farm), **of_computer(), **of_router(self.farm)}
+        return {**of_farm(self.farm), **of_computer(self.instances), **of_router(self.farm)}
 
     def settled(self, before):
         """The kernel takes networks and cgroups down behind the answer."""
@@ -151,7 +157,8 @@ def main():
         print(", ".join(f"{v} {k}" for k, v in soak.done.items()))
         for name, value in after.items():
             print(f"{name:22} {before[name]:8} -> {value:8}")
-        if after["farm memory KiB"] > before["farm memory KiB"] * (1 + MEMORY_GROWTH):
+        allowed = before["farm memory KiB"] * (1 + MEMORY_GROWTH) + REMEMBERED_KIB * soak.done["instances"]
+        if after["farm memory KiB"] > allowed:
             left["farm memory KiB"] = after["farm memory KiB"]
         if left:
             print(f"left behind: {', '.join(left)}")
