@@ -12,7 +12,8 @@ a fresh one. Farms begin with the suite's account and key, and with images under
 EC2's own catalogue). Machines are records (--fake-machines): the suite asks nothing of what runs inside.
 
 Selected are the tests that need nothing but EC2: no other service's client, no look into the emulator's own memory, no skip that the
-suite gives itself in server mode. Printed at the end: passed / selected, and with --by-file the same for each file.
+suite gives itself in server mode. Printed at the end: passed / selected, of cases and of test functions, and with --by-file the same for each
+file.
 """
 import argparse
 import collections
@@ -35,7 +36,9 @@ ACCOUNT, KEY, SECRET = "123456789012", "FOOBARKEY", "FOOBARSECRET"
 ZONES = {"us-east-1": "abcdef", "us-west-1": "ab", "us-west-2": "abcd", "ap-northeast-1": "acd", "sa-east-1": "abc"}
 # The suite names zones of one region in another; a farm's zones are called as its topology says.
 FOREIGN_ZONES = {"us-west-2": ["us-east-1a"], "us-east-2": ["us-east-1a"], "eu-central-1": ["us-west-2a"], "eu-west-1": ["us-east-1a"]}
-OTHER_SERVICES = re.compile(r"boto3\.(?:client|resource)\(\s*[\"'](?!ec2[\"'])|ec2_backends|mock_random|moto\.server|valid_ami")
+# The second line: helpers of the suite that ask another service, or look into the emulator.
+OTHER_SERVICES = re.compile(r"boto3\.(?:client|resource)\(\s*[\"'](?!ec2[\"'])|ec2_backends|mock_random|moto\.server|valid_ami"
+                            r"|launch_template_context")
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -199,15 +202,18 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    counts = collections.defaultdict(collections.Counter)
+    counts, functions = collections.defaultdict(collections.Counter), {}
     for outcome in ("passed", "failed", "error"):
         for report in terminalreporter.stats.get(outcome, []):
             counts[report.nodeid.split("::")[0]][outcome] += 1
+            name = report.nodeid.split("[")[0]
+            functions[name] = functions.get(name, True) and outcome == "passed"
     total = sum(counts.values(), collections.Counter())
     if os.environ.get("CROFT_SUITE_BY_FILE"):
         for name, one in sorted(counts.items()):
             terminalreporter.write_line(f"{one['passed']:4} / {sum(one.values()):4}  {pathlib.Path(name).name}")
     terminalreporter.write_line(f"passed / selected: {total['passed']} / {sum(total.values())}")
+    terminalreporter.write_line(f"the same by test functions, all cases of one together: {sum(functions.values())} / {len(functions)}")
 
 
 # ---- as a program
