@@ -43,6 +43,7 @@ class FakeController {
       if (!message) continue;  // it hung up, or does not trust us
       if (auto* join = std::get_if<protocol::Join>(&*message)) {
         joins.push_back(*join);
+        if (joins.size() <= lost_joins) continue;
         if (join->token != token) {
           protocol::Closed refused;
           refused.error = Error(Code::unauthenticated, "the token is not known");
@@ -117,6 +118,7 @@ class FakeController {
   void hang_up() { stream_.reset(); }
 
   std::string token = "token";
+  size_t lost_joins = 0;  ///< so many of the first are not answered
   uint64_t fence = 1;
   Duration lasts = Duration::hours(24);
   protocol::Welcome welcome{1, Duration::milliseconds(50), 0, ""};

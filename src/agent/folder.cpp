@@ -19,7 +19,8 @@
 namespace croft::agent {
 namespace {
 
-constexpr Bytes state_most = Bytes::mib(8);
+constexpr Bytes state_most = Bytes::mib(16);
+constexpr wire::json::Limits work_limits{state_most, 32};
 constexpr Bytes key_most = Bytes::kib(64);
 constexpr size_t readable_name_max = 100;
 constexpr unsigned long tmpfs_magic = 0x01021994, ramfs_magic = 0x858458f6;
@@ -213,7 +214,7 @@ aio::Task<Result<std::vector<Folder::Kept>>> Folder::load_works() {
   for (const std::string& name : CO_TRY(co_await world_.disk.list(path_ + "/works"))) {
     if (!name.ends_with(".json")) continue;
     std::string text = CO_TRY(co_await world_.disk.read_file(path_ + "/works/" + name, state_most));
-    auto object = wire::json::parse_object(text, name);
+    auto object = wire::json::parse_object(text, name, work_limits);
     auto work = object ? protocol::host_work_from(*object)
                        : Result<model::HostWork>(fail(std::move(object).error()));
     if (!work) {
@@ -223,7 +224,7 @@ aio::Task<Result<std::vector<Folder::Kept>>> Folder::load_works() {
     Kept kept{*std::move(work), wire::json::bool_or(*object, "stripped", false).value_or(false)};
     if (kept.lacks_secrets && !run_.empty()) {
       auto whole = co_await world_.disk.read_file(run_ + "/works/" + name, state_most);
-      auto parsed = whole ? wire::json::parse_object(*whole, name)
+      auto parsed = whole ? wire::json::parse_object(*whole, name, work_limits)
                           : Result<wire::json::Object>(fail(std::move(whole).error()));
       auto complete = parsed ? protocol::host_work_from(*parsed)
                              : Result<model::HostWork>(fail(std::move(parsed).error()));

@@ -9,6 +9,7 @@
 #include "agent/fake_controller.h"
 #include "agent/plain_files.h"
 #include "aio/real/real_world.h"
+#include "net/http_server.h"
 
 namespace croft::agent {
 namespace {
@@ -57,6 +58,23 @@ class Linked : public ::testing::Test {
   static aio::Task<Result<>> scene(aio::World& world, Linked& self, Body body) {
     auto controller = CO_TRY(co_await FakeController::open(world, self.home + "/ca"));
     controller->lasts = self.lasts;
+    controller->lost_joins = self.lost_joins;
+    // Where agents find controllers whose addresses they do not know.
+    std::string object =
+        fmt::format(R"({{"controllers":["{}"],"epoch":3}})", controller->address());
+    net::HttpServer rendezvous(
+        world, [&object](net::Exchange& exchange) { return exchange.respond(200, {}, object); });
+    auto listener = CO_TRY(world.net.listen({"127.0.0.1", 0, ""}));
+    std::string url = "http://" + listener->local().text() + "/controllers.json";
+    aio::Scope serving(co_await aio::here());
+    serving.spawn(rendezvous.serve(std::move(listener)));
+    auto result = co_await played(world, self, *controller, url, body);
+    serving.cancel();
+    CO_TRY(co_await serving.join());
+    co_return result;
+  }
+  static aio::Task<Result<>> played(aio::World& world, Linked& self, FakeController& controller,
+                                    std::string url, Body body) {
     Folder folder(world, self.home + "/agent");
     CO_TRY(co_await folder.open());
     self.run_folder = folder.secrets_folder("x").value_or("/nowhere/x");
@@ -65,13 +83,14 @@ class Linked : public ::testing::Test {
     Launcher launcher(world, folder.path(), none);
     Supervisor supervisor(world, folder, launcher);
     Identity identity;
-    identity.controllers = {controller->address()};
-    identity.pin = controller->pin();
+    identity.controllers = {self.moved ? "127.0.0.1:1" : controller.address()};
+    identity.rendezvous = url;
+    identity.pin = controller.pin();
     identity.instance = "i-1";
     Link link(world, folder, supervisor, launcher, identity, quick());
     supervisor.on_change = [&link](const model::WorkState& state) { link.changed(state); };
     CO_TRY(co_await supervisor.start());
-    Scene scene{world, *controller, folder, supervisor, link};
+    Scene scene{world, controller, folder, supervisor, link};
     auto outcome = co_await aio::race(body(scene), agent_side(link, self.token));
     CO_TRY(co_await supervisor.finish());
     if (outcome.index() == 0) co_return std::get<0>(std::move(outcome));
@@ -80,6 +99,8 @@ class Linked : public ::testing::Test {
   }
   std::string home, run_folder, token = "token", agent_error;
   Duration lasts = Duration::hours(24);
+  size_t lost_joins = 0;
+  bool moved = false;
 };
 
 wire::json::Object apply_of(const model::HostWork& work) {
@@ -151,6 +172,29 @@ TEST_F(Linked, AnOlderControllerIsNotObeyed) {
     controller.fence = 8;
     CO_TRY(co_await controller.meet());
     CO_TRY(co_await controller.call("ping", {}));
+    co_return Result<>{};
+  });
+}
+
+TEST_F(Linked, AJoinWhoseAnswerIsLostIsAskedAgainWithTheSameKey) {
+  lost_joins = 2;
+  play([](Scene& scene) -> aio::Task<Result<>> {
+    CO_TRY(co_await scene.controller.meet());
+    EXPECT_EQ(scene.controller.joins.size(), 3u);
+    for (const auto& join : scene.controller.joins)
+      EXPECT_EQ(join.request, scene.controller.joins[0].request);
+    EXPECT_FALSE(std::filesystem::exists(scene.folder.path() + "/joining.pem"));
+    co_return Result<>{};
+  });
+}
+
+TEST_F(Linked, FindsControllersThatMoved) {
+  moved = true;
+  play([](Scene& scene) -> aio::Task<Result<>> {
+    CO_TRY(co_await scene.controller.meet());
+    auto kept = CO_TRY(co_await scene.folder.load());
+    EXPECT_EQ(kept.controllers.at(0), scene.controller.address());
+    EXPECT_EQ(kept.epoch, 3u);
     co_return Result<>{};
   });
 }

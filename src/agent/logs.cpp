@@ -86,6 +86,9 @@ std::string last_lines(const std::string& file, uint64_t from) {
   text.resize(got > 0 ? static_cast<size_t>(got) : 0);
   if (begin > from)
     if (size_t line = text.find('\n'); line != std::string::npos) text.erase(0, line + 1);
+  if (!valid_utf8(text))
+    for (char& c : text)
+      if (static_cast<uint8_t>(c) >= 0x80) c = '?';
   return text;
 }
 

@@ -21,7 +21,7 @@
 namespace croft::protocol {
 
 inline constexpr int agent_protocol_version = 1;
-inline constexpr size_t agent_frame_max = 4 << 20;
+inline constexpr size_t agent_frame_max = 8 << 20;
 
 struct Frame {
   char kind = 'J';

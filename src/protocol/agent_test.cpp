@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "base/text.h"
+
 namespace croft::protocol {
 namespace {
 
@@ -69,6 +71,19 @@ TEST(AgentMessages, ComeBackAsTheyWere) {
   EXPECT_EQ(there_and_back(Alive{8, 2}).sequence, 8u);
   EXPECT_EQ(there_and_back(Welcome{5, Duration::seconds(2), 99, "aa"}).period,
             Duration::seconds(2));
+}
+
+TEST(AgentMessages, CarryBytesThatAreNoText) {
+  model::FileWork file;
+  file.path = "/bin/tool";
+  file.content = std::string(
+      "\x7f"
+      "ELF\0\xff\xfe",
+      7);
+  auto back = host_work_from(to_json(model::HostWork{"a", "1", file}));
+  ASSERT_TRUE(back) << back.error().render();
+  EXPECT_EQ(std::get<model::FileWork>(back->what).content, file.content);
+  EXPECT_TRUE(valid_utf8(wire::json::compact(to_json(model::HostWork{"a", "1", file}))));
 }
 
 TEST(AgentMessages, NameWhatIsWrong) {

@@ -8,6 +8,13 @@ std::string Writer::base64_of(const Secret& value) {
   return base64(value.reveal());
 }
 
+wire::json::Value Writer::json(const std::string& value) {
+  if (valid_utf8(value)) return wire::json::Value(value);
+  wire::json::Object out;
+  out["$bytes"] = base64(value);
+  return out;
+}
+
 Result<int64_t> Reader::whole(const wire::json::Value& found, int64_t least, int64_t most) {
   if (!found.is_int64()) return wrong(found, "a whole number");
   int64_t value = found.get_int64();
@@ -18,6 +25,12 @@ Result<int64_t> Reader::whole(const wire::json::Value& found, int64_t least, int
 }
 
 Result<> Reader::take(const wire::json::Value& found, std::string& value) {
+  if (found.is_object()) {
+    auto bytes = unbase64(TRY(wire::json::string_at(found.get_object(), "$bytes")));
+    if (!bytes) return fail(Code::syntax, "it is not base64");
+    value = *std::move(bytes);
+    return {};
+  }
   if (!found.is_string()) return wrong(found, "a string");
   value = found.get_string();
   return {};

@@ -42,7 +42,8 @@ class Writer {
 
  private:
   static std::string base64_of(const Secret& value);
-  static wire::json::Value json(const std::string& value) { return wire::json::Value(value); }
+  /// Bytes that are no UTF-8 become {"$bytes": base64}: files and outputs hold anything.
+  static wire::json::Value json(const std::string& value);
   static wire::json::Value json(bool value) { return value; }
   static wire::json::Value json(Duration value) { return value.ns(); }
   static wire::json::Value json(Bytes value) { return value.count(); }
