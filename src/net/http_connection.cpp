@@ -158,7 +158,6 @@ aio::Task<Result<bool>> HttpConnection::skip_body() {
 aio::Task<Result<size_t>> HttpConnection::read_body(std::span<char> into) {
   if (into.empty()) co_return fail(Code::invalid_argument, "read_body needs room");
   if (body_bad_) co_return fail(Code::unavailable, "the request's body broke off earlier");
-  if (parser_.done() && pending_.empty()) co_return 0;
   if (parser_.expects_continue() && !continued_) {
     continued_ = true;
     if (!answered()) {
@@ -166,6 +165,7 @@ aio::Task<Result<size_t>> HttpConnection::read_body(std::span<char> into) {
       CO_TRY(co_await send(std::move(line)));
     }
   }
+  if (parser_.done() && pending_.empty()) co_return 0;
   auto got = co_await read_raw_body(into);
   if (!got) {
     body_bad_ = close_ = true;
@@ -223,6 +223,17 @@ Result<std::string> HttpConnection::head_text(int status, wire::Headers headers,
                                               std::optional<uint64_t> length) {
   if (answered()) return fail(Code::internal, "a second answer to one request");
   status_ = status;
+  std::string_view interim;
+  if (parser_.expects_continue() && !continued_) {
+    // botocore waits for the 100 of an empty body too. Where the final status comes instead it
+    // sends no body of any later request on this connection.
+    if (parser_.done() && status / 100 == 2) {
+      interim = wire::continue_line;
+      continued_ = true;
+    } else {
+      close_ = true;
+    }
+  }
   if (body_unread_and_large() || draining_) close_ = true;
   if (!headers.has("date")) headers.add("Date", world_.clock.wall().http_date());
   headers.remove("content-length");
@@ -240,7 +251,8 @@ Result<std::string> HttpConnection::head_text(int status, wire::Headers headers,
     headers.add("Connection", "close");
   else if (request().http10)
     headers.add("Connection", "keep-alive");
-  return wire::serialize(wire::ResponseHead{status, "", std::move(headers)});
+  std::string head = TRY(wire::serialize(wire::ResponseHead{status, "", std::move(headers)}));
+  return interim.empty() ? head : std::string(interim) + head;
 }
 
 aio::Task<Result<>> HttpConnection::send(std::vector<std::string_view> pieces) {

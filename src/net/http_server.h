@@ -33,7 +33,8 @@ class Exchange {
   /// Content-Length where given (chunked bodies have none).
   virtual std::optional<uint64_t> content_length() const = 0;
   /// The next piece of the body, or 0 at its end. Sends "100 Continue" at the first call when the
-  /// client waits for it. Errors: Code::syntax (bad chunk), Code::unavailable (cut), Code::timeout.
+  /// client waits for it; an answer before that closes the connection, but for a 2xx to a request
+  /// whose body is empty. Errors: Code::syntax (bad chunk), Code::unavailable (cut), Code::timeout.
   virtual aio::Task<Result<size_t>> read_body(std::span<char> into) = 0;
   /// The whole body; Code::resource_exhausted above `limit`.
   aio::Task<Result<std::string>> read_all(Bytes limit);

@@ -37,6 +37,7 @@ aio::Task<Result<>> demo(Exchange& exchange) {
   if (path == "/silent") co_return Result<>{};
   if (path == "/close") exchange.close_after();
   if (path == "/bad") co_return co_await exchange.respond(200, {{"X", "a\r\nb"}}, "");
+  if (path == "/refuse") co_return co_await exchange.respond(404, {}, "no\n");
   if (path == "/none") co_return co_await exchange.respond(204, {}, "");
   if (path == "/304") co_return co_await exchange.respond(304, {{"ETag", "\"x\""}}, "");
   co_return co_await exchange.respond(200, {}, "hello\n");
@@ -44,6 +45,11 @@ aio::Task<Result<>> demo(Exchange& exchange) {
 
 std::string status_line(const std::string& answer) {
   return answer.substr(0, answer.find("\r\n"));
+}
+size_t times(std::string_view text, std::string_view part) {
+  size_t out = 0;
+  for (size_t at = text.find(part); at != text.npos; at = text.find(part, at + 1)) ++out;
+  return out;
 }
 bool has(const std::string& text, std::string_view part) {
   return text.find(part) != std::string::npos;
@@ -190,6 +196,28 @@ TEST(HttpServer, continues_only_when_the_handler_reads) {
         CO_TRY(co_await raw(stage.world, stage.at, "POST /plain HTTP/1.1\r\n" + ask));
     EXPECT_EQ(status_line(refused), "HTTP/1.1 200 OK");
     EXPECT_TRUE(has(refused, "Connection: close"));
+    co_return Result<>{};
+  });
+}
+
+TEST(HttpServer, an_empty_body_that_is_expected_is_continued_or_the_connection_closed) {
+  with_server(demo, [](Stage& stage) -> aio::Task<Result<>> {
+    std::string ask = host + "Expect: 100-continue\r\nContent-Length: 0\r\n\r\n";
+    std::string last = "GET /plain HTTP/1.1\r\n" + host + "Connection: close\r\n\r\n";
+    // Whether the handler reads the body (/echo) or not (/plain): first the 100, and it goes on.
+    for (const char* path : {"/echo", "/plain"}) {
+      std::string answer = CO_TRY(co_await raw(
+          stage.world, stage.at, fmt::format("POST {} HTTP/1.1\r\n{}{}", path, ask, last)));
+      EXPECT_TRUE(answer.starts_with("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")) << answer;
+      EXPECT_EQ(times(answer, "HTTP/1.1 200 OK"), 2u) << answer;
+      EXPECT_EQ(times(answer, "100 Continue"), 1u) << answer;
+    }
+    // A refusal: no 100, and no further request on this connection.
+    std::string refused = CO_TRY(co_await raw(
+        stage.world, stage.at, fmt::format("POST /refuse HTTP/1.1\r\n{}{}", ask, last)));
+    EXPECT_EQ(status_line(refused), "HTTP/1.1 404 Not Found");
+    EXPECT_TRUE(has(refused, "Connection: close")) << refused;
+    EXPECT_FALSE(has(refused, "200 OK")) << refused;
     co_return Result<>{};
   });
 }
