@@ -148,5 +148,9 @@ def test_versions_of_a_bucket_without_versioning(s3, bucket):
     assert {(v["VersionId"], v["IsLatest"]) for p in pages for v in p["Versions"]} == {("null", True)}
     assert s3.get_object(Bucket=bucket, Key="a", VersionId="null")["Body"].read() == b"a"
     with pytest.raises(ClientError) as error:
-        s3.get_object(Bucket=bucket, Key="a", VersionId="abc")
+        s3.get_object(Bucket=bucket, Key="a", VersionId="0" * 32)
     assert error.value.response["Error"]["Code"] == "NoSuchVersion"
+    for act in s3.get_object, s3.delete_object:
+        with pytest.raises(ClientError) as error:
+            act(Bucket=bucket, Key="a", VersionId="abc")
+        assert error.value.response["Error"]["Code"] == "InvalidArgument"

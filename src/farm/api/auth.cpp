@@ -17,7 +17,9 @@ constexpr std::string_view use_sigv4 =
 
 std::string_view sigv2_setting(Protocol protocol) {
   return protocol == Protocol::s3
-             ? " (boto3: Config(signature_version='s3v4'); s3cmd: signature_v2 = False)"
+             ? " (boto3: Config(signature_version='s3v4'); aws: aws configure set "
+               "default.s3.signature_version s3v4; s3cmd: signature_v2 = False; s3cmd signurl "
+               "knows no other: croft farm account add NAME --sigv2 on)"
              : " (libcloud: signature_version='4'; boto: EC2_USE_SIGV4=1)";
 }
 

@@ -50,6 +50,7 @@ constexpr std::array needs{
     Need{"GetObjectTagging", "s3:GetObjectTagging", "", "owner"},
     Need{"PutObjectTagging", "s3:PutObjectTagging", "", "owner"},
     Need{"DeleteObjectTagging", "s3:DeleteObjectTagging", "", "owner"},
+    Need{"RestoreObject", "s3:RestoreObject", "", "owner"},
     Need{"PutObject", "s3:PutObject", "WRITE", ""},
     Need{"PostObject", "s3:PutObject", "WRITE", ""},
     Need{"CopyObject", "s3:PutObject", "WRITE", ""},
@@ -221,7 +222,7 @@ aio::Task<Result<>> Service::allow(S3Request& request, BucketRef bucket, std::st
                       : action.size(),
                   "Version");
   // Whoever owns the bucket can always repair its policy.
-  bool about_policy = operation.ends_with("BucketPolicy");
+  bool about_policy = operation.ends_with("BucketPolicy");  // Get, Put, Delete
   if (owner && about_policy) co_return Result<>{};
   ObjectRef there;
   bool looks = !need.object_permission.empty() ||
@@ -232,6 +233,12 @@ aio::Task<Result<>> Service::allow(S3Request& request, BucketRef bucket, std::st
                                : co_await index_.find_version(bucket->record.name, key, version));
   Verdict verdict = policy_verdict(request, *bucket, action, key, there ? &there->record : nullptr);
   if (verdict == Verdict::deny) co_return fail(access_denied());
+  // Nobody else's business, whatever the policy says: else it could be turned against its owner.
+  if (about_policy && verdict == Verdict::allow)
+    co_return fail(aws_error("MethodNotAllowed", 405,
+                             "The specified method is not allowed against this resource.")
+                       .fact("xml:Method", request.head().method)
+                       .fact("xml:ResourceType", "BUCKETPOLICY"));
   bool allowed =
       owner || verdict == Verdict::allow ||
       bucket_acl_allows(request, *bucket, need.bucket_permission) ||

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "farm/s3/service.h"
 
 namespace croft::farm::s3 {
 namespace {
@@ -29,11 +30,28 @@ Error read_error(Error error) {
   return error;
 }
 
+/// A checksum that is not checked would only seem to protect.
+Result<> refuse_other_checksums(const wire::Headers& headers) {
+  constexpr std::string_view prefix = "x-amz-checksum-";
+  constexpr std::array others{"sha512", "md5", "xxhash64", "xxhash3", "xxhash128"};
+  for (const auto& [name, value] : headers.fields()) {
+    std::string lower = to_lower(name);
+    if (!lower.starts_with(prefix) || checksum_from_header(lower)) continue;
+    std::string_view kind = std::string_view(lower).substr(prefix.size());
+    if (kind == "type" || kind == "algorithm" || kind == "mode") continue;
+    if (std::ranges::find(others, kind) != others.end()) return fail(not_implemented_header(lower));
+    return fail(invalid_request(fmt::format(
+        "The algorithm type you specified in {} header is invalid.", printable(lower))));
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<Body> Body::open(S3Request& request, Bytes limit, bool about_object) {
   Body body(request);
   TRY(body.read_length(limit));
+  TRY(refuse_other_checksums(request.head().headers));
   if (!about_object) TRY(body.read_digests());
   const std::string& kind = request.authorization.payload_hash;
   if (wire::is_aws_chunked(kind)) {
@@ -156,6 +174,10 @@ Result<> Body::read_digests() {
     in_trailer_ = true;
   }
   if (auto wanted = headers.get("x-amz-sdk-checksum-algorithm")) {
+    if (!checksum_)
+      return fail(invalid_request(
+          "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or "
+          "x-amz-trailer headers were found."));
     auto kind = checksum_from_name(trim(*wanted));
     if (!kind)
       return fail(invalid_request(

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "farm/s3/names.h"
 #include "farm/s3/range.h"
+#include "farm/s3/restore.h"
 #include "farm/s3/service.h"
 #include "wire/uri.h"
 #include "wire/xml.h"
@@ -95,6 +96,7 @@ aio::Task<Result<Service::CopySource>> Service::copy_source(S3Request& request) 
   if (!parts || parts->first.empty() || parts->second.empty()) co_return fail(bad_source());
   source.bucket = std::string(parts->first);
   source.key = std::string(parts->second);
+  if (question != std::string_view::npos) CO_TRY(check_version_id(source.version));
   BucketRef bucket = CO_TRY(own_bucket(request, source.bucket));
   source.versioned = bucket->record.versioning != Versioning::never;
   CO_TRY(co_await allow(request, bucket, "GetObject", source.key, source.version));
@@ -105,6 +107,9 @@ aio::Task<Result<Service::CopySource>> Service::copy_source(S3Request& request) 
                              "marker by version id."));
   source.object = CO_TRY(std::move(object));
   CO_TRY(check_source_conditions(request, source.object->record));
+  if (!check_readable(source.object->record, context_.world.clock.wall()))
+    co_return fail(aws_error("ObjectNotInActiveTierError", 403,
+                             "The source object of the COPY action is not in the active tier"));
   co_return source;
 }
 

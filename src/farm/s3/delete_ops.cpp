@@ -65,6 +65,7 @@ Precondition condition_of(const Item& item) {
 
 aio::Task<Result<>> erase_one(Index& index, std::string bucket, Item& item) {
   auto form = check_key(item.key);
+  if (form && !item.version.empty()) form = check_version_id(item.version);
   if (!form) {
     item.error = std::move(form).error();
     co_return Result<>{};

@@ -216,6 +216,25 @@ Result<Lifecycle> Lifecycle::parse(std::string_view xml) {
   return LifecycleReader().read(xml);
 }
 
+Result<> Lifecycle::check_classes() const {
+  static constexpr int64_t least = 30;
+  auto check = [](const std::vector<Move>& moves, std::string_view name,
+                  std::string_view action) -> Result<> {
+    for (const Move& move : moves)
+      if (move.storage_class.ends_with("_IA") && move.days && *move.days < least)
+        return fail(invalid_argument(
+            fmt::format("'{}' in {} action must be greater than or equal to {} for storageClass "
+                        "'{}'",
+                        name, action, least, move.storage_class)));
+    return {};
+  };
+  for (const Rule& rule : rules_) {
+    TRY(check(rule.moves, "Days", "Transition"));
+    TRY(check(rule.noncurrent_moves, "NoncurrentDays", "NoncurrentVersionTransition"));
+  }
+  return {};
+}
+
 bool Lifecycle::covers(const Rule& rule, std::string_view key, const ObjectRecord* record) {
   if (!rule.enabled || !key.starts_with(rule.prefix)) return false;
   if (!record) return rule.tags.empty() && !rule.larger && !rule.smaller;

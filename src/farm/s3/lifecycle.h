@@ -22,6 +22,10 @@ class Lifecycle {
   /// MalformedXML, InvalidArgument, InvalidRequest.
   static Result<Lifecycle> parse(std::string_view xml);
 
+  /// Nothing moves to a class of infrequent access before it has been there for 30 days.
+  /// InvalidArgument.
+  Result<> check_classes() const;
+
   /// When the latest version of a key is to go; nullopt: never. `day`: how long a day is, so that
   /// a test need not wait for one. With the rule's id.
   struct Due {

@@ -104,5 +104,21 @@ TEST(Lifecycle, RefusesWhatMakesNoSense) {
     EXPECT_FALSE(rules(body)) << body;
 }
 
+TEST(Lifecycle, InfrequentAccessBeginsAfterThirtyDays) {
+  auto code = [](std::string_view action, std::string_view days, std::string_view storage_class) {
+    Result<> checked =
+        one(fmt::format("<{0}><{1}>{2}</{1}><StorageClass>{3}</StorageClass></{0}>", action,
+                        action == "Transition" ? "Days" : "NoncurrentDays", days, storage_class))
+            .check_classes();
+    return checked ? "" : std::string(checked.error().fact("aws_code"));
+  };
+  for (std::string_view action : {"Transition", "NoncurrentVersionTransition"}) {
+    EXPECT_EQ(code(action, "29", "STANDARD_IA"), "InvalidArgument");
+    EXPECT_EQ(code(action, "29", "ONEZONE_IA"), "InvalidArgument");
+    EXPECT_EQ(code(action, "30", "STANDARD_IA"), "");
+    EXPECT_EQ(code(action, "1", "GLACIER"), "");
+  }
+}
+
 }  // namespace
 }  // namespace croft::farm::s3

@@ -181,7 +181,9 @@ aio::Task<Result<>> Service::upload_part(S3Request& request) {
   int number = CO_TRY(part_number(request));
   std::string id(request.query.value("uploadId"));
   UploadRecord upload = CO_TRY(co_await index_.upload(request.bucket, request.key, id));
-  if (auto length = request.exchange.content_length()) CO_TRY(index_.check_quota(*bucket, *length));
+  auto length = request.exchange.content_length();
+  if (length && *length <= static_cast<uint64_t>(options_.max_put.count()))
+    CO_TRY(index_.check_quota(*bucket, *length));
   Intake intake = CO_TRY(co_await take_in(request, options_.max_put, false, upload.checksum));
   if (upload.checksum && intake.checksum->kind != *upload.checksum) {
     std::string other = fmt::format(

@@ -59,6 +59,14 @@ Result<> check_key(std::string_view key) {
   return {};
 }
 
+Result<> check_version_id(std::string_view id) {
+  bool form = id.size() == 32 && id.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  if (form || id == "null") return {};
+  return fail(aws_error("InvalidArgument", 400, "Invalid version id specified")
+                  .fact("xml:ArgumentName", "versionId")
+                  .fact("xml:ArgumentValue", printable(id.substr(0, 1024))));
+}
+
 Result<> check_tags(const Pairs& tags, size_t limit) {
   if (tags.size() > limit)
     return fail(

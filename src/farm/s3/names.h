@@ -19,6 +19,9 @@ inline constexpr size_t max_bucket_tags = 50;
 Result<> check_bucket_name(std::string_view name);
 /// KeyTooLongError, InvalidURI (not UTF-8).
 Result<> check_key(std::string_view key);
+/// "null" or an id as this farm gives them: what else is asked for never was a version.
+/// InvalidArgument.
+Result<> check_version_id(std::string_view id);
 /// InvalidTag; `limit` tags at most, keys differ, 128 and 256 characters, "aws:" reserved.
 Result<> check_tags(const Pairs& tags, size_t limit);
 /// "a=1&b=2" of x-amz-tagging. InvalidArgument, InvalidTag.

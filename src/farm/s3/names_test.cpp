@@ -36,6 +36,13 @@ TEST(Names, tags) {
   EXPECT_EQ(*tags, (Pairs{{"a", "1"}, {"b", "two words"}}));
 }
 
+TEST(Names, version_ids) {
+  for (const char* good : {"null", "0123456789abcdef0123456789abcdef"})
+    EXPECT_EQ(code(check_version_id(good)), "") << good;
+  for (const char* bad : {"", "zzz", "0123456789ABCDEF0123456789ABCDEF", "NULL"})
+    EXPECT_EQ(code(check_version_id(bad)), "InvalidArgument") << bad;
+}
+
 TEST(Names, metadata) {
   wire::Headers headers{
       {"X-Amz-Meta-A", "1"}, {"x-amz-meta-b", "2"}, {"x-amz-META-a", "3"}, {"Other", "x"}};

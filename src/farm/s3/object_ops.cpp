@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "farm/s3/range.h"
+#include "farm/s3/restore.h"
 #include "farm/s3/service.h"
 
 namespace croft::farm::s3 {
@@ -124,10 +125,13 @@ aio::Task<Result<>> Service::read_object(S3Request& request, bool with_body, int
         CO_TRY(co_await existing(*bucket, request.key, std::move(version), attempt == 0));
     const ObjectRecord& record = object->record;
     CO_TRY(check_read_conditions(request, record));
+    WallTime now = context_.world.clock.wall();
+    if (with_body) CO_TRY(check_readable(record, now));
     Slice slice = CO_TRY(slice_of(request, record));
     wire::Headers headers = object_headers(record, request);
     add_version(headers, *bucket, record);
     add_expiration(headers, *bucket, request.key, record);
+    add_restore(headers, record, now);
     if (slice.partial && record.size > 0)
       headers.add("Content-Range", fmt::format("bytes {}-{}/{}", slice.first,
                                                slice.first + slice.length - 1, record.size));

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/units.h"
 #include "farm/api/error.h"
+#include "farm/s3/policy_names.h"
 #include "wire/json.h"
 
 namespace croft::farm::s3 {
@@ -235,6 +236,9 @@ class PolicyReader {
       if (kind != "AWS" && kind != "CanonicalUser" && kind != "Service" && kind != "Federated")
         return fail(malformed("Invalid principal in policy"));
       for (std::string& text : TRY(texts_of(names, "principal"))) {
+        if ((kind == "AWS" && !is_aws_principal(text)) ||
+            (kind == "CanonicalUser" && !is_canonical_user(text)))
+          return fail(malformed(fmt::format("Invalid principal in policy: {}", printable(text))));
         if (kind == "AWS" || kind == "CanonicalUser")
           out.push_back(std::move(text));
         else
@@ -290,8 +294,8 @@ class PolicyReader {
     out.actions = TRY(names(*object, "Action"));
     out.resources = TRY(names(*object, "Resource"));
     for (const std::string& action : out.actions.values)
-      if (action != "*" && !to_lower(action).starts_with("s3:"))
-        return fail(malformed("Policy has invalid action"));
+      if (!is_action(action))
+        return fail(malformed(fmt::format("Policy has invalid action: {}", printable(action))));
     std::string whole = fmt::format("arn:aws:s3:::{}", bucket_);
     for (const std::string& resource : out.resources.values) {
       bool inside = resource == whole || resource.starts_with(whole + "/");
@@ -300,6 +304,11 @@ class PolicyReader {
                   wildcard_match(resource, whole + "/");
       if (!inside && !wild) return fail(malformed("Policy has invalid resource"));
     }
+    if (!out.actions.negated && !out.resources.negated)
+      for (const std::string& action : out.actions.values)
+        if (!applies_to_any(action, out.resources.values, bucket_))
+          return fail(malformed(fmt::format(
+              "Action does not apply to any resource(s) in statement: {}", printable(action))));
     if (const json::Value* condition = object->if_contains("Condition"))
       TRY(conditions(*condition, out));
     policy_.statements_.push_back(std::move(out));

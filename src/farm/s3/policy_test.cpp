@@ -140,12 +140,35 @@ TEST(Policy, RefusesWhatMakesNoSense) {
        R"("Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::c/*")",
        R"("Effect":"Allow","Principal":"*","Action":"ec2:Run","Resource":"arn:aws:s3:::b/*")",
        R"("Effect":"Allow","Principal":"everybody","Action":"s3:*","Resource":"arn:aws:s3:::b")",
+       R"("Effect":"Allow","Principal":{"AWS":"nobody"},"Action":"s3:*","Resource":"arn:aws:s3:::b")",
+       R"("Effect":"Allow","Principal":{"AWS":"arn:aws:iam::12:root"},"Action":"s3:*","Resource":"arn:aws:s3:::b")",
+       R"("Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:user/"},"Action":"s3:*","Resource":"arn:aws:s3:::b")",
+       R"("Effect":"Allow","Principal":{"CanonicalUser":"111122223333"},"Action":"s3:*","Resource":"arn:aws:s3:::b")",
+       R"("Effect":"Allow","Principal":"*","Action":"s3:GetObjekt","Resource":"arn:aws:s3:::b/*")",
+       R"("Effect":"Allow","Principal":"*","Action":["s3:GetObject","s3:Fly*"],"Resource":"arn:aws:s3:::b/*")",
+       R"("Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::b")",
+       R"("Effect":"Allow","Principal":"*","Action":"s3:ListBucket","Resource":"arn:aws:s3:::b/*")",
        R"("Effect":"Allow","Principal":"*","Action":[],"Resource":"arn:aws:s3:::b")"}) {
     auto policy = Policy::parse(statement(body), "b");
     ASSERT_FALSE(policy) << body;
     EXPECT_EQ(policy.error().fact("aws_code"), "MalformedPolicy");
   }
   EXPECT_FALSE(Policy::parse(std::string(max_policy_bytes + 1, ' '), "b"));
+}
+
+TEST(Policy, AnActionNeedsOneResourceThatItAppliesTo) {
+  for (
+      std::string_view body :
+      {R"("Action":"s3:*","Resource":"arn:aws:s3:::b/*")", R"("Action":"*","Resource":"*")",
+       R"("Action":["s3:GetObject","s3:ListBucket"],"Resource":["arn:aws:s3:::b","arn:aws:s3:::b/*"])",
+       R"("Action":["s3:GetObject","s3:ListBucket"],"Resource":"arn:aws:s3:::b*")",
+       R"("Action":"s3:get*","Resource":"arn:aws:s3:::b")",
+       R"("Action":"s3:ListBucket","Resource":"arn:aws:s3:::?")",
+       R"("NotAction":"s3:GetObject","Resource":"arn:aws:s3:::b")",
+       R"("Action":"s3:ListBucket","NotResource":"arn:aws:s3:::b/secret/*")"})
+    EXPECT_TRUE(
+        Policy::parse(statement(fmt::format(R"("Effect":"Allow","Principal":"*",{})", body)), "b"))
+        << body;
 }
 
 }  // namespace

@@ -73,6 +73,10 @@ aio::Task<Result<Service::Intake>> Service::take_in_file(Body& body) {
 aio::Task<Result<Service::Intake>> Service::take_in(S3Request& request, Bytes limit,
                                                     bool may_inline,
                                                     std::optional<Checksum> checksum) {
+  // Without a word about its length a body is as good as forgotten.
+  if (!request.exchange.content_length() && !request.head().headers.has("Transfer-Encoding"))
+    co_return fail(
+        aws_error("MissingContentLength", 411, "You must provide the Content-Length HTTP header."));
   Body body = CO_TRY(Body::open(request, limit));
   body.want(checksum);
   co_return co_await take_in(body, may_inline);
@@ -132,7 +136,8 @@ aio::Task<Result<>> Service::put_object(S3Request& request) {
     ObjectRef there = CO_TRY(co_await index_.find(request.bucket, request.key));
     CO_TRY(condition(there ? &there->record : nullptr));
   }
-  if (auto length = request.exchange.content_length()) {
+  auto length = request.exchange.content_length();
+  if (length && *length <= static_cast<uint64_t>(options_.max_put.count())) {
     ObjectRef there = CO_TRY(co_await index_.find(request.bucket, request.key));
     uint64_t before = there ? there->record.size : 0;
     if (*length > before) CO_TRY(index_.check_quota(*bucket, *length - before));

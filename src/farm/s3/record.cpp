@@ -106,6 +106,7 @@ json::Object to_json(const ObjectRecord& record) {
   }
   if (record.legal_hold) out["legalHold"] = true;
   if (record.lock_hold_told) out["legalHoldTold"] = true;
+  if (record.restored_until.ns != 0) out["restoredUntil"] = record.restored_until.ns;
   return out;
 }
 
@@ -147,6 +148,7 @@ Result<ObjectRecord> object_from(const json::Object& object) {
   out.lock_mode = TRY(json::string_or(object, "lockMode", ""));
   out.retain_until.ns = TRY(json::int_or(object, "retainUntil", 0));
   out.legal_hold = TRY(json::bool_or(object, "legalHold", false));
+  out.restored_until.ns = TRY(json::int_or(object, "restoredUntil", 0));
   out.lock_hold_told = TRY(json::bool_or(object, "legalHoldTold", false));
   const json::Array* pieces = TRY(json::array_if(object, "pieces"));
   if (!pieces) return out;

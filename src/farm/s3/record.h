@@ -78,6 +78,7 @@ struct ObjectRecord {
   WallTime retain_until;        ///< with lock_mode
   bool legal_hold = false;      ///< not to be removed until taken off
   bool lock_hold_told = false;  ///< a legal hold was set or taken off once
+  WallTime restored_until;      ///< of an archived class: to be read until then
 };
 
 struct UploadRecord {

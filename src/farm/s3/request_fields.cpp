@@ -140,6 +140,12 @@ Result<ObjectRecord> object_from_headers(const S3Request& request, WallTime now)
     if (name == "Content-Encoding") text = without_aws_chunked(text);
     if (!valid_utf8(text))
       return fail(aws_error("InvalidArgument", 400, fmt::format("{} must be UTF-8 text", name)));
+    bool redirects = name == "x-amz-website-redirect-location" && !text.empty();
+    if (redirects && !text.starts_with('/') && !text.starts_with("http://") &&
+        !text.starts_with("https://"))
+      return fail(aws_error("InvalidRedirectLocation", 400,
+                            "The website redirect location must have a prefix of 'http://' or "
+                            "'https://' or '/'."));
     if (!text.empty()) record.headers.emplace_back(std::string(name), std::move(text));
   }
   if (!valid_utf8(record.content_type))

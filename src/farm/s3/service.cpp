@@ -90,6 +90,7 @@ const std::vector<Service::Operation>& Service::operations() {
       {"PUT", object, "retention", "", "PutObjectRetention", &S::put_retention},
       {"GET", object, "legal-hold", "", "GetObjectLegalHold", &S::get_legal_hold},
       {"PUT", object, "legal-hold", "", "PutObjectLegalHold", &S::put_legal_hold},
+      {"POST", object, "restore", "", "RestoreObject", &S::restore_object},
       {"GET", object, "", "", "GetObject", &S::get_object},
       {"HEAD", object, "", "", "HeadObject", &S::head_object},
       {"PUT", object, "", "x-amz-copy-source", "CopyObject", &S::copy_object},
@@ -101,8 +102,8 @@ const std::vector<Service::Operation>& Service::operations() {
 
 namespace {
 
-/// Sub-resources that name another operation than the plain one: an unknown one of these must not
-/// be taken for a plain GET or PUT.
+/// Sub-resources that name another operation than the plain one, all of the service's model: one
+/// that this farm does not offer must not be taken for a plain GET, PUT or DELETE.
 constexpr auto sub_resources = std::to_array<std::string_view>({
     "accelerate",
     "acl",
@@ -139,10 +140,11 @@ constexpr auto sub_resources = std::to_array<std::string_view>({
     "website",
     "metadataTable",
     "metadataConfiguration",
+    "metadataInventoryTable",
+    "metadataJournalTable",
+    "abac",
     "renameObject",
 });
-
-constexpr size_t max_version_bytes = 128;
 
 bool names_sub_resource(const wire::Query& query) {
   return std::ranges::any_of(query.pairs(), [](const wire::Query::Pair& pair) {
@@ -234,10 +236,8 @@ aio::Task<Result<>> Service::call(S3Request& request) {
   }
   request.operation = operation->name;
   if (!request.key.empty()) CO_TRY(check_key(request.key));
-  if (auto version = request.query.get("versionId");
-      version && (version->empty() || version->size() > max_version_bytes))
-    co_return fail(aws_error("InvalidArgument", 400, "Invalid version id specified")
-                       .fact("xml:ArgumentName", "versionId"));
+  if (auto version = request.query.get("versionId"); version && !request.key.empty())
+    CO_TRY(check_version_id(*version));
   bool public_root = request.bucket.empty() || operation->handler == &Service::create_bucket;
   if (public_root && !request.caller.account)
     co_return fail(aws_error("AccessDenied", 403, "Access Denied"));

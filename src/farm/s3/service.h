@@ -110,6 +110,8 @@ class Service final : public S3Service {
   Result<> set_lock(const S3Request& request, const Bucket& bucket, ObjectRecord& record) const;
   aio::Task<Result<bool>> bypasses(S3Request& request, BucketRef bucket, std::string key,
                                    std::string version);
+  // restore_ops.cpp
+  aio::Task<Result<>> restore_object(S3Request& request);
   // config_ops.cpp
   aio::Task<Result<>> get_document(S3Request& request);
   aio::Task<Result<>> put_document(S3Request& request);

@@ -43,8 +43,9 @@ aio::Task<Result<>> fill(LocalFarm& farm) {
   CO_TRY(co_await expect_ok(farm, "PUT", "/bucket"));
   CO_TRY(co_await expect_ok(farm, "PUT", "/bucket/small", bytes('s', 500)));
   CO_TRY(co_await expect_ok(farm, "PUT", "/bucket/empty", ""));
-  CO_TRY(co_await expect_ok(farm, "PUT", "/bucket/large", bytes('l', 50'000),
-                            {{"x-amz-sdk-checksum-algorithm", "SHA256"}}));
+  std::string large = bytes('l', 50'000);
+  wire::Headers sum{{"x-amz-checksum-sha256", base64(checksum_of(Checksum::sha256, large))}};
+  CO_TRY(co_await expect_ok(farm, "PUT", "/bucket/large", std::move(large), std::move(sum)));
   CO_TRY(co_await expect_ok(farm, "PUT", "/bucket/copy", "",
                             {{"x-amz-copy-source", "/bucket/large"}}));
   CO_TRY(co_await multipart(farm, true));
