@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "aio/sync.h"
@@ -32,19 +33,45 @@ class Host {
   virtual aio::Signal& changed() = 0;
 };
 
+/// The program that machines fetch and run.
+struct AgentProgram {
+  std::string_view bytes;
+  std::string sha256;  ///< lower-case hex
+};
+
+/// What a machine needs to join.
+struct Joining {
+  std::string application, component;
+  std::string client_token;    ///< of the call that rents it
+  std::string farm_admin;      ///< admin socket of the embedded farm; empty: another farm
+  std::string agent_url;       ///< where the program is, to be fetched by anybody who has the URL
+  std::string rendezvous_url;  ///< where the controller's addresses are kept; may be empty
+  std::string script;          ///< the description's own user data
+};
+
+/// A machine that was rented to join.
+struct Machine {
+  std::string application, component, client_token;
+  std::string instance, address;
+};
+
 /// Those of one controller.
 class Hosts {
  public:
   virtual ~Hosts() = default;
-  /// User data that makes an instance rented under this client token join, in front of `script`
-  /// (the description's own, may be empty). The same for the same token while it has not joined.
-  virtual aio::Task<Result<std::string>> user_data(std::string application, std::string component,
-                                                   std::string client_token,
-                                                   std::string script) = 0;
-  /// The host of that instance of the application, once it has joined; else null.
-  virtual std::shared_ptr<Host> find(std::string_view application, std::string_view instance) = 0;
+  virtual AgentProgram agent_program() const = 0;
+  /// User data that makes a machine join. The same for the same client token, also after a restart:
+  /// a repeated call must not differ. Code::unsupported where machines of that farm cannot reach
+  /// this controller.
+  virtual aio::Task<Result<std::string>> user_data(Joining joining) = 0;
+  /// The farm has it and says so: it may join from now on, for a while. Durable. Idempotent.
+  virtual aio::Task<Result<>> expect(Machine machine) = 0;
   /// It is gone, or given back: its certificate and token are worth nothing any more. Durable.
   virtual aio::Task<Result<>> forget(std::string application, std::string instance) = 0;
+  /// The host of that instance of the application, once it has joined; else null.
+  virtual std::shared_ptr<Host> find(std::string_view application, std::string_view instance) = 0;
+  /// What the agents of that farm are told of where the controller is: the rendezvous object.
+  virtual aio::Task<Result<std::string>> rendezvous(std::string farm_admin) = 0;
   /// Notified when a host joins or leaves.
   virtual aio::Signal& changed() = 0;
 };

@@ -159,8 +159,11 @@ Result<std::unique_ptr<TlsContext::State>> make_state(const TlsOptions& options,
       TRY(trust(context, options));
     else
       SSL_CTX_set_cert_verify_callback(context, verify_pinned, state.get());
-    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (server ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
+    bool needed = server && !options.peer_may_be_unknown;
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER | (needed ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0),
                        nullptr);
+    // A resumed session would bring the certificate of a time before it was withdrawn.
+    if (server) SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   }
   return state;
 }
@@ -287,6 +290,17 @@ class TlsStream final : public aio::Stream {
     co_return Result<>{};
   }
 
+  std::string shown() const {
+    if (!done_handshake_ || SSL_get_verify_result(ssl_.get()) != X509_V_OK) return {};
+    X509* certificate = SSL_get0_peer_certificate(ssl_.get());
+    Bio text(BIO_new(BIO_s_mem()));
+    if (!certificate || !text || PEM_write_bio_X509(text.get(), certificate) != 1) return {};
+    char* data = nullptr;
+    long size = BIO_get_mem_data(text.get(), &data);
+    return std::string(data, static_cast<size_t>(size));
+  }
+
+ private:
   std::string handshake_words() const {
     long verdict = SSL_get_verify_result(ssl_.get());
     if (!context_->state().server && verdict != X509_V_OK) {
@@ -390,6 +404,11 @@ Result<std::unique_ptr<aio::Stream>> tls_server(std::shared_ptr<TlsContext> cont
   Ssl ssl = TRY(make_ssl(*context));
   SSL_set_accept_state(ssl.get());
   return std::make_unique<TlsStream>(std::move(context), std::move(inner), std::move(ssl));
+}
+
+std::string peer_certificate(aio::Stream& stream) {
+  auto* tls = dynamic_cast<TlsStream*>(&stream);
+  return tls ? tls->shown() : std::string();
 }
 
 std::unique_ptr<aio::Listener> tls_listener(std::shared_ptr<TlsContext> context,

@@ -25,6 +25,9 @@ struct TlsOptions {
   /// Client: check the server's chain and name. Server: ask clients for a certificate and refuse
   /// without.
   bool verify_peer = true;
+  /// Server with verify_peer: clients without a certificate are let in, too (peer_certificate tells
+  /// them apart); a certificate that is not ours is still refused.
+  bool peer_may_be_unknown = false;
 };
 
 /// Certificates, keys and settings, read once; shared by all streams made from it.
@@ -50,6 +53,9 @@ Result<std::unique_ptr<aio::Stream>> tls_client(std::shared_ptr<TlsContext> cont
                                                 const std::string& host);
 Result<std::unique_ptr<aio::Stream>> tls_server(std::shared_ptr<TlsContext> context,
                                                 std::unique_ptr<aio::Stream> inner);
+/// What the peer of a TLS stream has shown and was believed, PEM; empty before the first byte was
+/// read, without a certificate, and for any other stream.
+std::string peer_certificate(aio::Stream& stream);
 /// Accepts TLS streams: `server.serve(tls_listener(context, std::move(listener)))`.
 std::unique_ptr<aio::Listener> tls_listener(std::shared_ptr<TlsContext> context,
                                             std::unique_ptr<aio::Listener> inner);

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "farm/dns/resolver.h"
 #include "farm/ec2/address.h"
+#include "farm/ec2/gateway_request.h"
 #include "farm/ec2/ids.h"
 #include "farm/ec2/image_import.h"
 #include "farm/ec2/placement.h"
@@ -413,6 +414,9 @@ aio::Task<Result<std::string>> post_profile(Core& core, std::string body) {
 
 void Service::add_routes() {
   Core& core = *core_;
+  context_.admin.route("POST", "/gateway", [&core](std::string body) {
+    return post_gateway(core, std::move(body));
+  });
   context_.admin.route("POST", "/profiles",
                        [&core](std::string body) { return post_profile(core, std::move(body)); });
   context_.admin.route("GET", "/topology", [&core](std::string) {
