@@ -1,5 +1,7 @@
 // ImageInstance: minCount to maxCount machines of one image, rented in one call, watched and given
 // back.
+#include "components/image_instance.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,16 +10,15 @@
 #include "base/text.h"
 #include "cloud/ec2.h"
 #include "components/aws/ec2_work.h"
+#include "components/aws/host_machines.h"
 #include "components/http_action.h"
 #include "components/passwords/passwords.h"
-#include "components/registry.h"
 #include "protocol/events.h"
 
 namespace croft::components {
 
 using cloud::InstanceState;
 using engine::Context;
-using model::Type;
 
 namespace {
 
@@ -45,13 +46,6 @@ std::string listed(const std::vector<std::string>& ids) {
                                 : text;
 }
 
-std::vector<std::string> open_ids(const Context& context) {
-  std::vector<std::string> ids;
-  for (const auto& thing : context.record().rented)
-    if (thing.kind == "instance" && thing.open()) ids.push_back(thing.id);
-  return ids;
-}
-
 /// By filter, so that an id the farm has forgotten is simply missing.
 aio::Task<Result<std::map<std::string, cloud::Instance>>> look(cloud::Ec2 ec2,
                                                                std::vector<std::string> ids) {
@@ -76,28 +70,14 @@ std::string token_of(const Context& context) {
                                                 : context.client_token() + "-" + round->second;
 }
 
-class ImageInstance : public engine::Component {
- public:
-  aio::Task<Result<>> deploy(Context& context) override;
-  aio::Task<Result<>> start(Context& context) override;
-  aio::Task<Result<>> ping(Context& context) override;
-  aio::Task<Result<>> terminate(Context& context, const model::TerminationRecord& record) override;
-  aio::Task<Result<std::optional<engine::Keys>>> account(Context& context) override;
-  bool silence_ends() const override { return false; }
+}  // namespace
 
- private:
-  aio::Task<Result<cloud::Ec2>> client(Context& context);
-  Result<cloud::RunInstances> request(Context& context);
-  aio::Task<Result<>> check_image(Context& context, cloud::Ec2 ec2, std::string image);
-  aio::Task<Result<>> rent(Context& context, cloud::Ec2 ec2, int missing = 0);
-  aio::Task<Result<>> replace_lost(Context& context, cloud::Ec2 ec2);
-  aio::Task<Result<>> wait_until_running(Context& context, cloud::Ec2 ec2);
-  Result<> judge(Context& context, const std::map<std::string, cloud::Instance>& seen,
-                 std::vector<std::string>& gone);
-  void publish(Context& context, const std::map<std::string, cloud::Instance>& seen);
-  aio::Task<Result<>> find_lost(Context& context, cloud::Ec2 ec2);
-  aio::Task<Result<>> give_back(Context& context, cloud::Ec2 ec2, std::vector<std::string> ids);
-};
+std::vector<std::string> ImageInstance::open_ids(const Context& context) {
+  std::vector<std::string> ids;
+  for (const auto& thing : context.record().rented)
+    if (thing.kind == "instance" && thing.open()) ids.push_back(thing.id);
+  return ids;
+}
 
 aio::Task<Result<std::optional<engine::Keys>>> ImageInstance::account(Context& context) {
   co_return std::optional(CO_TRY(co_await keys_of(context, "id", "key")));
@@ -196,6 +176,23 @@ aio::Task<Result<>> ImageInstance::check_image(Context& context, cloud::Ec2 ec2,
   co_return fail(std::move(error));
 }
 
+bool ImageInstance::holds_hosts(const Context& context) const {
+  return context.is_host();
+}
+
+/// User data by which its machines become hosts.
+aio::Task<Result<>> ImageInstance::make_joining(Context& context, cloud::RunInstances& wanted) {
+  auto keys = CO_TRY(co_await keys_of(context, "id", "key"));
+  wanted.user_data = CO_TRY(
+      co_await host_user_data(context, keys, wanted.client_token, std::move(wanted.user_data)));
+  if (wanted.user_data.size() <= user_data_max) co_return Result<>{};
+  co_return fail(Code::invalid_argument,
+                 fmt::format("userData has {} bytes with what makes the machines hosts, {} are "
+                             "allowed",
+                             wanted.user_data.size(), user_data_max),
+                 context.where("userData"));
+}
+
 /// Lost machines come back as others, as many as minCount lacks.
 aio::Task<Result<>> ImageInstance::replace_lost(Context& context, cloud::Ec2 ec2) {
   int64_t least = CO_TRY(context.integer_or("minCount", 1));
@@ -214,8 +211,10 @@ aio::Task<Result<>> ImageInstance::replace_lost(Context& context, cloud::Ec2 ec2
 
 aio::Task<Result<>> ImageInstance::rent(Context& context, cloud::Ec2 ec2, int missing) {
   cloud::RunInstances wanted = CO_TRY(request(context));
+  bool hosts = holds_hosts(context);
   if (missing > 0) wanted.min_count = wanted.max_count = missing;
-  if (context.record().intent) {
+  if (context.record().intent && context.record().intent->action == run_intent) {
+    if (hosts) CO_TRY(co_await make_joining(context, wanted));
     // Asked for before, and the answer was lost: the same question with the same token.
     const auto& facts = context.record().intent->facts;
     auto number = [&](const char* name, int fallback) {
@@ -237,6 +236,7 @@ aio::Task<Result<>> ImageInstance::rent(Context& context, cloud::Ec2 ec2, int mi
                 context.where("minCount"))
               .hint("see maxInstances of sfConfig, --max-instances, --account-instances"));
     wanted.max_count = static_cast<int>(std::min<int64_t>(wanted.max_count, free));
+    if (hosts) CO_TRY(co_await make_joining(context, wanted));
     CO_TRY(co_await context.intend(run_intent, {{"minCount", fmt::format("{}", wanted.min_count)},
                                                 {"maxCount", fmt::format("{}", wanted.max_count)},
                                                 {"imageId", wanted.image_id}}));
@@ -320,8 +320,14 @@ aio::Task<Result<>> ImageInstance::wait_until_running(Context& context, cloud::E
     size_t running = static_cast<size_t>(std::ranges::count_if(
         seen, [](const auto& item) { return item.second.state == InstanceState::running; }));
     if (!gone.empty()) CO_TRY(co_await context.settle({}, gone));
+    bool hosts = holds_hosts(context);
+    if (hosts) {
+      CO_TRY(co_await forget_hosts(context, gone));
+      CO_TRY(co_await expect_hosts(context, token_of(context), seen));
+    }
     if (running + gone.size() >= ids.size()) {
       publish(context, seen);
+      if (hosts) co_return co_await wait_for_hosts(context, token_of(context), open_ids(context));
       co_return Result<>{};
     }
     context.waits(fmt::format("{} of {} instances run", running, ids.size()));
@@ -338,6 +344,7 @@ aio::Task<Result<>> ImageInstance::ping(Context& context) {
   if (!gone.empty()) {
     context.event(protocol::event::instances_gone, listed(gone));
     CO_TRY(co_await context.settle({}, gone));
+    CO_TRY(co_await forget_hosts(context, gone));
     publish(context, seen);
   }
   bool again = context.record().intent && context.record().intent->action == run_intent;
@@ -362,14 +369,20 @@ aio::Task<Result<>> ImageInstance::find_lost(Context& context, cloud::Ec2 ec2) {
 }
 
 aio::Task<Result<>> ImageInstance::terminate(Context& context, const model::TerminationRecord&) {
-  if (!context.record().intent && open_ids(context).empty()) co_return Result<>{};
+  auto keys = CO_TRY(co_await keys_of(context, "id", "key"));
+  if (!context.record().intent && open_ids(context).empty())
+    co_return co_await leave_hosts(context, keys, token_of(context));
   auto ec2 = CO_TRY(co_await client(context));
   if (context.record().intent && context.record().intent->action == run_intent)
     CO_TRY(co_await find_lost(context, ec2));
   auto ids = open_ids(context);
   bool keep =
       CO_TRY(context.boolean_or("keep", false)) || !CO_TRY(context.boolean_or("shutdown", true));
-  if (!keep || context.remove_kept()) co_return co_await give_back(context, ec2, std::move(ids));
+  if (!keep || context.remove_kept()) {
+    if (!ids.empty()) CO_TRY(co_await give_back(context, ec2, ids));
+    CO_TRY(co_await forget_hosts(context, std::move(ids)));
+    co_return co_await leave_hosts(context, keys, token_of(context));
+  }
   if (ids.empty()) co_return Result<>{};
   CO_TRY(co_await context.outside("CreateTags", ec2.create_tags(ids, {{cloud::tag_keep, "true"}})));
   co_return co_await context.keep(std::move(ids));
@@ -399,93 +412,6 @@ aio::Task<Result<>> ImageInstance::give_back(Context& context, cloud::Ec2 ec2,
     CO_TRY(co_await context.world().clock.sleep(pause));
     pause = std::min(pause * 2, slowest_look);
   }
-}
-
-void check_counts(const model::Component& component, std::vector<Error>& errors) {
-  auto least = component.integer("minCount"), most = component.integer("maxCount");
-  if (least && most && *most < *least) {
-    Where where = component.find("maxCount")->where;
-    where.path = "maxCount";
-    errors.push_back(Error(Code::invalid_argument,
-                           fmt::format("maxCount is {}, below minCount {}", *most, *least), where)
-                         .hint("the farm gives between minCount and maxCount instances"));
-  }
-}
-
-Result<std::vector<plan::Rent>> rents_of(const model::Component& component) {
-  int64_t least = component.integer("minCount").value_or(1);
-  return std::vector<plan::Rent>{
-      {"instance", least, component.integer("maxCount").value_or(least)}};
-}
-
-}  // namespace
-
-namespace {
-model::AttributeSchema on_loss() {
-  auto out = with_default("onLoss", Type::string, "END",
-                          "fewer than minCount are left: END it, or REPLACE what is gone");
-  out.choices = {"END", "REPLACE"};
-  out.change = model::Change::update;
-  return out;
-}
-}  // namespace
-
-engine::ComponentType image_instance_type() {
-  engine::ComponentType type;
-  type.calls_farm = true;
-  auto& schema = type.schema;
-  schema.sf_class = "croft.ImageInstance";
-  schema.type = "ImageInstance";
-  schema.base = "croft.Prim";
-  schema.doc =
-      "minCount to maxCount machines of one image, rented together, watched, and given back at the "
-      "end.";
-  auto count = [](std::string name, std::string doc) {
-    auto out = attribute(std::move(name), Type::integer, std::move(doc));
-    out.least = 1;
-    return out;
-  };
-  auto updated = [](model::AttributeSchema out) {
-    out.change = model::Change::update;
-    return out;
-  };
-  auto published = [](std::string name, Type kind, std::string doc) {
-    auto out = attribute(std::move(name), kind, std::move(doc));
-    out.published = true;
-    return out;
-  };
-  auto key =
-      updated(attribute("key", Type::any, "its secret access key, or a component that gives it"));
-  key.secret = true;
-  schema.attributes = {
-      updated(
-          attribute("id", Type::string, "access key id; without it the usual AWS variables count")),
-      key,
-      required("imageID", Type::string, "the image they are made of: ami-..."),
-      attribute("instanceType", Type::string, "size: m1.small"),
-      attribute("userData", Type::string,
-                "given to each machine; run at first boot when it is a script"),
-      count("minCount", "fewer than this is a failure; default 1"),
-      count("maxCount", "no more than this; default minCount"),
-      updated(with_default("shutdown", Type::boolean, true, "give them back at the end")),
-      attribute("keyName", Type::string, "key pair for logins"),
-      attribute("securityGroups", Type::strings, "names or ids of security groups"),
-      attribute("tags", Type::vector, "[name, value] pairs, beside croft's own"),
-      on_loss(),
-      attribute("zone", Type::string, "availability zone; empty: any"),
-      attribute("instanceProfile", Type::string, "role whose temporary keys they get"),
-      updated(attribute("awsServer", Type::string,
-                        "kept for old descriptions: the farm is chosen by --farm")),
-      updated(attribute("awsServerSecure", Type::boolean, "kept for old descriptions")),
-      published("instance", Type::any, "id of the first instance"),
-      published("instances", Type::any, "ids of the instances"),
-      published("addresses", Type::any, "their private addresses, in the same order"),
-      published("publicAddresses", Type::any, "their public addresses"),
-  };
-  schema.rule = check_counts;
-  type.make = [] { return std::make_unique<ImageInstance>(); };
-  type.rents = rents_of;
-  return type;
 }
 
 }  // namespace croft::components

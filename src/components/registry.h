@@ -18,6 +18,7 @@ engine::ComponentType remote_resource_type();
 engine::ComponentType s3_bucket_type();
 engine::ComponentType s3_file_type();
 engine::ComponentType image_instance_type();
+engine::ComponentType instance_group_type();
 engine::ComponentType data_source_type();
 engine::ComponentType embedded_farm_type();
 engine::ComponentType account_type();

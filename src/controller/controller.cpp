@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "components/registry.h"
 #include "controller/farm_setup.h"
+#include "controller/hosts/agent_program.h"
 #include "controller/state.h"
 
 namespace croft::controller {
@@ -57,6 +58,9 @@ aio::Task<Result<>> Controller::State::open() {
   encryption = std::make_unique<trust::Encryption>(
       CO_TRY(co_await trust::Encryption::open(world, folder + "/secret.key")));
   sealer = std::make_unique<StoreSealer>(*encryption);
+  hosts = CO_TRY(co_await AgentHosts::open(
+      world, *store, *encryption, http,
+      {.home = options.home, .listen = options.agents, .program = agent_program()}));
   registry = components::make_registry();
   CO_TRY(add_routes());
   for (const std::string& name : CO_TRY(co_await engine::Ledger::names(*store))) {
@@ -85,7 +89,8 @@ engine::Services Controller::State::services() {
             return prepare_farm(std::move(admin), std::move(farm), std::move(environment));
           },
           [this](std::string_view name) { return instances_of_others(name); },
-          options.home + "/work"};
+          options.home + "/work",
+          hosts.get()};
 }
 
 aio::Task<Result<std::map<std::string, std::string>>> Controller::State::prepare_farm(
@@ -190,6 +195,7 @@ aio::Task<Result<>> Controller::State::serve() {
   aio::Scope service(context);
   service.spawn(server.serve(std::move(listener)));
   service.spawn(watch_idleness());
+  service.spawn(hosts->serve());
   auto stopped = co_await until_stopped(*this);
   stopping = true;
   running = nullptr;

@@ -47,6 +47,7 @@ struct ControllerOptions {
   std::string home;                       ///< CROFT_HOME; folder, made when absent
   Duration idle = Duration::seconds(60);  ///< ends that long after the last application is down
   Duration home_check = Duration::seconds(5);
+  std::string agents;  ///< HOST:PORT where agents of farms that are not embedded reach it; or empty
   bool simulated = false;  ///< sockets without peer credentials are trusted: the simulation's
 };
 

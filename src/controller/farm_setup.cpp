@@ -13,30 +13,6 @@ namespace json = wire::json;
 constexpr Duration call_deadline = Duration::seconds(30);
 constexpr const char* id_variable = "AWS_ACCESS_KEY_ID";
 
-aio::Task<Result<json::Value>> ask(net::HttpClient& http, std::string socket, std::string method,
-                                   std::string path, std::string body) {
-  net::ClientRequest request;
-  request.method = std::move(method);
-  request.url.scheme = "unix";
-  request.url.host = std::move(socket);
-  request.url.target = std::move(path);
-  request.deadline = call_deadline;
-  if (!body.empty()) request.headers.add("Content-Type", "application/json");
-  request.body = std::move(body);
-  auto answer = co_await http.send(std::move(request));
-  if (!answer)
-    co_return fail(std::move(answer)
-                       .error()
-                       .frame("asking the embedded farm")
-                       .hint("`croft up` starts it when it does not run"));
-  auto document = CO_TRY(json::parse(answer->body, "the farm's answer"));
-  if (answer->status / 100 == 2) co_return document;
-  if (document.is_object())
-    if (auto error = json::object_if(document.get_object(), "error"); error && *error)
-      co_return fail(protocol::error_from_json(**error));
-  co_return fail(Code::internal, fmt::format("the embedded farm answered {}", answer->status));
-}
-
 /// A component's attributes, those below `name` when it is a component.
 std::vector<model::Attribute> parts_of(const model::Component& farm, std::string_view name) {
   auto part = farm.component(name);
@@ -101,6 +77,31 @@ std::string difference(const json::Object& mine, const json::Object& theirs) {
 
 }  // namespace
 
+aio::Task<Result<json::Value>> ask_embedded_farm(net::HttpClient& http, std::string socket,
+                                                 std::string method, std::string path,
+                                                 std::string body) {
+  net::ClientRequest request;
+  request.method = std::move(method);
+  request.url.scheme = "unix";
+  request.url.host = std::move(socket);
+  request.url.target = std::move(path);
+  request.deadline = call_deadline;
+  if (!body.empty()) request.headers.add("Content-Type", "application/json");
+  request.body = std::move(body);
+  auto answer = co_await http.send(std::move(request));
+  if (!answer)
+    co_return fail(std::move(answer)
+                       .error()
+                       .frame("asking the embedded farm")
+                       .hint("`croft up` starts it when it does not run"));
+  auto document = CO_TRY(json::parse(answer->body, "the farm's answer"));
+  if (answer->status / 100 == 2) co_return document;
+  if (document.is_object())
+    if (auto error = json::object_if(document.get_object(), "error"); error && *error)
+      co_return fail(protocol::error_from_json(**error));
+  co_return fail(Code::internal, fmt::format("the embedded farm answered {}", answer->status));
+}
+
 Result<> same_accounts(const model::Component& mine, std::string_view other,
                        const model::Component& theirs) {
   for (const auto& attribute : parts_of(mine, "accounts")) {
@@ -139,7 +140,8 @@ aio::Task<Result<std::map<std::string, std::string>>> prepare_embedded_farm(
   for (const auto& attribute : accounts) {
     if (!attribute.value.as_component()) continue;
     auto body = CO_TRY(account_json(*farm, attribute));
-    auto answer = co_await ask(http, admin_socket, "POST", "/accounts", json::compact(body));
+    auto answer =
+        co_await ask_embedded_farm(http, admin_socket, "POST", "/accounts", json::compact(body));
     if (!answer) {
       Error error = std::move(answer).error();
       if (!error.where.known()) error.where = attribute.value.as_component()->where;
@@ -152,13 +154,14 @@ aio::Task<Result<std::map<std::string, std::string>>> prepare_embedded_farm(
     const auto* id = attribute.value.get<std::string>();
     if (!id) continue;
     json::Object body{{"id", *id}, {"name", attribute.name}};
-    auto answer = co_await ask(http, admin_socket, "POST", "/images", json::compact(body));
+    auto answer =
+        co_await ask_embedded_farm(http, admin_socket, "POST", "/images", json::compact(body));
     if (answer) continue;
     Error error = std::move(answer).error();
     if (!error.where.known()) error.where = attribute.where;
     co_return fail(error.frame(fmt::format("making the image '{}' of the farm", attribute.name)));
   }
-  auto known = CO_TRY(co_await ask(http, admin_socket, "GET", "/accounts", ""));
+  auto known = CO_TRY(co_await ask_embedded_farm(http, admin_socket, "GET", "/accounts", ""));
   const json::Array none;
   const json::Array& list = known.is_array() ? known.get_array() : none;
   auto own = environment.find(id_variable);
@@ -169,7 +172,8 @@ aio::Task<Result<std::map<std::string, std::string>>> prepare_embedded_farm(
     if (first.empty()) first = variables_of(account.get_object());
   }
   if (!first.empty()) co_return first;
-  auto made = CO_TRY(co_await ask(http, admin_socket, "POST", "/accounts", R"({"name":"croft"})"));
+  auto made = CO_TRY(
+      co_await ask_embedded_farm(http, admin_socket, "POST", "/accounts", R"({"name":"croft"})"));
   co_return made.is_object() ? variables_of(made.get_object()) : first;
 }
 

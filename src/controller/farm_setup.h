@@ -6,6 +6,7 @@
 
 #include "model/component.h"
 #include "net/http_client.h"
+#include "wire/json.h"
 
 namespace croft::controller {
 
@@ -16,6 +17,11 @@ namespace croft::controller {
 aio::Task<Result<std::map<std::string, std::string>>> prepare_embedded_farm(
     net::HttpClient& http, std::string admin_socket, model::ComponentPtr farm,
     std::map<std::string, std::string> environment);
+
+/// One request to the admin socket of an embedded farm: its JSON answer, or its error.
+aio::Task<Result<wire::json::Value>> ask_embedded_farm(net::HttpClient& http, std::string socket,
+                                                       std::string method, std::string path,
+                                                       std::string body);
 
 /// Code::conflict when an account that both descriptions name by the same id differs: the error
 /// stands at `mine` and names the place in `theirs`, the farm of the application `other`.

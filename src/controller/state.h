@@ -6,6 +6,7 @@
 
 #include "aio/sync.h"
 #include "controller/controller.h"
+#include "controller/hosts/agent_hosts.h"
 #include "controller/sealer.h"
 #include "engine/application.h"
 #include "net/http_server.h"
@@ -46,6 +47,7 @@ struct Controller::State {
   std::unique_ptr<protocol::SecretSealer> sealer;
   net::HttpClient http;
   net::Retrier retrier;
+  std::unique_ptr<AgentHosts> hosts;
   engine::Registry registry;
   net::Router router;
   std::unique_ptr<aio::Listener> listener;

@@ -180,6 +180,8 @@ class Context {
   std::string client_token() const;
   std::vector<cloud::Tag> tags() const;
   const cloud::Farm& farm() const;
+  /// The admin socket of the embedded farm; empty elsewhere.
+  const std::string& farm_admin() const;
   /// Clients for the chosen farm with these credentials (both empty: the usual sources). Waits of
   /// the retry policy show in status.
   aio::Task<Result<cloud::Ec2>> ec2(std::string access_key, Secret secret_key);

@@ -16,6 +16,10 @@ Result<Hosts*> Context::hosts() const {
                     where("sfProcessHost")));
 }
 
+const std::string& Context::farm_admin() const {
+  return node_.application.record().farm_admin;
+}
+
 aio::Task<Result<std::shared_ptr<Host>>> Context::host() {
   for (;;) {
     Placement place = CO_TRY(placement_of(*this));

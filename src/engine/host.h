@@ -52,6 +52,7 @@ struct Joining {
 /// A machine that was rented to join.
 struct Machine {
   std::string application, component, client_token;
+  std::string farm_admin;
   std::string instance, address;
 };
 
@@ -68,6 +69,8 @@ class Hosts {
   virtual aio::Task<Result<>> expect(Machine machine) = 0;
   /// It is gone, or given back: its certificate and token are worth nothing any more. Durable.
   virtual aio::Task<Result<>> forget(std::string application, std::string instance) = 0;
+  /// No machine is rented under this client token (any more): what was made for it goes. Durable.
+  virtual aio::Task<Result<>> leave(std::string client_token) = 0;
   /// The host of that instance of the application, once it has joined; else null.
   virtual std::shared_ptr<Host> find(std::string_view application, std::string_view instance) = 0;
   /// What the agents of that farm are told of where the controller is: the rendezvous object.

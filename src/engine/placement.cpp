@@ -66,10 +66,18 @@ Result<> check_placement(const Context& context) {
 
 namespace {
 
-const model::Attribute* setting(const model::Component*& at) {
-  for (; at; at = at->parent())
-    if (const model::Attribute* found = at->find("sfProcessHost")) return found;
-  return nullptr;
+/// The nearest that says where: an sfProcessHost, or a part that a group has deployed on a member,
+/// which is named as its machine.
+std::pair<const model::Attribute*, std::string> setting(const model::Component*& at) {
+  for (; at; at = at->parent()) {
+    if (const model::Attribute* found = at->find("sfProcessHost")) return {found, ""};
+    const model::Component* above = at->parent();
+    if (!above || !above->find("imageID")) continue;
+    for (const model::Attribute& attribute : above->attributes())
+      if (attribute.name.starts_with("i-") && attribute.value.as_component().get() == at)
+        return {nullptr, attribute.name};
+  }
+  return {nullptr, ""};
 }
 
 bool rents_machines(const model::Component& component) {
@@ -86,7 +94,8 @@ std::string id_of(const model::Component& machine) {
 
 Result<Placement> placement_of(const Context& context) {
   const model::Component* at = context.description().get();
-  const model::Attribute* found = setting(at);
+  auto [found, member] = setting(at);
+  if (!member.empty()) return Placement{nullptr, std::move(member)};
   if (!found) return Placement{};
   auto value = TRY(context.value_in(*at, found->value));
   if (auto machine = value.as_component()) {

@@ -261,6 +261,16 @@ class TlsStream final : public aio::Stream {
   aio::Address peer() const override { return inner_->peer(); }
   aio::PeerCredentials credentials() const override { return inner_->credentials(); }
 
+  std::string shown() const {
+    if (!done_handshake_ || SSL_get_verify_result(ssl_.get()) != X509_V_OK) return {};
+    X509* certificate = SSL_get0_peer_certificate(ssl_.get());
+    Bio text(BIO_new(BIO_s_mem()));
+    if (!certificate || !text || PEM_write_bio_X509(text.get(), certificate) != 1) return {};
+    char* data = nullptr;
+    long size = BIO_get_mem_data(text.get(), &data);
+    return std::string(data, static_cast<size_t>(size));
+  }
+
  private:
   std::unexpected<Error> broken(std::string what) {
     broken_ = true;
@@ -289,18 +299,6 @@ class TlsStream final : public aio::Stream {
     }
     co_return Result<>{};
   }
-
-  std::string shown() const {
-    if (!done_handshake_ || SSL_get_verify_result(ssl_.get()) != X509_V_OK) return {};
-    X509* certificate = SSL_get0_peer_certificate(ssl_.get());
-    Bio text(BIO_new(BIO_s_mem()));
-    if (!certificate || !text || PEM_write_bio_X509(text.get(), certificate) != 1) return {};
-    char* data = nullptr;
-    long size = BIO_get_mem_data(text.get(), &data);
-    return std::string(data, static_cast<size_t>(size));
-  }
-
- private:
   std::string handshake_words() const {
     long verdict = SSL_get_verify_result(ssl_.get());
     if (!context_->state().server && verdict != X509_V_OK) {

@@ -6,6 +6,7 @@
 // What it finds open: 3 the boot sheet, 4 the console file, 5 the note that says why it ended.
 // Signals: SIGTERM from outside with the grace in ms as value: stop; SIGRTMIN+5: restart. From
 // inside SIGTERM, SIGRTMIN+3, SIGRTMIN+4: power off; SIGRTMIN+5: restart (as with systemd).
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -39,6 +40,7 @@ constexpr int default_grace_ms = 10'000;
 constexpr int kill_patience_ms = 5'000;
 const char* const marker = "/var/lib/cloud/instance/sem/user-data";
 const char* const script_folder = "/var/lib/cloud/instance/scripts";
+const char* const boot_folder = "/var/lib/cloud/scripts/per-boot";
 
 int64_t now_ms() {
   timespec time{};
@@ -130,6 +132,7 @@ class Init {
 
   bool read_boot_sheet();
   void first_boot();
+  void later_boot();
   void write_file(const std::string& entry);
   void start_next_script();
   void reap();
@@ -193,13 +196,28 @@ void Init::write_file(const std::string& entry) {
   }
 }
 
+/// What cloud-init does at every boot; at the first one user data only brings these scripts.
+void Init::later_boot() {
+  dirent** names = nullptr;
+  int count = scandir(boot_folder, &names, nullptr, alphasort);
+  for (int i = 0; i < count; ++i) {
+    std::string path = std::string(boot_folder) + "/" + names[i]->d_name;
+    if (names[i]->d_name[0] != '.' && access(path.c_str(), X_OK) == 0)
+      scripts_.push_back({names[i]->d_name, path});
+    free(names[i]);
+  }
+  free(names);
+}
+
 void Init::first_boot() {
-  if (sheet_.number("first_boot") == 0) return;
+  if (sheet_.number("first_boot") == 0) return later_boot();
   make_folders(folder_of(marker));
   // Made before anything runs: user data runs at most once, whatever happens to the farm meanwhile.
   int fd = open(marker, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   if (fd < 0) {
-    if (errno != EEXIST)
+    if (errno == EEXIST)
+      later_boot();
+    else
       console_.say(std::string("user data is not run: cannot create ") + marker + ": " +
                    strerror(errno));
     return;

@@ -17,8 +17,8 @@ aio::Task<Result<std::string>> post_gateway(Core& core, std::string body) {
   std::string to = CO_TRY(wire::json::string_at(wanted, "to"));
   if (port < 0 || port > 65535)
     co_return fail(Code::invalid_argument, fmt::format("{} is no port", port));
-  int descriptor = CO_TRY(co_await core.fleet.machines().gateway_listener(
-      static_cast<uint16_t>(port), datagram));
+  int descriptor = CO_TRY(
+      co_await core.fleet.machines().gateway_listener(static_cast<uint16_t>(port), datagram));
   sockaddr_in address{};
   socklen_t size = sizeof address;
   bool known = getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &size) == 0;

@@ -1,6 +1,6 @@
 // The admin request by which a process beside the farm gets a socket that all machines reach.
 #pragma once
-#include "farm/ec2/resources.h"
+#include "farm/ec2/core.h"
 
 namespace croft::farm::ec2 {
 

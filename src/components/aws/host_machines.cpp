@@ -1,0 +1,168 @@
+#include "components/aws/host_machines.h"
+
+#include <fmt/format.h>
+
+#include "aio/cancel.h"
+#include "aio/scope.h"
+#include "base/digest.h"
+#include "base/text.h"
+#include "components/http_action.h"
+#include "engine/host.h"
+
+namespace croft::components {
+
+using engine::Context;
+
+namespace {
+
+constexpr const char* bucket_intent = "PUT agent bucket";
+constexpr const char* remove_intent = "DELETE agent bucket";
+constexpr const char* agent_object = "croft-agent";
+constexpr const char* rendezvous_object = "rendezvous.json";
+constexpr Duration agent_url_lasts = Duration::hours(24);
+constexpr Duration rendezvous_url_lasts = Duration::hours(7 * 24);  // SigV4 allows no more
+constexpr Duration join_within = Duration::minutes(5);
+constexpr size_t name_digits = 24;
+
+/// The same for one component and generation, and nobody else's.
+std::string bucket_of(const Context& context) {
+  return "croft-agents-" +
+         sha256_hex(context.path() + " " + context.client_token()).substr(0, name_digits);
+}
+
+const engine::Rented* bucket_rented(const Context& context) {
+  const engine::Rented* found = context.find_rented(bucket_of(context));
+  return found && found->open() ? found : nullptr;
+}
+
+aio::Task<Result<>> make_bucket(Context& context, cloud::S3 s3) {
+  std::string bucket = bucket_of(context);
+  if (!host_intent_open(context))
+    CO_TRY(co_await context.intend(bucket_intent, {{"bucket", bucket}}));
+  context.waits("the bucket that brings the agent is made");
+  auto made = co_await context.outside(bucket_intent, s3.create_bucket(bucket));
+  if (!made) {
+    Error error = std::move(made).error();
+    if (!outcome_unknown(error)) CO_TRY(co_await context.settle({}, {}, error));
+    co_return fail(std::move(error));
+  }
+  CO_TRY(co_await context.settle({context.rented("bucket", bucket)}));
+  auto tagged =
+      co_await context.outside("tag agent bucket", s3.put_bucket_tags(bucket, context.tags()));
+  if (!tagged && tagged.error().code != Code::unsupported) co_return tagged;
+  co_return Result<>{};
+}
+
+}  // namespace
+
+bool host_intent_open(const Context& context) {
+  return context.record().intent && context.record().intent->action == bucket_intent;
+}
+
+aio::Task<Result<std::string>> host_user_data(Context& context, engine::Keys keys,
+                                              std::string client_token, std::string script) {
+  engine::Hosts* hosts = CO_TRY(context.hosts());
+  auto s3 = CO_TRY(co_await context.s3(keys.access_key, keys.secret_key));
+  if (!bucket_rented(context)) CO_TRY(co_await make_bucket(context, s3));
+  std::string bucket = bucket_of(context);
+  engine::AgentProgram program = hosts->agent_program();
+  context.waits("the agent is put into the bucket");
+  cloud::PutObject agent;
+  agent.bucket = bucket;
+  agent.key = agent_object;
+  agent.body = program.bytes;
+  CO_TRY(co_await context.outside("PUT agent", s3.put_object(std::move(agent))));
+  cloud::PutObject rendezvous;
+  rendezvous.bucket = bucket;
+  rendezvous.key = rendezvous_object;
+  rendezvous.content_type = "application/json";
+  rendezvous.body = CO_TRY(co_await hosts->rendezvous(context.farm_admin()));
+  CO_TRY(co_await context.outside("PUT rendezvous", s3.put_object(std::move(rendezvous))));
+  engine::Joining joining;
+  joining.application = context.application();
+  joining.component = context.path();
+  joining.client_token = std::move(client_token);
+  joining.farm_admin = context.farm_admin();
+  joining.agent_url = CO_TRY(s3.presign("GET", bucket, agent_object, agent_url_lasts));
+  joining.rendezvous_url =
+      CO_TRY(s3.presign("GET", bucket, rendezvous_object, rendezvous_url_lasts));
+  joining.script = std::move(script);
+  co_return co_await hosts->user_data(std::move(joining));
+}
+
+aio::Task<Result<>> expect_hosts(Context& context, std::string client_token,
+                                 const std::map<std::string, cloud::Instance>& running) {
+  engine::Hosts* hosts = CO_TRY(context.hosts());
+  for (const auto& [id, instance] : running) {
+    if (instance.private_address.empty()) continue;
+    CO_TRY(co_await hosts->expect({.application = context.application(),
+                                   .component = context.path(),
+                                   .client_token = client_token,
+                                   .farm_admin = context.farm_admin(),
+                                   .instance = id,
+                                   .address = instance.private_address}));
+  }
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> wait_for_hosts(Context& context, std::string client_token,
+                                   std::vector<std::string> instances) {
+  engine::Hosts* hosts = CO_TRY(context.hosts());
+  Moment until = context.world().clock.now() + join_within;
+  for (;;) {
+    std::vector<std::string> missing;
+    for (const std::string& id : instances) {
+      auto host = hosts->find(context.application(), id);
+      if (!host || !host->connected()) missing.push_back(id);
+    }
+    // All of the call are known and in: the call will not be repeated.
+    if (missing.empty()) co_return co_await hosts->leave(std::move(client_token));
+    context.waits(fmt::format("{} of {} machines have joined", instances.size() - missing.size(),
+                              instances.size()));
+    Duration left = until - context.world().clock.now();
+    auto told = left <= Duration()
+                    ? fail(Code::timeout, "")
+                    : co_await aio::deadline(context.world().clock, left, hosts->changed().wait(),
+                                             "waiting for agents");
+    if (told) continue;
+    if (told.error().code != Code::timeout) co_return fail(std::move(told).error());
+    co_return fail(
+        Error(Code::timeout,
+              fmt::format("{} did not join within {}", join(missing, ", "), join_within.text()))
+            .hint("its console says what its user data did: aws ec2 get-console-output"));
+  }
+}
+
+aio::Task<Result<>> forget_hosts(Context& context, std::vector<std::string> instances) {
+  auto hosts = context.hosts();
+  if (!hosts) co_return Result<>{};
+  for (std::string& id : instances)
+    CO_TRY(co_await (*hosts)->forget(context.application(), std::move(id)));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> leave_hosts(Context& context, engine::Keys keys, std::string client_token) {
+  if (auto hosts = context.hosts()) CO_TRY(co_await (*hosts)->leave(std::move(client_token)));
+  std::string bucket = bucket_of(context);
+  if (!bucket_rented(context) && !host_intent_open(context)) co_return Result<>{};
+  auto s3 = CO_TRY(co_await context.s3(keys.access_key, keys.secret_key));
+  if (host_intent_open(context)) {
+    // The call may have arrived. A bucket of that name can only be ours.
+    auto there = co_await s3.head_bucket(bucket);
+    if (!there && there.error().code != Code::not_found) co_return there;
+    std::vector<engine::Rented> made;
+    if (there) made.push_back(context.rented("bucket", bucket));
+    CO_TRY(co_await context.settle(std::move(made)));
+    if (!there) co_return Result<>{};
+  }
+  context.waits("the bucket that brought the agent is removed");
+  CO_TRY(co_await context.intend(remove_intent, {{"bucket", bucket}}));
+  auto emptied = co_await context.outside("empty agent bucket", cloud::empty_bucket(s3, bucket));
+  if (!emptied && emptied.error().code != Code::not_found)
+    co_return fail(std::move(emptied).error());
+  auto gone = co_await context.outside(remove_intent, s3.delete_bucket(bucket));
+  if (!gone && gone.error().code != Code::not_found) co_return gone;
+  co_return co_await context.settle({}, {bucket});
+}
+
+}  // namespace croft::components

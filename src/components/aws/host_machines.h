@@ -1,0 +1,32 @@
+// Machines that are to be hosts: a bucket that brings them the agent, user data that makes them
+// join, and waiting until they have. The bucket is the component's own, journaled as what it rents.
+// Loop thread only.
+#pragma once
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cloud/ec2.h"
+#include "engine/component.h"
+
+namespace croft::components {
+
+/// The bucket is there with the agent in it: user data for machines rented under `client_token`,
+/// the description's own `script` included.
+aio::Task<Result<std::string>> host_user_data(engine::Context& context, engine::Keys keys,
+                                              std::string client_token, std::string script);
+/// These run: they may join from now on.
+aio::Task<Result<>> expect_hosts(engine::Context& context, std::string client_token,
+                                 const std::map<std::string, cloud::Instance>& running);
+/// Until every one of them has joined. Code::timeout naming those that have not.
+aio::Task<Result<>> wait_for_hosts(engine::Context& context, std::string client_token,
+                                   std::vector<std::string> instances);
+/// They are gone: nobody may come in their name.
+aio::Task<Result<>> forget_hosts(engine::Context& context, std::vector<std::string> instances);
+/// What a crash left open of making the bucket.
+bool host_intent_open(const engine::Context& context);
+/// Nothing of it is left: the bucket goes. Idempotent; also where there never was one.
+aio::Task<Result<>> leave_hosts(engine::Context& context, engine::Keys keys,
+                                std::string client_token);
+
+}  // namespace croft::components

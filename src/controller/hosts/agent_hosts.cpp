@@ -1,0 +1,445 @@
+#include "controller/hosts/agent_hosts.h"
+
+#include <fmt/format.h>
+
+#include "aio/cancel.h"
+#include "aio/real/descriptors.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "controller/farm_setup.h"
+#include "controller/hosts/user_data.h"
+
+namespace croft::controller {
+
+namespace json = wire::json;
+
+namespace {
+
+constexpr Duration first_word = Duration::seconds(15);   // from connecting to Join or Hello
+constexpr Duration farm_lag = Duration::seconds(60);     // a machine may call before it is expected
+constexpr Duration asked_again = Duration::seconds(60);  // a join whose answer was lost
+constexpr Duration agent_certificate = Duration::hours(24);
+constexpr size_t joining_most = 2000, connections_most = 16'000;
+constexpr size_t read_bytes = 16 << 10;
+
+std::string key_of(std::string_view application, std::string_view instance) {
+  return fmt::format("{}/{}", application, instance);
+}
+
+std::string uri_of(const engine::Machine& machine) {
+  return fmt::format("croft://{}/{}", machine.application, machine.instance);
+}
+
+}  // namespace
+
+aio::Task<Result<std::unique_ptr<AgentHosts>>> AgentHosts::open(aio::World& world,
+                                                                store::Store& store,
+                                                                const trust::Encryption& encryption,
+                                                                net::HttpClient& http,
+                                                                AgentHostsOptions options) {
+  auto authority = CO_TRY(co_await trust::Authority::open(world, options.home + "/controller"));
+  std::unique_ptr<AgentHosts> out(
+      new AgentHosts(world, store, encryption, http, std::move(options), std::move(authority)));
+  CO_TRY(co_await out->records_.open(world.random));
+  for (const auto& [key, record] : out->records_.all())
+    if (record.joined.ns > 0) out->host_of(record);
+  co_return out;
+}
+
+AgentHosts::~AgentHosts() = default;
+
+std::shared_ptr<RemoteHost> AgentHosts::host_of(const MachineRecord& record) {
+  auto& host = hosts_[key_of(record.machine.application, record.machine.instance)];
+  if (!host)
+    host = std::make_shared<RemoteHost>(world_, record.machine, records_.digest_key(),
+                                        records_.fence());
+  return host;
+}
+
+std::shared_ptr<RemoteHost> AgentHosts::remote(std::string_view application,
+                                               std::string_view instance) const {
+  auto found = hosts_.find(key_of(application, instance));
+  return found == hosts_.end() ? nullptr : found->second;
+}
+
+std::vector<std::shared_ptr<RemoteHost>> AgentHosts::of(std::string_view application) const {
+  std::vector<std::shared_ptr<RemoteHost>> out;
+  for (const auto& [key, host] : hosts_)
+    if (host->machine().application == application) out.push_back(host);
+  return out;
+}
+
+std::shared_ptr<engine::Host> AgentHosts::find(std::string_view application,
+                                               std::string_view instance) {
+  return remote(application, instance);
+}
+
+// ---- what machines are told ----
+
+aio::Task<Result<std::string>> AgentHosts::user_data(engine::Joining joining) {
+  if (auto kept = CO_TRY(co_await records_.user_data(joining.client_token)))
+    co_return std::move(*kept);
+  auto at = CO_TRY(co_await door(joining.farm_admin));
+  UserData data;
+  data.agent_url = std::move(joining.agent_url);
+  data.agent_sha256 = options_.program.sha256;
+  data.controller = at->address.text();
+  data.pin = authority_.pin();
+  data.rendezvous_url = std::move(joining.rendezvous_url);
+  data.token = records_.token_of(joining.client_token);
+  data.script = std::move(joining.script);
+  std::string text = CO_TRY(text_of(data));
+  CO_TRY(co_await records_.keep_user_data(joining.client_token, joining.farm_admin, text));
+  co_return text;
+}
+
+aio::Task<Result<std::string>> AgentHosts::rendezvous(std::string farm_admin) {
+  auto at = CO_TRY(co_await door(std::move(farm_admin)));
+  co_return wire::json::compact(
+      wire::json::Object{{"controllers", wire::json::Array{at->address.text()}},
+                         {"epoch", static_cast<int64_t>(records_.fence())}});
+}
+
+aio::Task<Result<>> AgentHosts::expect(engine::Machine machine) {
+  if (records_.find(machine.application, machine.instance)) co_return Result<>{};
+  MachineRecord record;
+  record.machine = std::move(machine);
+  record.expected = world_.clock.wall();
+  CO_TRY(co_await records_.put(std::move(record)));
+  expected_.notify();
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> AgentHosts::forget(std::string application, std::string instance) {
+  CO_TRY(co_await records_.remove(application, instance));
+  if (auto found = hosts_.find(key_of(application, instance)); found != hosts_.end()) {
+    auto host = found->second;
+    hosts_.erase(found);
+    host->hang_up();
+    changed_.notify();
+  }
+  co_return co_await close_unused_doors();
+}
+
+aio::Task<Result<>> AgentHosts::leave(std::string client_token) {
+  CO_TRY(co_await records_.drop_user_data(std::move(client_token)));
+  co_return co_await close_unused_doors();
+}
+
+aio::Task<Result<>> AgentHosts::close_unused_doors() {
+  auto lock = CO_TRY(co_await opening_.lock());
+  std::vector<std::string> unused;
+  for (const auto& [admin, door] : doors_)
+    if (!admin.empty() && !records_.uses(admin)) unused.push_back(admin);
+  for (const std::string& admin : unused) {
+    auto door = doors_[admin];
+    doors_.erase(admin);
+    door->closed = true;
+    door->listener->close();
+    door->datagrams->close();
+    CO_TRY(co_await records_.drop_door(admin));
+  }
+  co_return Result<>{};
+}
+
+// ---- joining ----
+
+Result<> AgentHosts::may_join(const MachineRecord& record, const protocol::Join& join,
+                              const std::string& from, const std::string& request) const {
+  if (!constant_time_equal(join.token, records_.token_of(record.machine.client_token).reveal()))
+    return fail(Code::unauthenticated, "the token is not that of this machine");
+  if (from != record.machine.address)
+    return fail(Code::permission_denied,
+                fmt::format("it called from {}, and the farm says that it is at {}", from,
+                            record.machine.address));
+  if (record.suspended)
+    return fail(Code::permission_denied, "its token was used twice: the machine is not believed");
+  WallTime now = world_.clock.wall();
+  if (record.joined.ns == 0) {
+    if (now - record.expected > options_.join_within)
+      return fail(Code::permission_denied,
+                  fmt::format("its token was good for {}", options_.join_within.text()));
+    return {};
+  }
+  if (record.request == request && now - record.joined <= asked_again) return {};
+  return fail(Code::permission_denied, "its token was used before");
+}
+
+aio::Task<Result<protocol::Joined>> AgentHosts::join(protocol::Join join, std::string from) {
+  if (join.version != protocol::agent_protocol_version)
+    co_return fail(
+        Code::unsupported,
+        fmt::format("version {} of the agents' protocol is not spoken here", join.version));
+  Moment until = world_.clock.now() + farm_lag;
+  while (!records_.find_instance(join.instance)) {
+    Duration left = until - world_.clock.now();
+    auto told = left <= Duration() ? fail(Code::timeout, "")
+                                   : co_await aio::deadline(world_.clock, left, expected_.wait(),
+                                                            "waiting for the machine");
+    if (told) continue;
+    if (told.error().code != Code::timeout) co_return fail(std::move(told).error());
+    co_return fail(Code::not_found,
+                   fmt::format("no machine {} was rented here", printable(join.instance)));
+  }
+  MachineRecord record = *records_.find_instance(join.instance);
+  std::string request = sha256_hex(join.request);
+  auto allowed = may_join(record, join, from, request);
+  if (!allowed) {
+    // Somebody has the token of a machine that joined: one of the two is not who it says.
+    bool twice =
+        record.joined.ns > 0 && !record.suspended &&
+        constant_time_equal(join.token, records_.token_of(record.machine.client_token).reveal());
+    if (twice) {
+      record.suspended = true;
+      CO_TRY(co_await records_.put(record));
+      if (auto host = remote(record.machine.application, record.machine.instance)) host->hang_up();
+    }
+    co_return fail(std::move(allowed).error());
+  }
+  std::string certificate = CO_TRY(authority_.sign(join.request, {.name = record.machine.instance,
+                                                                  .uri = uri_of(record.machine),
+                                                                  .addresses = {},
+                                                                  .server = false,
+                                                                  .lasts = agent_certificate}));
+  record.joined = world_.clock.wall();
+  record.request = std::move(request);
+  record.serial = CO_TRY(trust::read_certificate(certificate)).serial;
+  CO_TRY(co_await records_.put(record));
+  host_of(record);
+  co_return protocol::Joined{std::move(certificate)};
+}
+
+Result<MachineRecord*> AgentHosts::known(const std::string& certificate) {
+  auto read = TRY(trust::read_certificate(certificate));
+  for (const auto& [key, record] : records_.all()) {
+    if (uri_of(record.machine) != read.uri) continue;
+    if (record.suspended || record.serial != read.serial)
+      return fail(Code::permission_denied,
+                  fmt::format("the certificate of {} was withdrawn", record.machine.instance));
+    return records_.find(record.machine.application, record.machine.instance);
+  }
+  return fail(Code::permission_denied, fmt::format("{} is no machine of ours", read.uri));
+}
+
+// ---- connections ----
+
+namespace {
+
+/// The first message of a connection.
+aio::Task<Result<protocol::AgentMessage>> first_message(aio::Stream& stream,
+                                                        protocol::FrameReader& reader) {
+  std::vector<char> buffer(read_bytes);
+  for (;;) {
+    auto frame = CO_TRY(reader.next());
+    if (frame && frame->kind == 'J') co_return protocol::agent_message_from(frame->bytes);
+    if (frame) co_return fail(Code::syntax, "a connection does not begin with data");
+    size_t got = CO_TRY(co_await stream.read(buffer));
+    if (got == 0) co_return fail(Code::unavailable, "it hung up");
+    reader.add({buffer.data(), got});
+  }
+}
+
+}  // namespace
+
+aio::Task<Result<>> AgentHosts::serve_agent(std::shared_ptr<Door> door,
+                                            std::unique_ptr<aio::Stream> stream) {
+  struct Count {
+    size_t& number;
+    explicit Count(size_t& n) : number(++n) {}
+    ~Count() { --number; }
+  };
+  Count connected(connections_);
+  std::string from = stream->peer().host;
+  protocol::FrameReader reader;
+  auto first = co_await aio::deadline(world_.clock, first_word, first_message(*stream, reader),
+                                      "the first message of an agent");
+  if (!first) {
+    log::debug("hosts", "{}: {}", from, first.error().line());
+    co_return Result<>{};
+  }
+  if (auto* join = std::get_if<protocol::Join>(&*first)) {
+    if (joining_ >= joining_most) co_return Result<>{};
+    Count asking(joining_);
+    std::string instance = printable(join->instance);
+    auto joined = co_await this->join(std::move(*join), from);
+    if (!joined && joined.error().code == Code::cancelled) co_return Result<>{};
+    protocol::AgentMessage answer =
+        joined ? protocol::AgentMessage(std::move(*joined))
+               : protocol::AgentMessage(protocol::Answer{0, joined.error(), {}});
+    if (joined)
+      log::info("hosts", "{} has joined", instance);
+    else
+      log::warn("hosts", "{} at {} may not join: {}", instance, from, joined.error().line());
+    std::string frame = protocol::frame_of(answer);
+    std::vector<std::string_view> pieces{frame};
+    auto told = co_await stream->write(std::move(pieces));
+    if (joined && told) changed_.notify();
+    co_return Result<>{};
+  }
+  auto* hello = std::get_if<protocol::Hello>(&*first);
+  std::string certificate = net::peer_certificate(*stream);
+  auto record = hello && !certificate.empty()
+                    ? known(certificate)
+                    : fail(Code::unauthenticated, "it has shown no certificate");
+  if (!record) {
+    log::warn("hosts", "an agent at {} is not let in: {}", from, record.error().line());
+    std::string frame = protocol::frame_of(protocol::Answer{0, record.error(), {}});
+    std::vector<std::string_view> pieces{frame};
+    auto told = co_await stream->write(std::move(pieces));
+    static_cast<void>(told);
+    co_return Result<>{};
+  }
+  auto host = host_of(**record);
+  protocol::Welcome welcome{records_.fence(), options_.period, door->heartbeat_port,
+                            hex(records_.heartbeat_key_of(**record).reveal())};
+  changed_.notify();
+  co_await host->serve(std::move(stream), std::move(reader), std::move(*hello), std::move(welcome));
+  changed_.notify();
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> AgentHosts::accept_agents(std::shared_ptr<Door> door) {
+  for (;;) {
+    auto plain = co_await door->listener->accept();
+    auto stream =
+        plain ? net::tls_server(door->tls, std::move(*plain)) : fail(std::move(plain).error());
+    if (!stream) {
+      if (door->closed || stream.error().code == Code::cancelled) co_return Result<>{};
+      log::warn("hosts", "{}", stream.error().line());
+      CO_TRY(co_await world_.clock.sleep(Duration::milliseconds(100)));
+      continue;
+    }
+    if (connections_ < connections_most) serving_->spawn(serve_agent(door, std::move(*stream)));
+  }
+}
+
+aio::Task<Result<>> AgentHosts::take_heartbeats(std::shared_ptr<Door> door) {
+  std::array<char, 512> buffer;
+  for (;;) {
+    auto got = co_await door->datagrams->receive(buffer);
+    if (!got) {
+      if (door->closed || got.error().code == Code::cancelled) co_return Result<>{};
+      CO_TRY(co_await world_.clock.sleep(Duration::milliseconds(10)));
+      continue;
+    }
+    std::string_view datagram(buffer.data(), got->size);
+    auto node = protocol::node_of_heartbeat(datagram);
+    if (!node || got->truncated) continue;
+    auto slash = node->find('/');
+    if (slash == node->npos) continue;
+    std::string_view name(*node);
+    const auto* record = records_.find(name.substr(0, slash), name.substr(slash + 1));
+    auto host = remote(name.substr(0, slash), name.substr(slash + 1));
+    if (!record || !host) continue;
+    auto beat = protocol::open_heartbeat(datagram, records_.heartbeat_key_of(*record));
+    if (!beat || beat->sequence <= host->last_sequence()) continue;
+    host->beat(beat->sequence);
+  }
+}
+
+// ---- doors ----
+
+aio::Task<Result<int>> AgentHosts::ask_farm(std::string farm_admin, uint16_t port, bool datagram,
+                                            aio::Address& address) {
+  auto inbox = CO_TRY(aio::DescriptorInbox::open(options_.home + "/gateway.sock"));
+  json::Object wanted{{"port", port}, {"datagram", datagram}, {"to", inbox.file()}};
+  auto answer = CO_TRY(co_await ask_embedded_farm(http_, std::move(farm_admin), "POST", "/gateway",
+                                                  json::compact(wanted)));
+  if (!answer.is_object()) co_return fail(Code::syntax, "the farm's answer is no object");
+  address.host = CO_TRY(json::string_at(answer.get_object(), "address"));
+  address.port = static_cast<uint16_t>(CO_TRY(json::int_at(answer.get_object(), "port")));
+  co_return co_await aio::deadline(world_.clock, Duration::seconds(10), inbox.take(world_.net),
+                                   "taking the gateway's socket");
+}
+
+aio::Task<Result<std::shared_ptr<AgentHosts::Door>>> AgentHosts::open_door(std::string farm_admin) {
+  auto out = std::make_shared<Door>();
+  if (farm_admin.empty()) {
+    if (options_.listen.empty())
+      co_return fail(Error(Code::unsupported, "machines of this farm cannot reach the controller")
+                         .hint("start it where they can: croft controller serve --agents "
+                               "ADDRESS:PORT"));
+    auto at = CO_TRY(aio::Address::parse(options_.listen));
+    out->listener = CO_TRY(world_.net.listen(at));
+    out->address = out->listener->local();
+    out->datagrams = CO_TRY(world_.net.datagrams(out->address));
+    out->heartbeat_port = out->datagrams->local().port;
+  } else {
+    auto kept = records_.doors().find(farm_admin);
+    MachineRecords::Door ports =
+        kept == records_.doors().end() ? MachineRecords::Door{} : kept->second;
+    aio::Address heartbeats;
+    int stream = CO_TRY(co_await ask_farm(farm_admin, ports.port, false, out->address));
+    out->listener = CO_TRY(world_.net.adopt_listener(stream));
+    int datagrams = CO_TRY(co_await ask_farm(farm_admin, ports.heartbeat_port, true, heartbeats));
+    out->datagrams = CO_TRY(world_.net.adopt_datagrams(datagrams));
+    out->heartbeat_port = heartbeats.port;
+    if (ports.port != out->address.port || ports.heartbeat_port != heartbeats.port)
+      CO_TRY(co_await records_.put_door(farm_admin, {out->address.port, heartbeats.port}));
+  }
+  auto key = CO_TRY(trust::make_key("croft controller"));
+  net::TlsOptions tls;
+  tls.certificate_pem =
+      CO_TRY(authority_.sign(key.request_pem, {.name = "croft controller",
+                                               .uri = {},
+                                               .addresses = {out->address.host},
+                                               .server = true,
+                                               .lasts = Duration::hours(24 * 365)}));
+  tls.key_pem = key.key_pem;
+  tls.ca_pem = authority_.certificate_pem();
+  tls.peer_may_be_unknown = true;
+  out->tls = CO_TRY(net::TlsContext::server(tls));
+  co_return out;
+}
+
+aio::Task<Result<std::shared_ptr<AgentHosts::Door>>> AgentHosts::door(std::string farm_admin) {
+  auto lock = CO_TRY(co_await opening_.lock());
+  auto found = doors_.find(farm_admin);
+  if (found != doors_.end()) co_return found->second;
+  auto made = CO_TRY(co_await open_door(farm_admin));
+  doors_[farm_admin] = made;
+  if (serving_) serve_door(made);
+  co_return made;
+}
+
+void AgentHosts::serve_door(std::shared_ptr<Door> door) {
+  serving_->spawn(accept_agents(door));
+  serving_->spawn(take_heartbeats(door));
+}
+
+/// A farm that is down will be started again: its machines run on and call.
+aio::Task<Result<>> AgentHosts::open_again(std::string farm_admin) {
+  Duration pause = Duration::milliseconds(200);
+  for (;;) {
+    auto opened = co_await door(farm_admin);
+    if (opened) co_return Result<>{};
+    if (opened.error().code == Code::cancelled) co_return Result<>{};
+    // Its folder went, and all its machines with it.
+    auto there = co_await world_.disk.info(farm_admin.substr(0, farm_admin.rfind('/')));
+    if (!there && there.error().code == Code::not_found)
+      co_return co_await records_.drop_door(farm_admin);
+    log::warn("hosts", "no agent can call: {}", opened.error().line());
+    if (auto slept = co_await world_.clock.sleep(pause); !slept) co_return Result<>{};
+    pause = std::min(pause * 2, Duration::seconds(5));
+  }
+}
+
+aio::Task<Result<>> AgentHosts::serve() {
+  aio::Scope scope(co_await aio::here());
+  serving_ = &scope;
+  for (auto& [admin, door] : doors_) serve_door(door);
+  if (!options_.listen.empty()) scope.spawn(open_again(""));
+  for (const auto& [admin, ports] : records_.doors())
+    if (records_.uses(admin)) scope.spawn(open_again(admin));
+  // A scope without tasks would end; serving ends with its cancellation.
+  aio::Event never;
+  auto cancelled = co_await never.wait();
+  scope.cancel();
+  auto joined = co_await scope.join();
+  serving_ = nullptr;
+  if (!joined && joined.error().code != Code::cancelled) co_return joined;
+  co_return cancelled;
+}
+
+}  // namespace croft::controller

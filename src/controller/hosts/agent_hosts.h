@@ -1,0 +1,101 @@
+// The hosts of one controller: who may join, who has, and the connections that agents make. Agents
+// dial in over TLS; a machine joins once with the token of its user data, for a certificate that
+// its later connections show. Loop thread only; the store and the encryption outlive it.
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+
+#include "aio/scope.h"
+#include "controller/hosts/machine_records.h"
+#include "controller/hosts/remote_host.h"
+#include "net/http_client.h"
+#include "net/tls.h"
+#include "trust/authority.h"
+
+namespace croft::controller {
+
+struct AgentHostsOptions {
+  std::string home;
+  /// Where agents of farms that are not embedded reach this controller, "HOST:PORT"; empty: they
+  /// do not.
+  std::string listen;
+  engine::AgentProgram program;
+  Duration join_within = Duration::minutes(15);  ///< after the farm first had the machine
+  Duration period = Duration::seconds(1);        ///< of heartbeats
+};
+
+class AgentHosts : public engine::Hosts {
+ public:
+  static aio::Task<Result<std::unique_ptr<AgentHosts>>> open(aio::World& world, store::Store& store,
+                                                             const trust::Encryption& encryption,
+                                                             net::HttpClient& http,
+                                                             AgentHostsOptions options);
+  ~AgentHosts() override;
+
+  /// Answers agents until cancelled.
+  aio::Task<Result<>> serve();
+
+  // engine::Hosts
+  engine::AgentProgram agent_program() const override { return options_.program; }
+  aio::Task<Result<std::string>> user_data(engine::Joining joining) override;
+  aio::Task<Result<>> expect(engine::Machine machine) override;
+  aio::Task<Result<>> forget(std::string application, std::string instance) override;
+  aio::Task<Result<>> leave(std::string client_token) override;
+  std::shared_ptr<engine::Host> find(std::string_view application,
+                                     std::string_view instance) override;
+  aio::Task<Result<std::string>> rendezvous(std::string farm_admin) override;
+  aio::Signal& changed() override { return changed_; }
+
+  std::shared_ptr<RemoteHost> remote(std::string_view application, std::string_view instance) const;
+  std::vector<std::shared_ptr<RemoteHost>> of(std::string_view application) const;
+
+ private:
+  /// Where agents of one farm call.
+  struct Door {
+    aio::Address address;
+    uint16_t heartbeat_port = 0;
+    std::unique_ptr<aio::Listener> listener;
+    std::unique_ptr<aio::Datagrams> datagrams;
+    bool closed = false;
+    std::shared_ptr<net::TlsContext> tls;
+  };
+  AgentHosts(aio::World& world, store::Store& store, const trust::Encryption& encryption,
+             net::HttpClient& http, AgentHostsOptions options, trust::Authority authority)
+      : world_(world),
+        http_(http),
+        options_(std::move(options)),
+        authority_(std::move(authority)),
+        records_(store, encryption) {}
+
+  aio::Task<Result<std::shared_ptr<Door>>> door(std::string farm_admin);
+  aio::Task<Result<std::shared_ptr<Door>>> open_door(std::string farm_admin);
+  aio::Task<Result<int>> ask_farm(std::string farm_admin, uint16_t port, bool datagram,
+                                  aio::Address& address);
+  aio::Task<Result<>> open_again(std::string farm_admin);
+  /// A socket in the farm's network would keep that network alive for ever.
+  aio::Task<Result<>> close_unused_doors();
+  void serve_door(std::shared_ptr<Door> door);
+  aio::Task<Result<>> accept_agents(std::shared_ptr<Door> door);
+  aio::Task<Result<>> take_heartbeats(std::shared_ptr<Door> door);
+  aio::Task<Result<>> serve_agent(std::shared_ptr<Door> door, std::unique_ptr<aio::Stream> stream);
+  aio::Task<Result<protocol::Joined>> join(protocol::Join join, std::string from);
+  Result<> may_join(const MachineRecord& record, const protocol::Join& join,
+                    const std::string& from, const std::string& request) const;
+  Result<MachineRecord*> known(const std::string& certificate);
+  std::shared_ptr<RemoteHost> host_of(const MachineRecord& record);
+
+  aio::World& world_;
+  net::HttpClient& http_;
+  AgentHostsOptions options_;
+  trust::Authority authority_;
+  MachineRecords records_;
+  std::map<std::string, std::shared_ptr<RemoteHost>, std::less<>> hosts_;  // "application/instance"
+  std::map<std::string, std::shared_ptr<Door>> doors_;  // by farm's admin socket; "": others
+  aio::Mutex opening_;
+  aio::Scope* serving_ = nullptr;
+  aio::Signal changed_, expected_;
+  size_t joining_ = 0, connections_ = 0;
+};
+
+}  // namespace croft::controller

@@ -1,0 +1,223 @@
+#include "controller/hosts/remote_host.h"
+
+#include <fmt/format.h>
+
+#include "aio/cancel.h"
+#include "aio/scope.h"
+#include "base/log.h"
+
+namespace croft::controller {
+
+namespace json = wire::json;
+
+namespace {
+constexpr size_t read_bytes = 64 << 10;
+constexpr Duration write_limit = Duration::seconds(20);
+/// A process may need its grace to end.
+constexpr Duration remove_limit = Duration::minutes(5);
+}  // namespace
+
+aio::Task<Result<model::WorkState>> RemoteHost::apply(model::HostWork work) {
+  work.digest = protocol::digest_of(work, digest_key_);
+  auto known = state(work.name);
+  if (known && known->digest == work.digest && known->phase != model::WorkState::Phase::gone &&
+      known->phase != model::WorkState::Phase::stopping)
+    co_return *known;
+  std::string name = work.name;
+  auto answer = CO_TRY(co_await call("apply", {{"work", protocol::to_json(work)}}));
+  if (const auto* given = CO_TRY(json::object_if(answer, "state"))) {
+    auto told = CO_TRY(protocol::work_state_from(*given));
+    // It may have said more since it answered.
+    auto newer = states_.find(name);
+    if (newer == states_.end() || newer->second.digest != told.digest) states_[name] = told;
+  }
+  auto now = state(name);
+  if (!now) co_return fail(Code::internal, "the agent took an item and does not know it");
+  co_return *now;
+}
+
+aio::Task<Result<>> RemoteHost::remove(std::string name) {
+  auto done = co_await call("remove", {{"name", name}}, remove_limit);
+  if (!done && done.error().code != Code::not_found) co_return fail(std::move(done).error());
+  states_.erase(name);
+  changed_.notify();
+  co_return Result<>{};
+}
+
+std::optional<model::WorkState> RemoteHost::state(const std::string& name) const {
+  auto found = states_.find(name);
+  if (found == states_.end()) return std::nullopt;
+  return found->second;
+}
+
+aio::Task<Result<>> RemoteHost::ask(model::Probe probe) {
+  Duration limit = probe.timeout + Duration::seconds(5);
+  CO_TRY(co_await call("probe", {{"probe", protocol::to_json(probe)}}, limit));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> RemoteHost::write(std::string frame) {
+  auto lock = CO_TRY(co_await writing_.lock());
+  std::shared_ptr<aio::Stream> stream = stream_;
+  if (!stream)
+    co_return fail(Code::unavailable,
+                   fmt::format("{} is not connected: its agent is away", machine_.instance));
+  std::vector<std::string_view> pieces{frame};
+  auto written = co_await aio::deadline(world_.clock, write_limit, stream->write(std::move(pieces)),
+                                        "writing to the agent of " + machine_.instance);
+  // Half a frame may be on its way: nothing can follow it.
+  if (!written) stream->close();
+  co_return written;
+}
+
+aio::Task<Result<json::Object>> RemoteHost::call(std::string action, json::Object request,
+                                                 Duration limit) {
+  uint64_t id = next_call_++;
+  auto pending = std::make_shared<Pending>();
+  pending_[id] = pending;
+  Result<> done =
+      co_await write(protocol::frame_of(protocol::Call{id, fence_, action, std::move(request)}));
+  std::string what = fmt::format("'{}' at the agent of {}", action, machine_.instance);
+  if (done) done = co_await aio::deadline(world_.clock, limit, pending->done.wait(), what);
+  pending_.erase(id);
+  if (!done) co_return fail(std::move(done).error());
+  if (!*pending->result) co_return fail(std::move(*pending->result).error().frame(what));
+  co_return std::move(**pending->result);
+}
+
+aio::Task<Result<std::pair<uint32_t, std::shared_ptr<RemoteHost::Channel>>>> RemoteHost::open(
+    json::Object request) {
+  auto answer = CO_TRY(co_await call("open", std::move(request)));
+  auto number = static_cast<uint32_t>(CO_TRY(json::int_at(answer, "channel")));
+  auto& channel = channels_[number];
+  if (!channel) channel = std::make_shared<Channel>();
+  co_return std::pair(number, channel);
+}
+
+aio::Task<Result<>> RemoteHost::send(uint32_t channel, std::string bytes) {
+  co_return co_await write(protocol::frame_text({'D', channel, std::move(bytes)}));
+}
+
+aio::Task<Result<>> RemoteHost::close(uint32_t channel) {
+  auto found = channels_.find(channel);
+  if (found == channels_.end()) co_return Result<>{};
+  bool open = !found->second->closed;
+  found->second->data.close();
+  channels_.erase(found);
+  if (!open) co_return Result<>{};
+  co_return co_await write(protocol::frame_of(protocol::Closed{channel, {}, std::nullopt}));
+}
+
+void RemoteHost::beat(uint64_t sequence) {
+  last_sequence_ = sequence;
+  last_heard_ = world_.clock.now();
+}
+
+void RemoteHost::hang_up() {
+  if (stream_) stream_->close();
+}
+
+void RemoteHost::disconnected(const std::string& why) {
+  stream_.reset();
+  std::string told =
+      fmt::format("the connection to the agent of {} ended: {}", machine_.instance, why);
+  for (auto& [id, call] : std::exchange(pending_, {})) {
+    call->result = fail(Code::unavailable, told);
+    call->done.set();
+  }
+  for (auto& [number, channel] : std::exchange(channels_, {})) {
+    if (!channel->closed)
+      channel->closed = protocol::Closed{number, {}, Error(Code::unavailable, told)};
+    channel->data.close();
+  }
+  changed_.notify();
+}
+
+aio::Task<Result<>> RemoteHost::serve(std::unique_ptr<aio::Stream> stream,
+                                      protocol::FrameReader reader, protocol::Hello hello,
+                                      protocol::Welcome welcome) {
+  hang_up();
+  if (stream_) disconnected("the agent connected anew");
+  std::shared_ptr<aio::Stream> mine = std::move(stream);
+  stream_ = mine;
+  last_heard_ = world_.clock.now();
+  last_sequence_ = 0;
+  agent_version_ = hello.agent_version;
+  states_.clear();
+  for (model::WorkState& state : hello.works) {
+    std::string name = state.name;
+    states_[name] = std::move(state);
+  }
+  auto greeted = co_await write(protocol::frame_of(std::move(welcome)));
+  changed_.notify();
+  std::string why = greeted ? "the agent hung up" : greeted.error().line();
+  std::vector<char> buffer(read_bytes);
+  while (greeted && stream_ == mine) {
+    auto frame = reader.next();
+    Result<> taken;
+    if (!frame) {
+      taken = fail(std::move(frame).error());
+    } else if (*frame) {
+      taken = co_await take(std::move(**frame));
+    } else {
+      auto got = co_await mine->read(buffer);
+      if (got && *got == 0) break;
+      if (got)
+        reader.add({buffer.data(), *got});
+      else
+        taken = fail(std::move(got).error());
+      last_heard_ = world_.clock.now();
+    }
+    if (!taken) {
+      why = taken.error().line();
+      break;
+    }
+  }
+  mine->close();
+  if (stream_ == mine) disconnected(why);
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> RemoteHost::take(protocol::Frame frame) {
+  if (frame.kind == 'J') co_return co_await take(CO_TRY(protocol::agent_message_from(frame.bytes)));
+  auto found = channels_.find(frame.channel);
+  if (found == channels_.end()) co_return Result<>{};  // closed here while it was on its way
+  std::shared_ptr<Channel> channel = found->second;
+  auto pushed = co_await channel->data.push(std::move(frame.bytes));
+  if (!pushed && pushed.error().code != Code::cancelled) co_return pushed;
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> RemoteHost::take(protocol::AgentMessage message) {
+  if (auto* changed = std::get_if<protocol::Changed>(&message)) {
+    std::string name = changed->state.name;
+    if (changed->state.phase == model::WorkState::Phase::gone)
+      states_.erase(name);
+    else
+      states_[name] = std::move(changed->state);
+    changed_.notify();
+  } else if (auto* answer = std::get_if<protocol::Answer>(&message)) {
+    auto found = pending_.find(answer->id);
+    if (found == pending_.end()) co_return Result<>{};  // whoever asked has given up
+    // A channel is there before its first bytes, which follow at once.
+    if (auto number = answer->result.if_contains("channel"); number && number->is_int64())
+      channels_.try_emplace(static_cast<uint32_t>(number->get_int64()),
+                            std::make_shared<Channel>());
+    if (answer->error)
+      found->second->result = fail(std::move(*answer->error));
+    else
+      found->second->result = std::move(answer->result);
+    found->second->done.set();
+  } else if (auto* closed = std::get_if<protocol::Closed>(&message)) {
+    auto found = channels_.find(closed->channel);
+    if (found == channels_.end()) co_return Result<>{};
+    std::shared_ptr<Channel> channel = found->second;
+    channel->closed = std::move(*closed);
+    channel->data.close();
+  } else {
+    co_return fail(Code::syntax, "a message that an agent does not send now");
+  }
+  co_return Result<>{};
+}
+
+}  // namespace croft::controller

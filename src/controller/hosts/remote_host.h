@@ -1,0 +1,88 @@
+// One host as this controller sees it: what its agent last said, and how it is asked. The
+// connection comes and goes; the object stays as long as the machine. Loop thread only.
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+
+#include "aio/sync.h"
+#include "aio/world.h"
+#include "engine/host.h"
+#include "protocol/agent.h"
+
+namespace croft::controller {
+
+class RemoteHost : public engine::Host {
+ public:
+  RemoteHost(aio::World& world, engine::Machine machine, Secret digest_key, uint64_t fence)
+      : world_(world),
+        machine_(std::move(machine)),
+        digest_key_(std::move(digest_key)),
+        fence_(fence) {}
+
+  // engine::Host
+  const std::string& name() const override { return machine_.instance; }
+  std::string address() const override { return machine_.address; }
+  bool connected() const override { return stream_ != nullptr; }
+  aio::Task<Result<model::WorkState>> apply(model::HostWork work) override;
+  aio::Task<Result<>> remove(std::string name) override;
+  std::optional<model::WorkState> state(const std::string& name) const override;
+  aio::Task<Result<>> ask(model::Probe probe) override;
+  aio::Signal& changed() override { return changed_; }
+
+  const engine::Machine& machine() const { return machine_; }
+  const std::map<std::string, model::WorkState>& states() const { return states_; }
+  const std::string& agent_version() const { return agent_version_; }
+
+  /// Serves the connection of an agent that has said who it is, until it ends. An older connection
+  /// of the same host ends: its agent has given it up.
+  aio::Task<Result<>> serve(std::unique_ptr<aio::Stream> stream, protocol::FrameReader reader,
+                            protocol::Hello hello, protocol::Welcome welcome);
+  /// Ends the connection, if there is one.
+  void hang_up();
+  /// Answer of the agent to one call; Code::unavailable while it is away, Code::timeout.
+  aio::Task<Result<wire::json::Object>> call(std::string action, wire::json::Object request,
+                                             Duration limit = Duration::seconds(30));
+
+  /// What arrives on a channel; a reader that is slow slows its agent down.
+  struct Channel {
+    aio::Channel<std::string> data{64};
+    std::optional<protocol::Closed> closed;  ///< set before `data` is closed
+  };
+  /// Opens one: `request` says what. Its number comes from the agent.
+  aio::Task<Result<std::pair<uint32_t, std::shared_ptr<Channel>>>> open(wire::json::Object request);
+  aio::Task<Result<>> send(uint32_t channel, std::string bytes);
+  aio::Task<Result<>> close(uint32_t channel);
+
+  // ---- heartbeats ----
+  void beat(uint64_t sequence);
+  Moment last_heard() const { return last_heard_; }
+  uint64_t last_sequence() const { return last_sequence_; }
+
+ private:
+  struct Pending {
+    std::optional<Result<wire::json::Object>> result;
+    aio::Event done;
+  };
+  aio::Task<Result<>> write(std::string frame);
+  aio::Task<Result<>> take(protocol::Frame frame);
+  aio::Task<Result<>> take(protocol::AgentMessage message);
+  void disconnected(const std::string& why);
+
+  aio::World& world_;
+  engine::Machine machine_;
+  Secret digest_key_;
+  uint64_t fence_;
+  std::map<std::string, model::WorkState> states_;
+  std::string agent_version_;
+  aio::Signal changed_;
+  std::shared_ptr<aio::Stream> stream_;
+  aio::Mutex writing_;
+  uint64_t next_call_ = 1;
+  std::map<uint64_t, std::shared_ptr<Pending>> pending_;
+  std::map<uint32_t, std::shared_ptr<Channel>> channels_;
+  uint64_t last_sequence_ = 0;
+  Moment last_heard_;
+};
+
+}  // namespace croft::controller
