@@ -51,9 +51,12 @@ AgentHosts::~AgentHosts() = default;
 
 std::shared_ptr<RemoteHost> AgentHosts::host_of(const MachineRecord& record) {
   auto& host = hosts_[key_of(record.machine.application, record.machine.instance)];
-  if (!host)
-    host = std::make_shared<RemoteHost>(world_, record.machine, records_.digest_key(),
-                                        records_.fence());
+  if (host) return host;
+  host =
+      std::make_shared<RemoteHost>(world_, record.machine, records_.digest_key(), records_.fence());
+  host->renew_with([this](engine::Machine machine, std::string request) {
+    return renew(std::move(machine), std::move(request));
+  });
   return host;
 }
 
@@ -197,11 +200,7 @@ aio::Task<Result<protocol::Joined>> AgentHosts::join(protocol::Join join, std::s
     }
     co_return fail(std::move(allowed).error());
   }
-  std::string certificate = CO_TRY(authority_.sign(join.request, {.name = record.machine.instance,
-                                                                  .uri = uri_of(record.machine),
-                                                                  .addresses = {},
-                                                                  .server = false,
-                                                                  .lasts = agent_certificate}));
+  std::string certificate = CO_TRY(sign(record.machine, join.request));
   record.joined = world_.clock.wall();
   record.request = std::move(request);
   record.serial = CO_TRY(trust::read_certificate(certificate)).serial;
@@ -210,16 +209,40 @@ aio::Task<Result<protocol::Joined>> AgentHosts::join(protocol::Join join, std::s
   co_return protocol::Joined{std::move(certificate)};
 }
 
-Result<MachineRecord*> AgentHosts::known(const std::string& certificate) {
-  auto read = TRY(trust::read_certificate(certificate));
-  for (const auto& [key, record] : records_.all()) {
-    if (uri_of(record.machine) != read.uri) continue;
+Result<std::string> AgentHosts::sign(const engine::Machine& machine,
+                                     const std::string& request) const {
+  return authority_.sign(request, {.name = machine.instance,
+                                   .uri = uri_of(machine),
+                                   .addresses = {},
+                                   .server = false,
+                                   .lasts = agent_certificate});
+}
+
+aio::Task<Result<std::string>> AgentHosts::renew(engine::Machine machine, std::string request) {
+  const auto* record = records_.find(machine.application, machine.instance);
+  if (!record) co_return fail(Code::permission_denied, "the machine was given back");
+  std::string certificate = CO_TRY(sign(machine, request));
+  MachineRecord changed = *record;
+  changed.next = CO_TRY(trust::read_certificate(certificate)).serial;
+  CO_TRY(co_await records_.put(std::move(changed)));
+  co_return certificate;
+}
+
+aio::Task<Result<MachineRecord>> AgentHosts::known(std::string certificate) {
+  auto read = CO_TRY(trust::read_certificate(certificate));
+  for (const auto& [key, each] : records_.all()) {
+    if (uri_of(each.machine) != read.uri) continue;
+    MachineRecord record = each;
+    if (!record.suspended && record.next == read.serial) {
+      record.serial = std::exchange(record.next, "");
+      CO_TRY(co_await records_.put(record));
+    }
     if (record.suspended || record.serial != read.serial)
-      return fail(Code::permission_denied,
-                  fmt::format("the certificate of {} was withdrawn", record.machine.instance));
-    return records_.find(record.machine.application, record.machine.instance);
+      co_return fail(Code::permission_denied,
+                     fmt::format("the certificate of {} was withdrawn", record.machine.instance));
+    co_return record;
   }
-  return fail(Code::permission_denied, fmt::format("{} is no machine of ours", read.uri));
+  co_return fail(Code::permission_denied, fmt::format("{} is no machine of ours", read.uri));
 }
 
 // ---- connections ----
@@ -279,9 +302,8 @@ aio::Task<Result<>> AgentHosts::serve_agent(std::shared_ptr<Door> door,
   }
   auto* hello = std::get_if<protocol::Hello>(&*first);
   std::string certificate = net::peer_certificate(*stream);
-  auto record = hello && !certificate.empty()
-                    ? known(certificate)
-                    : fail(Code::unauthenticated, "it has shown no certificate");
+  Result<MachineRecord> record = fail(Code::unauthenticated, "it has shown no certificate");
+  if (hello && !certificate.empty()) record = co_await known(std::move(certificate));
   if (!record) {
     log::warn("hosts", "an agent at {} is not let in: {}", from, record.error().line());
     std::string frame = protocol::frame_of(protocol::Answer{0, record.error(), {}});
@@ -290,9 +312,9 @@ aio::Task<Result<>> AgentHosts::serve_agent(std::shared_ptr<Door> door,
     static_cast<void>(told);
     co_return Result<>{};
   }
-  auto host = host_of(**record);
+  auto host = host_of(*record);
   protocol::Welcome welcome{records_.fence(), options_.period, door->heartbeat_port,
-                            hex(records_.heartbeat_key_of(**record).reveal())};
+                            hex(records_.heartbeat_key_of(*record).reveal())};
   changed_.notify();
   co_await host->serve(std::move(stream), std::move(reader), std::move(*hello), std::move(welcome));
   changed_.notify();

@@ -82,7 +82,9 @@ class AgentHosts : public engine::Hosts {
   aio::Task<Result<protocol::Joined>> join(protocol::Join join, std::string from);
   Result<> may_join(const MachineRecord& record, const protocol::Join& join,
                     const std::string& from, const std::string& request) const;
-  Result<MachineRecord*> known(const std::string& certificate);
+  aio::Task<Result<MachineRecord>> known(std::string certificate);
+  aio::Task<Result<std::string>> renew(engine::Machine machine, std::string request);
+  Result<std::string> sign(const engine::Machine& machine, const std::string& request) const;
   std::shared_ptr<RemoteHost> host_of(const MachineRecord& record);
 
   aio::World& world_;

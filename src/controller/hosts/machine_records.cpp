@@ -36,6 +36,7 @@ std::string text_of(const MachineRecord& record) {
                                     {"joined", record.joined.ns},
                                     {"request", record.request},
                                     {"serial", record.serial},
+                                    {"next", record.next},
                                     {"suspended", record.suspended}});
 }
 
@@ -52,6 +53,7 @@ Result<MachineRecord> record_from(std::string_view text) {
   out.joined.ns = TRY(json::int_at(object, "joined"));
   out.request = TRY(json::string_or(object, "request", ""));
   out.serial = TRY(json::string_or(object, "serial", ""));
+  out.next = TRY(json::string_or(object, "next", ""));
   out.suspended = TRY(json::bool_or(object, "suspended", false));
   return out;
 }

@@ -12,10 +12,11 @@ namespace croft::controller {
 
 struct MachineRecord {
   engine::Machine machine;
-  WallTime expected;       ///< when the farm first had it
-  WallTime joined;         ///< 0: not yet
-  std::string request;     ///< SHA-256 of the request it joined with
-  std::string serial;      ///< of its certificate
+  WallTime expected;    ///< when the farm first had it
+  WallTime joined;      ///< 0: not yet
+  std::string request;  ///< SHA-256 of the request it joined with
+  std::string serial;   ///< of its certificate
+  std::string next;     ///< of the one it asked for and has not yet shown; the other counts still
   bool suspended = false;  ///< its token was used twice: neither is believed
 };
 

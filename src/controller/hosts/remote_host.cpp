@@ -214,6 +214,9 @@ aio::Task<Result<>> RemoteHost::take(protocol::AgentMessage message) {
     std::shared_ptr<Channel> channel = found->second;
     channel->closed = std::move(*closed);
     channel->data.close();
+  } else if (auto* renew = std::get_if<protocol::Renew>(&message); renew && renew_) {
+    auto certificate = CO_TRY(co_await renew_(machine_, std::move(renew->request)));
+    co_return co_await write(protocol::frame_of(protocol::Joined{std::move(certificate)}));
   } else {
     co_return fail(Code::syntax, "a message that an agent does not send now");
   }

@@ -1,6 +1,7 @@
 // One host as this controller sees it: what its agent last said, and how it is asked. The
 // connection comes and goes; the object stays as long as the machine. Loop thread only.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -54,6 +55,11 @@ class RemoteHost : public engine::Host {
   aio::Task<Result<>> send(uint32_t channel, std::string bytes);
   aio::Task<Result<>> close(uint32_t channel);
 
+  /// Signs the request of an agent whose certificate ends soon.
+  using Renew =
+      std::function<aio::Task<Result<std::string>>(engine::Machine machine, std::string request)>;
+  void renew_with(Renew renew) { renew_ = std::move(renew); }
+
   // ---- heartbeats ----
   void beat(uint64_t sequence);
   Moment last_heard() const { return last_heard_; }
@@ -83,6 +89,7 @@ class RemoteHost : public engine::Host {
   std::map<uint32_t, std::shared_ptr<Channel>> channels_;
   uint64_t last_sequence_ = 0;
   Moment last_heard_;
+  Renew renew_;
 };
 
 }  // namespace croft::controller
