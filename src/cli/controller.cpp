@@ -33,6 +33,7 @@ aio::Task<Result<int>> controller_serve(aio::World& world, Invocation& invocatio
   CO_TRY(log::open("", log::Level::info));
   controller::ControllerOptions options;
   options.home = invocation.home;
+  options.agents = invocation.value("--agents").value_or("");
   auto controller = CO_TRY(co_await controller::Controller::open(world, options));
   // Only the one that owns the home names itself: a second one would name itself and be gone.
   std::optional<PidFile> pid;
@@ -69,7 +70,9 @@ Command controller_serve_command() {
               "application is down.",
           .example = "croft controller serve --home /var/lib/croft",
           .positionals = {},
-          .options = {{"--pid-file", "FILE", "write the process id there"}},
+          .options = {{"--agents", "HOST:PORT",
+                       "where agents of machines on other farms reach this controller"},
+                      {"--pid-file", "FILE", "write the process id there"}},
           .run = run_controller_serve};
 }
 

@@ -74,6 +74,10 @@ aio::Task<Result<>> Controller::State::open() {
   auto gone = co_await world.disk.remove(socket);
   if (!gone && gone.error().code != Code::not_found) co_return gone;
   listener = CO_TRY(world.net.listen(aio::Address{.path = socket}));
+  std::string tunnel = tunnel_socket(options.home);
+  auto no_tunnel = co_await world.disk.remove(tunnel);
+  if (!no_tunnel && no_tunnel.error().code != Code::not_found) co_return no_tunnel;
+  tunnels = CO_TRY(world.net.listen(aio::Address{.path = tunnel}));
   co_return Result<>{};
 }
 
@@ -196,6 +200,11 @@ aio::Task<Result<>> Controller::State::serve() {
   service.spawn(server.serve(std::move(listener)));
   service.spawn(watch_idleness());
   service.spawn(hosts->serve());
+  service.spawn(hosts->serve_tunnels(
+      std::move(tunnels),
+      [this](std::string_view application, std::string_view component, std::string_view instance) {
+        return find_host(application, component, instance);
+      }));
   auto stopped = co_await until_stopped(*this);
   stopping = true;
   running = nullptr;

@@ -23,6 +23,9 @@
 //                              client hangs up; ends by itself when the application settled and
 //                              ?until=settled)
 //   POST   /v1/applications/N/ping     asks liveness now -> {"failed":[{"path","why"}]}
+//   GET    /v1/applications/N/hosts    {"hosts":[{"instance","address","component","connected",
+//                              "agent","heard" (ms ago),"works":[{"name","phase","why","pid",
+//                              "restarts","since","exitCode"?,"exitSignal"?}]}]}
 //   POST   /v1/plan            body UpRequest -> {"text","items":[..],"instances":{"min","max"},..}
 //   POST   /v1/stop            202; ends the process, applications stay as they are
 // "settled": running, failed, terminated, or terminating with a finished but unsuccessful pass

@@ -188,6 +188,15 @@ aio::Task<Result<>> ping(State& state, net::Exchange& exchange, const net::Route
   co_return co_await reply(exchange, 200, {{"failed", std::move(failed)}});
 }
 
+aio::Task<Result<>> hosts(State& state, net::Exchange& exchange, const net::RouteMatch& match) {
+  auto application = CO_TRY(state.find(match["name"]));
+  json::Array all;
+  Moment now = state.world.clock.now();
+  for (const auto& host : state.hosts->of(application->name()))
+    all.emplace_back(host_view(*host, now));
+  co_return co_await reply(exchange, 200, {{"hosts", std::move(all)}});
+}
+
 aio::Task<Result<>> events(State& state, net::Exchange& exchange, const net::RouteMatch& match) {
   auto application = CO_TRY(state.find(match["name"]));
   uint64_t from = std::max<uint64_t>(1, parse_u64(match.query.value("from")).value_or(1));
@@ -257,6 +266,7 @@ Result<> Controller::State::add_routes() {
                              {"GET", "/v1/applications/{name}/proof", proof},
                              {"GET", "/v1/applications/{name}/events", events},
                              {"POST", "/v1/applications/{name}/ping", ping},
+                             {"GET", "/v1/applications/{name}/hosts", hosts},
                              {"POST", "/v1/plan", plan},
                              {"POST", "/v1/stop", stop_all}}) {
     Route route = entry.route;

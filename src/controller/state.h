@@ -26,6 +26,10 @@ struct Controller::State {
 
   /// Code::not_found with the nearest name.
   Result<ApplicationRef> find(std::string_view name) const;
+  /// The host of a component (where it is placed, or the machine that it is) or of an instance.
+  Result<std::shared_ptr<RemoteHost>> find_host(std::string_view application,
+                                                std::string_view component,
+                                                std::string_view instance) const;
   /// Adds it and, while serving, lets it run.
   void adopt(ApplicationRef application);
   engine::Services services();
@@ -51,6 +55,7 @@ struct Controller::State {
   engine::Registry registry;
   net::Router router;
   std::unique_ptr<aio::Listener> listener;
+  std::unique_ptr<aio::Listener> tunnels;
   std::map<std::string, ApplicationRef, std::less<>> applications;
   aio::Scope* running = nullptr;  ///< of applications, while serve() runs
   bool stopping = false;

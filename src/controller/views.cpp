@@ -226,4 +226,26 @@ json::Object error_view(const Error& error) {
   return {{"error", std::move(inner)}};
 }
 
+json::Object host_view(const RemoteHost& host, Moment now) {
+  json::Array works;
+  for (const auto& [name, state] : host.states()) {
+    json::Object work{{"name", name},
+                      {"phase", model::name_of(state.phase)},
+                      {"why", state.why},
+                      {"pid", state.pid},
+                      {"restarts", state.restarts},
+                      {"since", protocol::time_text(state.since)}};
+    if (state.exit_code) work["exitCode"] = *state.exit_code;
+    if (state.exit_signal) work["exitSignal"] = *state.exit_signal;
+    works.emplace_back(std::move(work));
+  }
+  return {{"instance", host.name()},
+          {"address", host.address()},
+          {"component", host.machine().component},
+          {"connected", host.connected()},
+          {"agent", host.agent_version()},
+          {"heard", (now - host.last_heard()).ms()},
+          {"works", std::move(works)}};
+}
+
 }  // namespace croft::controller

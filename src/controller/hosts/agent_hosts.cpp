@@ -360,6 +360,23 @@ aio::Task<Result<>> AgentHosts::take_heartbeats(std::shared_ptr<Door> door) {
   }
 }
 
+aio::Task<Result<>> AgentHosts::serve_tunnels(std::unique_ptr<aio::Listener> listener,
+                                              FindHost find) {
+  aio::Scope scope(co_await aio::here());
+  Result<> done;
+  while (done) {
+    auto stream = co_await listener->accept();
+    if (stream)
+      scope.spawn(serve_tunnel(world_, std::move(*stream), find));
+    else
+      done = fail(std::move(stream).error());
+  }
+  scope.cancel();
+  auto joined = co_await scope.join();
+  if (!joined && joined.error().code != Code::cancelled) co_return joined;
+  co_return done;
+}
+
 // ---- doors ----
 
 aio::Task<Result<int>> AgentHosts::ask_farm(std::string farm_admin, uint16_t port, bool datagram,

@@ -9,6 +9,7 @@
 #include "aio/scope.h"
 #include "controller/hosts/machine_records.h"
 #include "controller/hosts/remote_host.h"
+#include "controller/hosts/tunnel.h"
 #include "net/http_client.h"
 #include "net/tls.h"
 #include "trust/authority.h"
@@ -49,6 +50,8 @@ class AgentHosts : public engine::Hosts {
 
   std::shared_ptr<RemoteHost> remote(std::string_view application, std::string_view instance) const;
   std::vector<std::shared_ptr<RemoteHost>> of(std::string_view application) const;
+  /// Serves those who look in, until cancelled: tunnel.h.
+  aio::Task<Result<>> serve_tunnels(std::unique_ptr<aio::Listener> listener, FindHost find);
 
  private:
   /// Where agents of one farm call.

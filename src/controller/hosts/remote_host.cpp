@@ -85,13 +85,18 @@ aio::Task<Result<json::Object>> RemoteHost::call(std::string action, json::Objec
   co_return std::move(**pending->result);
 }
 
-aio::Task<Result<std::pair<uint32_t, std::shared_ptr<RemoteHost::Channel>>>> RemoteHost::open(
-    json::Object request) {
-  auto answer = CO_TRY(co_await call("open", std::move(request)));
-  auto number = static_cast<uint32_t>(CO_TRY(json::int_at(answer, "channel")));
-  auto& channel = channels_[number];
-  if (!channel) channel = std::make_shared<Channel>();
-  co_return std::pair(number, channel);
+aio::Task<Result<RemoteHost::Opened>> RemoteHost::open(json::Object request) {
+  Opened out;
+  out.answer = CO_TRY(co_await call("open", std::move(request)));
+  out.number = static_cast<uint32_t>(CO_TRY(json::int_at(out.answer, "channel")));
+  for (const char* name : {"channel", "errors"}) {
+    auto number = static_cast<uint32_t>(CO_TRY(json::int_or(out.answer, name, 0)));
+    auto found = channels_.find(number);
+    if (number != 0 && found != channels_.end()) out.channels.insert(*found);
+  }
+  if (!out.channels.contains(out.number))
+    co_return fail(Code::unavailable, "the agent hung up as it answered");
+  co_return out;
 }
 
 aio::Task<Result<>> RemoteHost::send(uint32_t channel, std::string bytes) {
@@ -101,11 +106,17 @@ aio::Task<Result<>> RemoteHost::send(uint32_t channel, std::string bytes) {
 aio::Task<Result<>> RemoteHost::close(uint32_t channel) {
   auto found = channels_.find(channel);
   if (found == channels_.end()) co_return Result<>{};
-  bool open = !found->second->closed;
-  found->second->data.close();
-  channels_.erase(found);
-  if (!open) co_return Result<>{};
+  end_channel(channel);
   co_return co_await write(protocol::frame_of(protocol::Closed{channel, {}, std::nullopt}));
+}
+
+void RemoteHost::end_channel(uint32_t number) {
+  auto found = channels_.find(number);
+  if (found == channels_.end()) return;
+  std::shared_ptr<Channel> channel = found->second;
+  channels_.erase(found);
+  channel->data.close();
+  end_channel(channel->errors);
 }
 
 void RemoteHost::beat(uint64_t sequence) {
@@ -200,9 +211,11 @@ aio::Task<Result<>> RemoteHost::take(protocol::AgentMessage message) {
     auto found = pending_.find(answer->id);
     if (found == pending_.end()) co_return Result<>{};  // whoever asked has given up
     // A channel is there before its first bytes, which follow at once.
-    if (auto number = answer->result.if_contains("channel"); number && number->is_int64())
-      channels_.try_emplace(static_cast<uint32_t>(number->get_int64()),
-                            std::make_shared<Channel>());
+    auto number = static_cast<uint32_t>(CO_TRY(json::int_or(answer->result, "channel", 0)));
+    auto errors = static_cast<uint32_t>(CO_TRY(json::int_or(answer->result, "errors", 0)));
+    for (uint32_t each : {number, errors})
+      if (each != 0) channels_.try_emplace(each, std::make_shared<Channel>());
+    if (number != 0) channels_[number]->errors = errors;
     if (answer->error)
       found->second->result = fail(std::move(*answer->error));
     else
@@ -213,7 +226,7 @@ aio::Task<Result<>> RemoteHost::take(protocol::AgentMessage message) {
     if (found == channels_.end()) co_return Result<>{};
     std::shared_ptr<Channel> channel = found->second;
     channel->closed = std::move(*closed);
-    channel->data.close();
+    end_channel(channel->closed->channel);
   } else if (auto* renew = std::get_if<protocol::Renew>(&message); renew && renew_) {
     auto certificate = CO_TRY(co_await renew_(machine_, std::move(renew->request)));
     co_return co_await write(protocol::frame_of(protocol::Joined{std::move(certificate)}));

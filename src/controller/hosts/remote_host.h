@@ -49,9 +49,15 @@ class RemoteHost : public engine::Host {
   struct Channel {
     aio::Channel<std::string> data{64};
     std::optional<protocol::Closed> closed;  ///< set before `data` is closed
+    uint32_t errors = 0;                     ///< of a command: the channel of its stderr, or 0
   };
-  /// Opens one: `request` says what. Its number comes from the agent.
-  aio::Task<Result<std::pair<uint32_t, std::shared_ptr<Channel>>>> open(wire::json::Object request);
+  struct Opened {
+    uint32_t number = 0;  ///< the channel whose end is the end of all
+    wire::json::Object answer;
+    std::map<uint32_t, std::shared_ptr<Channel>> channels;  ///< that one, and a command's errors
+  };
+  /// Opens one: `request` says what. Numbers come from the agent.
+  aio::Task<Result<Opened>> open(wire::json::Object request);
   aio::Task<Result<>> send(uint32_t channel, std::string bytes);
   aio::Task<Result<>> close(uint32_t channel);
 
@@ -74,6 +80,7 @@ class RemoteHost : public engine::Host {
   aio::Task<Result<>> take(protocol::Frame frame);
   aio::Task<Result<>> take(protocol::AgentMessage message);
   void disconnected(const std::string& why);
+  void end_channel(uint32_t number);
 
   aio::World& world_;
   engine::Machine machine_;
