@@ -148,6 +148,8 @@ aio::Task<Result<>> ImageInstance::deploy(Context& context) {
 aio::Task<Result<>> ImageInstance::start(Context& context) {
   auto ec2 = CO_TRY(co_await client(context));
   bool open = context.record().intent && context.record().intent->action == run_intent;
+  // What was lost while no controller looked is dealt with as a loss, not as a start that fails.
+  if (context.ran_before() && !open && !open_ids(context).empty()) CO_TRY(co_await ping(context));
   if (open_ids(context).empty() || open) CO_TRY(co_await rent(context, ec2));
   co_return co_await wait_until_running(context, ec2);
 }
