@@ -25,7 +25,7 @@ constexpr Bytes token_most = Bytes::kib(4);
 
 const char* const help =
     R"(usage: croft-agent run  [--folder F] [--controller HOST:PORT[,...]] [--pin SHA256]
-                        [--instance ID] [--address A] [--token-file F] [--rendezvous URL]
+                        [--instance ID] [--address A] [--token-file F] [--rendezvous-file F]
        croft-agent keep [the same]
        croft-agent --version
 
@@ -39,7 +39,9 @@ the agent nor of its controller ends a process that it runs.
   --instance ID     the machine's id at its farm
   --address A       its private address
   --token-file F    the token to join with, good for one time; the file is removed
-  --rendezvous URL  where the controllers' addresses are found when none of them answers
+  --rendezvous-file F
+                    holds the URL where the controllers' addresses are found when none of them
+                    answers; in a file, since who has the URL can read what is there
 
 SIGTERM ends it, SIGUSR1 makes it execute its own program anew (after an update of the file).
 
@@ -50,14 +52,15 @@ example: croft-agent keep --controller 10.0.0.1:7117 --pin 9f86d0... --instance 
 Result<RunOptions> parse(const std::vector<std::string>& arguments) {
   RunOptions out;
   std::string controllers, keeper;
-  const std::vector<std::pair<std::string, std::string*>> known{{"--folder", &out.folder},
-                                                                {"--controller", &controllers},
-                                                                {"--pin", &out.pin},
-                                                                {"--instance", &out.instance},
-                                                                {"--address", &out.address},
-                                                                {"--token-file", &out.token_file},
-                                                                {"--rendezvous", &out.rendezvous},
-                                                                {"--keeper", &keeper}};
+  const std::vector<std::pair<std::string, std::string*>> known{
+      {"--folder", &out.folder},
+      {"--controller", &controllers},
+      {"--pin", &out.pin},
+      {"--instance", &out.instance},
+      {"--address", &out.address},
+      {"--token-file", &out.token_file},
+      {"--rendezvous-file", &out.rendezvous_file},
+      {"--keeper", &keeper}};
   for (size_t i = 0; i < arguments.size(); ++i) {
     std::string name = arguments[i];
     std::optional<std::string> value;
@@ -88,7 +91,7 @@ Result<RunOptions> parse(const std::vector<std::string>& arguments) {
 }
 
 /// What the command line says goes over what is kept.
-aio::Task<Result<Identity>> settle(Folder& folder, const RunOptions& options) {
+aio::Task<Result<Identity>> settle(aio::World& world, Folder& folder, const RunOptions& options) {
   auto kept = co_await folder.load();
   if (!kept && kept.error().code != Code::not_found) co_return fail(std::move(kept).error());
   Identity out = kept ? *kept : Identity{};
@@ -99,7 +102,10 @@ aio::Task<Result<Identity>> settle(Folder& folder, const RunOptions& options) {
   take(out.pin, to_lower(options.pin));
   take(out.instance, options.instance);
   take(out.address, options.address);
-  take(out.rendezvous, options.rendezvous);
+  if (!options.rendezvous_file.empty()) {
+    auto url = co_await world.disk.read_file(options.rendezvous_file, token_most);
+    if (url) take(out.rendezvous, std::string(trim(*url)));
+  }
   if (out.controllers.empty() && out.rendezvous.empty())
     co_return fail(Code::invalid_argument, "no controller is known: --controller HOST:PORT");
   if (out.pin.size() != 64 || !unhex(out.pin))
@@ -149,7 +155,7 @@ struct Ending {
 aio::Task<Result<Ending>> work(aio::World& world, const RunOptions& options, int keeper) {
   Folder folder(world, options.folder);
   CO_TRY(co_await folder.open());
-  Identity identity = CO_TRY(co_await settle(folder, options));
+  Identity identity = CO_TRY(co_await settle(world, folder, options));
   Cgroups cgroups = Cgroups::find("croft-agent-" + sha256_hex(options.folder).substr(0, 12));
   Launcher launcher(world, options.folder, cgroups);
   Supervisor supervisor(world, folder, launcher);

@@ -10,7 +10,7 @@ namespace croft::agent {
 struct RunOptions {
   std::string folder = "/var/lib/croft";
   std::vector<std::string> controllers;  ///< empty: as kept
-  std::string pin, instance, address, rendezvous, token_file;
+  std::string pin, instance, address, rendezvous_file, token_file;
   int keeper = 0;  ///< process id of its keeper, which says so itself
   std::string
       program;  ///< of this agent: what is executed again after SIGUSR1 or when its keeper died

@@ -325,6 +325,8 @@ aio::Task<Result<wire::json::Object>> Link::act(Session& session, protocol::Call
     CO_TRY(supervisor_.signal(CO_TRY(wire::json::string_at(request, "name")), number));
   } else if (call.action == "stats") {
     out = stats_of(supervisor_.states());
+  } else if (call.action == "reach") {
+    CO_TRY(co_await reach(request));
   } else if (call.action == "ping") {
     out["wall"] = world_.clock.wall().ns;
   } else if (call.action == "open") {

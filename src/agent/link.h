@@ -50,6 +50,8 @@ class Link {
   aio::Task<Result<>> write_all(Session& session);
   aio::Task<Result<>> beat(Session& session);
   aio::Task<Result<>> hear_beats(Session& session);
+  /// Asks another agent whether it lives, with a datagram that the controller has sealed for it.
+  aio::Task<Result<>> reach(const wire::json::Object& request);
   aio::Task<Result<>> renew(Session& session);
   aio::Task<Result<>> take(Session& session, protocol::AgentMessage message);
   aio::Task<Result<>> answer(Session& session, protocol::Call call);

@@ -21,6 +21,7 @@ constexpr Duration look_most = Duration::minutes(10);  // at the clock, which ma
 constexpr Bytes rendezvous_most = Bytes::kib(64);
 constexpr Bytes program_most = Bytes::mib(64);
 constexpr size_t controllers_max = 16;
+constexpr Duration reach_patience = Duration::milliseconds(400);
 
 }  // namespace
 
@@ -62,10 +63,42 @@ aio::Task<Result<>> Link::hear_beats(Session& session) {
     }
     auto heartbeat = protocol::open_heartbeat({buffer.data(), got->size}, key);
     if (!heartbeat) continue;
+    if (got->from.host != session.stream->peer().host) {
+      // Sealed by our controller and brought by another host: it asks whether we live.
+      std::string_view question(buffer.data(), got->size);
+      auto sent = co_await session.datagrams->send(got->from, question);
+      if (!sent && sent.error().code == Code::cancelled) co_return sent;
+      continue;
+    }
     session.heard = world_.clock.now();
     session.answered = session.beats;
     session.acknowledged = true;
   }
+}
+
+namespace {
+
+/// Until the same datagram comes back from there.
+aio::Task<Result<>> given_back(aio::Datagrams& datagrams, aio::Address from, std::string question) {
+  std::array<char, 512> buffer;
+  for (;;) {
+    auto got = CO_TRY(co_await datagrams.receive(buffer));
+    if (got.from == from && std::string_view(buffer.data(), got.size) == question)
+      co_return Result<>{};
+  }
+}
+
+}  // namespace
+
+aio::Task<Result<>> Link::reach(const wire::json::Object& request) {
+  auto to = CO_TRY(aio::Address::parse(CO_TRY(wire::json::string_at(request, "to"))));
+  auto question = unhex(CO_TRY(wire::json::string_at(request, "datagram")));
+  if (!question) co_return fail(Code::syntax, "'datagram' is not hexadecimal");
+  auto datagrams = CO_TRY(world_.net.datagrams({"0.0.0.0", 0, ""}));
+  CO_TRY(co_await datagrams->send(to, *question));
+  co_return co_await aio::deadline(world_.clock, reach_patience,
+                                   given_back(*datagrams, to, *question),
+                                   "waiting for " + to.text());
 }
 
 aio::Task<Result<>> Link::renew(Session& session) {

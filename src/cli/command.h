@@ -35,6 +35,7 @@ struct Positional {
   std::string help;
   bool required = true;
   bool repeated = false;
+  bool rest = false;  ///< everything behind "--" is its, whatever it looks like
 };
 
 class Invocation;

@@ -145,7 +145,7 @@ Command exec_command() {
               "number for a signal. Without a command a shell is started on a terminal of its own.",
           .example = "croft exec shop:web:server -- ps ax",
           .positionals = {{"PATH", "a component of an application"},
-                          {"COMMAND", "what to run; default: a shell", false, true}},
+                          {"COMMAND", "what to run, behind --; default: a shell", false, true, true}},
           .options = {{"-t,--tty", "", "give it a terminal"},
                       {"--as-process", "",
                        "as the process of PATH runs: its user, folder, environment"},

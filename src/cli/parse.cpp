@@ -118,6 +118,22 @@ std::string unknown_verb(const CLI::App& root, int argc, const char* const* argv
   return "";
 }
 
+/// How many arguments are ours: what follows "--" is another program's command line.
+int before_the_rest(int argc, const char* const* argv, const std::vector<Command>& table) {
+  auto takes_rest = [&](std::string_view word) {
+    return std::ranges::any_of(table, [&](const Command& command) {
+      return command.path == word && !command.positionals.empty() &&
+             command.positionals.back().rest;
+    });
+  };
+  bool rest = false;
+  for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]) == "--") return rest ? i : argc;
+    rest |= takes_rest(argv[i]);
+  }
+  return argc;
+}
+
 }  // namespace
 
 Parsed parse(int argc, const char* const* argv, const std::vector<Command>& table) {
@@ -160,8 +176,9 @@ Parsed parse(int argc, const char* const* argv, const std::vector<Command>& tabl
     out.exit = asked_help ? exit_code::done : exit_code::usage;
     return out;
   }
+  int ours = before_the_rest(argc, argv, table);
   try {
-    root.parse(argc, argv);
+    root.parse(ours, argv);
   } catch (const CLI::ParseError& problem) {
     std::string guess = unknown_verb(root, argc, argv);
     bool wanted = problem.get_exit_code() == 0;
@@ -178,6 +195,7 @@ Parsed parse(int argc, const char* const* argv, const std::vector<Command>& tabl
     for (auto& [name, set] : slots[i]->flags)
       if (set) out.options[name] = {"true"};
     out.positionals = slots[i]->positionals;
+    for (int k = ours + 1; k < argc; ++k) out.positionals.emplace_back(argv[k]);
   }
   return out;
 }

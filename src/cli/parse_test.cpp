@@ -30,6 +30,14 @@ TEST(CommandLine, an_option_takes_one_value_wherever_it_stands) {
   EXPECT_EQ(parsed.options["--jobs"], (std::vector<std::string>{"3"}));
 }
 
+TEST(CommandLine, what_follows_two_dashes_is_another_programs) {
+  auto parsed = parse_line({"exec", "shop:web", "-t", "--", "ls", "-l", "--json", "--"});
+  ASSERT_TRUE(parsed.command) << parsed.text;
+  EXPECT_EQ(parsed.positionals, (std::vector<std::string>{"shop:web", "ls", "-l", "--json", "--"}));
+  EXPECT_TRUE(parsed.options.contains("--tty"));
+  EXPECT_FALSE(parsed.json);
+}
+
 TEST(CommandLine, nested_verbs) {
   auto parsed = parse_line({"farm", "account", "add", "alice", "--data", "d"});
   ASSERT_TRUE(parsed.command);

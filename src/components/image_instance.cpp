@@ -13,6 +13,7 @@
 #include "components/aws/host_machines.h"
 #include "components/http_action.h"
 #include "components/passwords/passwords.h"
+#include "engine/host.h"
 #include "protocol/events.h"
 
 namespace croft::components {
@@ -339,7 +340,41 @@ aio::Task<Result<>> ImageInstance::wait_until_running(Context& context, cloud::E
 }
 
 aio::Task<Result<>> ImageInstance::ping(Context& context) {
+  auto lock = CO_TRY(co_await tending_.lock());
+  co_return co_await look_after(context, CO_TRY(co_await client(context)));
+}
+
+aio::Task<Result<>> ImageInstance::work(Context& context) {
+  if (!holds_hosts(context)) co_return Result<>{};
+  engine::Hosts* hosts = CO_TRY(context.hosts());
+  for (;;) {
+    std::vector<std::string> lost;
+    for (const std::string& id : open_ids(context)) {
+      auto host = hosts->find(context.application(), id);
+      auto why = host ? host->lost() : std::nullopt;
+      if (!why) continue;
+      context.event(protocol::event::instances_gone, fmt::format("{}: {}", id, *why));
+      lost.push_back(id);
+    }
+    if (!lost.empty()) CO_TRY(co_await fence(context, std::move(lost)));
+    CO_TRY(co_await hosts->changed().wait());
+  }
+}
+
+aio::Task<Result<>> ImageInstance::fence(Context& context, std::vector<std::string> lost) {
+  auto lock = CO_TRY(co_await tending_.lock());
   auto ec2 = CO_TRY(co_await client(context));
+  auto still = open_ids(context);
+  std::erase_if(lost, [&](const auto& id) { return std::ranges::find(still, id) == still.end(); });
+  if (!lost.empty()) CO_TRY(co_await give_back(context, ec2, lost));
+  CO_TRY(co_await forget_hosts(context, std::move(lost)));
+  auto done = co_await look_after(context, ec2, true);
+  machines_changed();
+  co_return done;
+}
+
+/// Holds what the farm says against what there has to be.
+aio::Task<Result<>> ImageInstance::look_after(Context& context, cloud::Ec2 ec2, bool changed) {
   auto seen = CO_TRY(co_await look(ec2, open_ids(context)));
   std::vector<std::string> gone;
   Result<> enough = judge(context, seen, gone);
@@ -347,8 +382,8 @@ aio::Task<Result<>> ImageInstance::ping(Context& context) {
     context.event(protocol::event::instances_gone, listed(gone));
     CO_TRY(co_await context.settle({}, gone));
     CO_TRY(co_await forget_hosts(context, gone));
-    publish(context, seen);
   }
+  if (changed || !gone.empty()) publish(context, seen);
   bool again = context.record().intent && context.record().intent->action == run_intent;
   if ((!enough || again) && CO_TRY(context.string_or("onLoss", "END")) == "REPLACE")
     co_return co_await replace_lost(context, ec2);

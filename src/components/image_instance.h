@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "aio/sync.h"
 #include "cloud/ec2.h"
 #include "engine/component.h"
 
@@ -19,10 +20,13 @@ class ImageInstance : public engine::Component {
                                 const model::TerminationRecord& record) override;
   aio::Task<Result<std::optional<engine::Keys>>> account(engine::Context& context) override;
   bool silence_ends() const override { return false; }
+  aio::Task<Result<>> work(engine::Context& context) override;
 
  protected:
   /// Ids of what it rents now.
   static std::vector<std::string> open_ids(const engine::Context& context);
+  /// It rents others than before.
+  virtual void machines_changed() {}
 
  private:
   aio::Task<Result<cloud::Ec2>> client(engine::Context& context);
@@ -37,9 +41,14 @@ class ImageInstance : public engine::Component {
   Result<> judge(engine::Context& context, const std::map<std::string, cloud::Instance>& seen,
                  std::vector<std::string>& gone);
   void publish(engine::Context& context, const std::map<std::string, cloud::Instance>& seen);
+  /// Ends machines that are held to be dead, so that none can come back, and makes up for them.
+  aio::Task<Result<>> fence(engine::Context& context, std::vector<std::string> lost);
+  aio::Task<Result<>> look_after(engine::Context& context, cloud::Ec2 ec2, bool changed = false);
   aio::Task<Result<>> find_lost(engine::Context& context, cloud::Ec2 ec2);
   aio::Task<Result<>> give_back(engine::Context& context, cloud::Ec2 ec2,
                                 std::vector<std::string> ids);
+
+  aio::Mutex tending_;  // ping() and work() both make up for what is gone
 };
 
 /// Of both: what renting machines of one image takes and publishes.

@@ -96,6 +96,7 @@ model::ComponentSchema image_instance_schema() {
 engine::ComponentType image_instance_type() {
   engine::ComponentType type;
   type.calls_farm = true;
+  type.works = true;
   type.schema = image_instance_schema();
   type.make = [] { return std::make_unique<ImageInstance>(); };
   type.rents = image_instance_rents;

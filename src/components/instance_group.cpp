@@ -1,5 +1,5 @@
-// InstanceGroup: machines that are hosts, with the same parts on every one. What stands under `each`
-// is deployed on each member; a member that comes later gets it, one that is lost loses it.
+// InstanceGroup: machines that are hosts, with the same parts on every one. What stands under
+// `each` is deployed on each member; a member that comes later gets it, one that is lost loses it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -28,10 +28,12 @@ class InstanceGroup : public ImageInstance {
 
  private:
   bool holds_hosts(const Context&) const override { return true; }
+  void machines_changed() override { changed_.notify(); }
   /// Every member has its parts, nobody else has.
   aio::Task<Result<>> tend(Context& context);
   aio::Task<Result<>> bring_up(Context& context, std::string member);
   aio::Task<Result<>> watch(Context& context, std::string member);
+  aio::Task<Result<>> watch_machines(Context& context);
   bool has_parts(const Context& context) const { return context.has_action(part); }
 
   aio::Signal changed_;
@@ -40,7 +42,7 @@ class InstanceGroup : public ImageInstance {
 };
 
 aio::Task<Result<>> InstanceGroup::bring_up(Context& context, std::string member) {
-  if (!context.knows_action(member)) CO_TRY(co_await context.deploy_action(member, part));
+  CO_TRY(co_await context.deploy_action(member, part));
   co_return co_await context.start_action(member);
 }
 
@@ -74,23 +76,33 @@ aio::Task<Result<>> InstanceGroup::ping(Context& context) {
 aio::Task<Result<>> InstanceGroup::watch(Context& context, std::string member) {
   auto record = co_await context.end_of(member);
   watched_.erase(member);
-  if (!record) co_return record.error().code == Code::cancelled ? Result<>{}
-                                                                : fail(std::move(record).error());
+  if (!record)
+    co_return record.error().code == Code::cancelled ? Result<>{} : fail(std::move(record).error());
   auto members = open_ids(context);
   if (std::ranges::find(members, member) != members.end() && !end_) end_ = *std::move(record);
   changed_.notify();
   co_return Result<>{};
 }
 
+/// A machine that is not made up for ends the group.
+aio::Task<Result<>> InstanceGroup::watch_machines(Context& context) {
+  auto done = co_await ImageInstance::work(context);
+  if (done || done.error().code == Code::cancelled) co_return done;
+  if (!end_)
+    end_ = TerminationRecord::abnormal(context.path(), "machines are lost", done.error().line());
+  changed_.notify();
+  co_return Result<>{};
+}
+
 aio::Task<Result<>> InstanceGroup::work(Context& context) {
-  if (!has_parts(context)) co_return Result<>{};
   end_.reset();
   watched_.clear();
   aio::Scope scope(co_await aio::here());
+  scope.spawn(watch_machines(context));
   Result<> done;
   while (done && !end_) {
     for (const std::string& member : open_ids(context))
-      if (context.knows_action(member) && watched_.insert(member).second)
+      if (has_parts(context) && context.knows_action(member) && watched_.insert(member).second)
         scope.spawn(watch(context, member));
     done = co_await changed_.wait();
     if (done && !end_) done = co_await tend(context);

@@ -188,7 +188,8 @@ aio::Task<Result<>> ping(State& state, net::Exchange& exchange, const net::Route
   co_return co_await reply(exchange, 200, {{"failed", std::move(failed)}});
 }
 
-aio::Task<Result<>> hosts(State& state, net::Exchange& exchange, const net::RouteMatch& match) {
+aio::Task<Result<>> list_hosts(State& state, net::Exchange& exchange,
+                               const net::RouteMatch& match) {
   auto application = CO_TRY(state.find(match["name"]));
   json::Array all;
   Moment now = state.world.clock.now();
@@ -266,7 +267,7 @@ Result<> Controller::State::add_routes() {
                              {"GET", "/v1/applications/{name}/proof", proof},
                              {"GET", "/v1/applications/{name}/events", events},
                              {"POST", "/v1/applications/{name}/ping", ping},
-                             {"GET", "/v1/applications/{name}/hosts", hosts},
+                             {"GET", "/v1/applications/{name}/hosts", list_hosts},
                              {"POST", "/v1/plan", plan},
                              {"POST", "/v1/stop", stop_all}}) {
     Route route = entry.route;

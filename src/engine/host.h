@@ -20,6 +20,8 @@ class Host {
   virtual const std::string& name() const = 0;  ///< the farm's id of the machine
   virtual std::string address() const = 0;      ///< its private address
   virtual bool connected() const = 0;
+  /// Why it is held to be dead: whoever rents it fences and replaces it. Nullopt: it is not.
+  virtual std::optional<std::string> lost() const { return std::nullopt; }
   /// Makes the item be so there (its digest is filled in); returns once the agent has taken it
   /// (durably). The same item again changes nothing. Code::unavailable while the agent is away.
   virtual aio::Task<Result<model::WorkState>> apply(model::HostWork work) = 0;

@@ -102,10 +102,16 @@ class FakeHosts : public engine::Hosts {
  public:
   explicit FakeHosts(FakeClock clock) : clock_(std::move(clock)) {}
 
-  aio::Task<Result<std::string>> user_data(std::string, std::string, std::string token,
-                                           std::string script) override {
-    co_return "#!/bin/sh\n# join with " + token + "\n" + script;
+  engine::AgentProgram agent_program() const override { return {"an agent", "0"}; }
+  aio::Task<Result<std::string>> user_data(engine::Joining joining) override {
+    co_return "#!/bin/sh\n# join with " + joining.client_token + "\n" + joining.script;
   }
+  aio::Task<Result<>> expect(engine::Machine machine) override {
+    join(machine.instance);
+    co_return Result<>{};
+  }
+  aio::Task<Result<>> leave(std::string) override { co_return Result<>{}; }
+  aio::Task<Result<std::string>> rendezvous(std::string) override { co_return "{}"; }
   std::shared_ptr<engine::Host> find(std::string_view, std::string_view instance) override {
     auto found = all.find(std::string(instance));
     return found == all.end() ? nullptr : found->second;

@@ -118,6 +118,7 @@ aio::Task<Result<>> AgentHosts::forget(std::string application, std::string inst
   CO_TRY(co_await records_.remove(application, instance));
   if (auto found = hosts_.find(key_of(application, instance)); found != hosts_.end()) {
     auto host = found->second;
+    judge_.remove(found->first);
     hosts_.erase(found);
     host->hang_up();
     changed_.notify();
@@ -348,15 +349,15 @@ aio::Task<Result<>> AgentHosts::take_heartbeats(std::shared_ptr<Door> door) {
     std::string_view datagram(buffer.data(), got->size);
     auto node = protocol::node_of_heartbeat(datagram);
     if (!node || got->truncated) continue;
-    auto slash = node->find('/');
-    if (slash == node->npos) continue;
-    std::string_view name(*node);
-    const auto* record = records_.find(name.substr(0, slash), name.substr(slash + 1));
-    auto host = remote(name.substr(0, slash), name.substr(slash + 1));
-    if (!record || !host) continue;
+    const auto* record = records_.find_instance(*node);
+    auto host = record ? remote(record->machine.application, *node) : nullptr;
+    if (!host) continue;
     auto beat = protocol::open_heartbeat(datagram, records_.heartbeat_key_of(*record));
     if (!beat || beat->sequence <= host->last_sequence()) continue;
-    host->beat(beat->sequence);
+    host->beat(beat->sequence, got->from);
+    // Given back as it is: the agent learns that datagrams pass, and that we live.
+    auto sent = co_await door->datagrams->send(got->from, datagram);
+    if (!sent && sent.error().code == Code::cancelled) co_return Result<>{};
   }
 }
 
@@ -469,6 +470,7 @@ aio::Task<Result<>> AgentHosts::serve() {
   serving_ = &scope;
   for (auto& [admin, door] : doors_) serve_door(door);
   if (!options_.listen.empty()) scope.spawn(open_again(""));
+  scope.spawn(watch());
   for (const auto& [admin, ports] : records_.doors())
     if (records_.uses(admin)) scope.spawn(open_again(admin));
   // A scope without tasks would end; serving ends with its cancellation.

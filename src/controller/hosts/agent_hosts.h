@@ -10,6 +10,7 @@
 #include "controller/hosts/machine_records.h"
 #include "controller/hosts/remote_host.h"
 #include "controller/hosts/tunnel.h"
+#include "membership/judge.h"
 #include "net/http_client.h"
 #include "net/tls.h"
 #include "trust/authority.h"
@@ -50,6 +51,7 @@ class AgentHosts : public engine::Hosts {
 
   std::shared_ptr<RemoteHost> remote(std::string_view application, std::string_view instance) const;
   std::vector<std::shared_ptr<RemoteHost>> of(std::string_view application) const;
+  const membership::Judge& judge() const { return judge_; }
   /// Serves those who look in, until cancelled: tunnel.h.
   aio::Task<Result<>> serve_tunnels(std::unique_ptr<aio::Listener> listener, FindHost find);
 
@@ -69,7 +71,8 @@ class AgentHosts : public engine::Hosts {
         http_(http),
         options_(std::move(options)),
         authority_(std::move(authority)),
-        records_(store, encryption) {}
+        records_(store, encryption),
+        judge_({.period = options_.period}) {}
 
   aio::Task<Result<std::shared_ptr<Door>>> door(std::string farm_admin);
   aio::Task<Result<std::shared_ptr<Door>>> open_door(std::string farm_admin);
@@ -87,6 +90,10 @@ class AgentHosts : public engine::Hosts {
                     const std::string& from, const std::string& request) const;
   aio::Task<Result<MachineRecord>> known(std::string certificate);
   aio::Task<Result<std::string>> renew(engine::Machine machine, std::string request);
+  aio::Task<Result<>> watch();
+  /// Whether peers of it, in the same network, reach it.
+  aio::Task<Result<>> ask_peers(std::shared_ptr<RemoteHost> host);
+  void act(const membership::Wish& wish);
   Result<std::string> sign(const engine::Machine& machine, const std::string& request) const;
   std::shared_ptr<RemoteHost> host_of(const MachineRecord& record);
 
@@ -101,6 +108,7 @@ class AgentHosts : public engine::Hosts {
   aio::Scope* serving_ = nullptr;
   aio::Signal changed_, expected_;
   size_t joining_ = 0, connections_ = 0;
+  membership::Judge judge_;
 };
 
 }  // namespace croft::controller

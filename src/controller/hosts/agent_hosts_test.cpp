@@ -170,12 +170,21 @@ TEST_F(AgentHostsTest, AMachineJoinsOnceAndComesBackWithItsCertificate) {
     Secret beat_key(*unhex(welcome->heartbeat_key));
     auto* remote = dynamic_cast<RemoteHost*>(host.get());
     for (uint64_t sequence : {3, 2}) {
-      std::string beat = protocol::sealed({"shop/i-1", sequence, 0, 0}, beat_key);
+      std::string beat = protocol::sealed({"i-1", sequence, 0, 0}, beat_key);
       CO_TRY(co_await beats->send({"127.0.0.1", welcome->heartbeat_port, ""}, beat));
     }
     while (remote->last_sequence() == 0)
       CO_TRY(co_await world.clock.sleep(Duration::milliseconds(1)));
     EXPECT_EQ(remote->last_sequence(), 3u);
+    std::array<char, 512> echo;
+    auto given_back = CO_TRY(co_await beats->receive(echo));
+    EXPECT_EQ(CO_TRY(protocol::open_heartbeat({echo.data(), given_back.size}, beat_key)).sequence,
+              3u);
+    // Over the connection, where no datagrams pass.
+    CO_TRY(co_await line.say(protocol::Alive{9, 0}));
+    auto alive = CO_TRY(co_await line.hear());
+    EXPECT_TRUE(std::holds_alternative<protocol::Alive>(alive));
+    EXPECT_EQ(remote->last_sequence(), 9u);
     // A call and its answer.
     auto asked = [&]() -> aio::Task<Result<>> {
       auto message = CO_TRY(co_await line.hear());

@@ -76,7 +76,9 @@ aio::Task<Result<std::vector<store::Entry>>> all_of(store::Store& store, std::st
 aio::Task<Result<>> MachineRecords::open(aio::Random& random) {
   for (const auto& entry : CO_TRY(co_await all_of(store_, machines))) {
     auto record = CO_TRY(record_from(entry.value));
-    records_[key_of(record.machine.application, record.machine.instance)] = std::move(record);
+    std::string key = key_of(record.machine.application, record.machine.instance);
+    by_instance_[record.machine.instance] = key;
+    records_[key] = std::move(record);
   }
   for (const auto& entry : CO_TRY(co_await all_of(store_, doors_prefix))) {
     auto object = CO_TRY(json::parse_object(entry.value, "the record of a door"));
@@ -115,14 +117,14 @@ MachineRecord* MachineRecords::find(std::string_view application, std::string_vi
 }
 
 MachineRecord* MachineRecords::find_instance(std::string_view instance) {
-  for (auto& [key, record] : records_)
-    if (record.machine.instance == instance) return &record;
-  return nullptr;
+  auto found = by_instance_.find(instance);
+  return found == by_instance_.end() ? nullptr : &records_.at(found->second);
 }
 
 aio::Task<Result<>> MachineRecords::put(MachineRecord record) {
   std::string key = key_of(record.machine.application, record.machine.instance);
   CO_TRY(co_await store_.commit({}, {{.key = key, .value = text_of(record)}}));
+  by_instance_[record.machine.instance] = key;
   records_[key] = std::move(record);
   co_return Result<>{};
 }
@@ -132,6 +134,7 @@ aio::Task<Result<>> MachineRecords::remove(std::string application, std::string 
   if (found == records_.end()) co_return Result<>{};
   std::string key = found->first;
   CO_TRY(co_await store_.commit({}, {{.key = key, .value = std::nullopt}}));
+  by_instance_.erase(instance);
   records_.erase(key);
   co_return Result<>{};
 }

@@ -62,6 +62,7 @@ class MachineRecords {
   store::Store& store_;
   const trust::Encryption& encryption_;
   std::map<std::string, MachineRecord, std::less<>> records_;
+  std::map<std::string, std::string, std::less<>> by_instance_;  // key in records_
   std::map<std::string, Door> doors_;
   std::map<std::string, std::string> texts_;  // client token -> farm
   Secret secret_, digest_key_;

@@ -13,6 +13,7 @@ namespace json = wire::json;
 namespace {
 constexpr size_t read_bytes = 64 << 10;
 constexpr Duration write_limit = Duration::seconds(20);
+constexpr Duration call_limit = Duration::seconds(30);
 /// A process may need its grace to end.
 constexpr Duration remove_limit = Duration::minutes(5);
 }  // namespace
@@ -70,8 +71,9 @@ aio::Task<Result<>> RemoteHost::write(std::string frame) {
   co_return written;
 }
 
-aio::Task<Result<json::Object>> RemoteHost::call(std::string action, json::Object request,
-                                                 Duration limit) {
+aio::Task<Result<std::shared_ptr<RemoteHost::Pending>>> RemoteHost::ask_agent(std::string action,
+                                                                              json::Object request,
+                                                                              Duration limit) {
   uint64_t id = next_call_++;
   auto pending = std::make_shared<Pending>();
   pending_[id] = pending;
@@ -82,20 +84,23 @@ aio::Task<Result<json::Object>> RemoteHost::call(std::string action, json::Objec
   pending_.erase(id);
   if (!done) co_return fail(std::move(done).error());
   if (!*pending->result) co_return fail(std::move(*pending->result).error().frame(what));
+  co_return pending;
+}
+
+aio::Task<Result<json::Object>> RemoteHost::call(std::string action, json::Object request,
+                                                 Duration limit) {
+  auto pending = CO_TRY(co_await ask_agent(std::move(action), std::move(request), limit));
   co_return std::move(**pending->result);
 }
 
 aio::Task<Result<RemoteHost::Opened>> RemoteHost::open(json::Object request) {
+  auto pending = CO_TRY(co_await ask_agent("open", std::move(request), call_limit));
   Opened out;
-  out.answer = CO_TRY(co_await call("open", std::move(request)));
+  out.answer = std::move(**pending->result);
   out.number = static_cast<uint32_t>(CO_TRY(json::int_at(out.answer, "channel")));
-  for (const char* name : {"channel", "errors"}) {
-    auto number = static_cast<uint32_t>(CO_TRY(json::int_or(out.answer, name, 0)));
-    auto found = channels_.find(number);
-    if (number != 0 && found != channels_.end()) out.channels.insert(*found);
-  }
+  out.channels = std::move(pending->channels);
   if (!out.channels.contains(out.number))
-    co_return fail(Code::unavailable, "the agent hung up as it answered");
+    co_return fail(Code::corrupt, "the agent named no channel");
   co_return out;
 }
 
@@ -119,7 +124,8 @@ void RemoteHost::end_channel(uint32_t number) {
   end_channel(channel->errors);
 }
 
-void RemoteHost::beat(uint64_t sequence) {
+void RemoteHost::beat(uint64_t sequence, aio::Address from) {
+  if (from.port != 0) beats_from_ = std::move(from);
   last_sequence_ = sequence;
   last_heard_ = world_.clock.now();
 }
@@ -213,8 +219,13 @@ aio::Task<Result<>> RemoteHost::take(protocol::AgentMessage message) {
     // A channel is there before its first bytes, which follow at once.
     auto number = static_cast<uint32_t>(CO_TRY(json::int_or(answer->result, "channel", 0)));
     auto errors = static_cast<uint32_t>(CO_TRY(json::int_or(answer->result, "errors", 0)));
+    // Whoever asked gets them even if their end comes in the same breath.
     for (uint32_t each : {number, errors})
-      if (each != 0) channels_.try_emplace(each, std::make_shared<Channel>());
+      if (each != 0) {
+        auto channel = std::make_shared<Channel>();
+        channels_[each] = channel;
+        found->second->channels[each] = std::move(channel);
+      }
     if (number != 0) channels_[number]->errors = errors;
     if (answer->error)
       found->second->result = fail(std::move(*answer->error));
@@ -227,6 +238,9 @@ aio::Task<Result<>> RemoteHost::take(protocol::AgentMessage message) {
     std::shared_ptr<Channel> channel = found->second;
     channel->closed = std::move(*closed);
     end_channel(channel->closed->channel);
+  } else if (auto* alive = std::get_if<protocol::Alive>(&message)) {
+    beat(alive->sequence);
+    co_return co_await write(protocol::frame_of(*alive));
   } else if (auto* renew = std::get_if<protocol::Renew>(&message); renew && renew_) {
     auto certificate = CO_TRY(co_await renew_(machine_, std::move(renew->request)));
     co_return co_await write(protocol::frame_of(protocol::Joined{std::move(certificate)}));

@@ -67,15 +67,22 @@ class RemoteHost : public engine::Host {
   void renew_with(Renew renew) { renew_ = std::move(renew); }
 
   // ---- heartbeats ----
-  void beat(uint64_t sequence);
+  /// `from`: where its datagrams come from; empty over the connection.
+  void beat(uint64_t sequence, aio::Address from = {});
+  const aio::Address& beats_from() const { return beats_from_; }
   Moment last_heard() const { return last_heard_; }
+  void set_lost(std::string why) { lost_ = std::move(why); }
+  std::optional<std::string> lost() const override { return lost_; }
   uint64_t last_sequence() const { return last_sequence_; }
 
  private:
   struct Pending {
     std::optional<Result<wire::json::Object>> result;
+    std::map<uint32_t, std::shared_ptr<Channel>> channels;  ///< that the answer names
     aio::Event done;
   };
+  aio::Task<Result<std::shared_ptr<Pending>>> ask_agent(std::string action,
+                                                        wire::json::Object request, Duration limit);
   aio::Task<Result<>> write(std::string frame);
   aio::Task<Result<>> take(protocol::Frame frame);
   aio::Task<Result<>> take(protocol::AgentMessage message);
@@ -94,9 +101,11 @@ class RemoteHost : public engine::Host {
   uint64_t next_call_ = 1;
   std::map<uint64_t, std::shared_ptr<Pending>> pending_;
   std::map<uint32_t, std::shared_ptr<Channel>> channels_;
+  aio::Address beats_from_;
   uint64_t last_sequence_ = 0;
   Moment last_heard_;
   Renew renew_;
+  std::optional<std::string> lost_;
 };
 
 }  // namespace croft::controller

@@ -47,11 +47,12 @@ until get {url} agent.new && echo {sum}'  agent.new' | sha256sum -c >/dev/null 2
 done
 chmod 700 agent.new && mv agent.new croft-agent
 printf '%s' {token} > token
+printf '%s' {rendezvous} > rendezvous
 cat > start <<EOF
 #!/bin/sh
 cd /var/lib/croft || exit 1
 setsid ./croft-agent keep --folder /var/lib/croft \
-  --controller {controller} --pin {pin} --rendezvous {rendezvous} \
+  --controller {controller} --pin {pin} --rendezvous-file rendezvous \
   --instance '$(meta instance-id)' --address '$(meta local-ipv4)' --token-file token \
   </dev/null >>agent.log 2>&1 &
 EOF
