@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <ranges>
 
 #include "base/log.h"
 #include "engine/application.h"
@@ -198,12 +199,17 @@ aio::Task<void> Application::quiesce(std::string top) {
 }
 
 void Application::forget_inside(std::string_view top, bool itself) {
-  for (auto& node : nodes_inside(top)) {
+  // From the innermost outward: what each had rented goes up step by step.
+  auto inside = nodes_inside(top);
+  for (auto& node : std::views::reverse(inside)) {
     const std::string& path = node->record.path;
     if ((path == top && !itself) || !node->ended()) continue;
-    if (Node* above = find(plan::parent_path(top)); above && itself)
+    if (Node* above = find(plan::parent_path(path));
+        above && itself && !node->record.rented.empty()) {
       for (const Rented& thing : node->record.rented)
         if (above->record.rented.size() < returned_kept) above->record.rented.push_back(thing);
+      ledger_.put(above->record);  // before the part that had it is erased
+    }
     if (itself && node->description) identities_.erase(node->description.get());
     ledger_.erase_component(path);
     nodes_.erase(path);

@@ -38,8 +38,11 @@ Ledger::Ledger(aio::World& world, store::Store& store, std::string application,
     : world_(world), store_(store), application_(std::move(application)), sealer_(sealer) {}
 
 void Ledger::change(std::string key, std::optional<std::string> value) {
-  changes_.insert_or_assign(std::move(key), std::move(value));
-  ++put_;
+  if (batches_.empty() || batches_.back().full()) batches_.emplace_back();
+  Batch& last = batches_.back();
+  last.bytes += key.size() + (value ? value->size() : 0);
+  last.changes.insert_or_assign(std::move(key), std::move(value));
+  last.upto = ++put_;
   dirty_.notify();
 }
 
@@ -83,30 +86,32 @@ uint64_t Ledger::journal(protocol::JournalRecord record) {
 aio::Task<Result<>> Ledger::flush() {
   uint64_t mine = put_;
   while (durable_ < mine) {
-    if (committing_) {
+    if (committing_)
       CO_TRY(co_await committed_.wait());
-      continue;
-    }
-    committing_ = true;
-    uint64_t upto = put_;
-    auto taken = std::exchange(changes_, {});
-    std::vector<store::Change> changes;
-    changes.reserve(taken.size());
-    for (auto& [key, value] : taken) changes.push_back({key, value, 0});
-    world_.crash.pass("commit");
-    // Not to be interrupted: half of what waits for it is not the one who was cancelled.
-    auto done = co_await aio::shield(store_.commit({}, std::move(changes)));
-    world_.crash.pass("committed");
-    committing_ = false;
-    if (done) {
-      durable_ = upto;
-    } else {
-      for (auto& [key, value] : taken) changes_.try_emplace(key, std::move(value));
-    }
-    committed_.notify();
-    if (!done)
-      co_return fail(std::move(done).error().frame("writing the record of " + application_));
+    else
+      CO_TRY(co_await commit_first());
   }
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> Ledger::commit_first() {
+  committing_ = true;
+  Batch batch = std::move(batches_.front());
+  batches_.pop_front();
+  std::vector<store::Change> changes;
+  changes.reserve(batch.changes.size());
+  for (auto& [key, value] : batch.changes) changes.push_back({key, value, 0});
+  world_.crash.pass("commit");
+  // Not to be interrupted: half of what waits for it is not the one who was cancelled.
+  auto done = co_await aio::shield(store_.commit({}, std::move(changes)));
+  world_.crash.pass("committed");
+  committing_ = false;
+  if (done)
+    durable_ = batch.upto;
+  else
+    batches_.push_front(std::move(batch));
+  committed_.notify();
+  if (!done) co_return fail(std::move(done).error().frame("writing the record of " + application_));
   co_return Result<>{};
 }
 

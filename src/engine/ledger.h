@@ -1,7 +1,16 @@
 // The durable side of one application: what changed is collected and committed together; whoever
 // must know that it is durable awaits flush(), and all who wait share one sync. Also reads it back.
-// Loop thread only. Bounds: events_per_read at once; a commit carries what came in since the last.
+// Loop thread only. Bounds: events_per_read at once; a commit carries what came in since the last,
+// at most changes_per_commit of it.
+//
+// What is put becomes durable in the order in which it was put: after a crash the store holds all
+// up to some point between two puts, and nothing behind it. Where one record speaks of another, the
+// other is put first: the text of a description before the records that name its version, a line of
+// the journal and events before the component's record, what a parent takes over of a part before
+// the part is erased, components and proof before the state of the application that follows from
+// them. So no two records have to stand in one commit.
 #pragma once
+#include <deque>
 #include <map>
 #include <memory>
 #include <string>
@@ -48,6 +57,8 @@ class Ledger {
   aio::Task<Result<Loaded>> load();
   aio::Task<Result<std::optional<std::string>>> text(std::string_view key);
   static constexpr size_t events_per_read = 500;
+  static constexpr size_t changes_per_commit = 4096;   ///< the store takes more
+  static constexpr size_t bytes_per_commit = 8 << 20;  ///< one value may exceed it, alone
   /// Durable events from `seq` on, at most events_per_read.
   aio::Task<Result<std::vector<protocol::Event>>> events(uint64_t seq);
   uint64_t last_event() const { return next_event_ - 1; }
@@ -55,6 +66,14 @@ class Ledger {
   aio::Signal& committed() { return committed_; }
 
  private:
+  /// What one commit makes durable; a key that is put again before it stands there once.
+  struct Batch {
+    std::map<std::string, std::optional<std::string>> changes;
+    size_t bytes = 0;
+    uint64_t upto = 0;  ///< the last put that is in it
+    bool full() const { return changes.size() >= changes_per_commit || bytes >= bytes_per_commit; }
+  };
+  aio::Task<Result<>> commit_first();
   aio::Task<Result<uint64_t>> last_number(std::string prefix);
   void change(std::string key, std::optional<std::string> value);
 
@@ -62,7 +81,7 @@ class Ledger {
   store::Store& store_;
   std::string application_;
   const protocol::SecretSealer* sealer_;
-  std::map<std::string, std::optional<std::string>> changes_;
+  std::deque<Batch> batches_;
   uint64_t put_ = 0;      // counts changes
   uint64_t durable_ = 0;  // up to this one they are
   bool committing_ = false;
