@@ -63,6 +63,16 @@ void check_actions(const model::Component& component, std::string_view name,
   }
 }
 
+bool starts_with_put(const model::Component& component) {
+  const auto* actions = component.vector("startActions");
+  for (const auto& action : actions ? *actions : model::Vector{}) {
+    const auto* parts = action.get<model::Vector>();
+    const auto* verb = parts && !parts->empty() ? (*parts)[0].get<std::string>() : nullptr;
+    if (verb && equals_ignore_case(*verb, "put")) return true;
+  }
+  return false;
+}
+
 Code code_of_status(int status) {
   switch (status) {
     case 401:

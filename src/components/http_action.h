@@ -25,6 +25,8 @@ Result<std::vector<HttpAction>> actions_of(const engine::Context& context,
 void check_actions(const model::Component& component, std::string_view attribute,
                    std::vector<Error>& errors);
 
+/// Whether its start has a PUT, as far as its text says.
+bool starts_with_put(const model::Component& component);
 /// The class of an answer outside the wanted range: 404 not_found, 5xx unavailable, ...
 Code code_of_status(int status);
 /// Whether a call that ended with this error may have been carried out all the same.

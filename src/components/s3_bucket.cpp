@@ -251,14 +251,12 @@ engine::ComponentType s3_bucket_type() {
   };
   type.make = [] { return std::make_unique<S3Bucket>(); };
   type.rents = [](const model::Component& component) -> Result<std::vector<plan::Rent>> {
-    const auto* actions = component.vector("startActions");
-    for (const auto& action : actions ? *actions : model::Vector{}) {
-      const auto* parts = action.get<model::Vector>();
-      const auto* verb = parts && !parts->empty() ? (*parts)[0].get<std::string>() : nullptr;
-      if (verb && (*verb == "put" || *verb == "PUT"))
-        return std::vector<plan::Rent>{{"bucket", 1, 1, component.string("bucket").value_or("")}};
-    }
-    return std::vector<plan::Rent>{};
+    if (!starts_with_put(component)) return std::vector<plan::Rent>{};
+    return std::vector<plan::Rent>{{"bucket", 1, 1, component.string("bucket").value_or("")}};
+  };
+  type.touches = [](const model::Component& component, plan::TypeFacts& facts) {
+    auto bucket = component.string("bucket");
+    if (bucket && starts_with_put(component)) facts.makes.push_back({"bucket", *bucket});
   };
   return type;
 }

@@ -132,6 +132,15 @@ engine::ComponentType s3_file_type() {
       required("name", Type::string, "its key"),
   };
   schema.rule = remote_resource_schema().rule;
+  type.touches = [](const model::Component& component, plan::TypeFacts& facts) {
+    auto bucket = component.string("bucket"), name = component.string("name");
+    if (!bucket) return;
+    facts.uses.push_back({"bucket", *bucket});
+    if (!name) return;
+    plan::Outside object{"object", *bucket + "/" + *name};
+    facts.uses.push_back(object);
+    if (starts_with_put(component)) facts.makes.push_back(std::move(object));
+  };
   type.make = [] { return std::make_unique<S3File>(); };
   return type;
 }

@@ -95,6 +95,7 @@ plan::Catalog Registry::catalog() const {
       if (attribute->change == model::Change::replace && !attribute->published)
         facts.identity.push_back(attribute->name);
     if (type->rents) facts.rents = TRY(type->rents(component));
+    if (type->touches) type->touches(component, facts);
     return facts;
   };
 }

@@ -77,6 +77,8 @@ struct ComponentType {
   std::function<std::unique_ptr<Component>()> make;
   /// What starting it rents; empty: nothing.
   std::function<Result<std::vector<plan::Rent>>(const model::Component&)> rents;
+  /// Fills `makes` and `uses` of the facts, as far as the text names them; empty: nothing.
+  std::function<void(const model::Component&, plan::TypeFacts&)> touches;
 };
 
 /// The component types of a process, by class name. Read-only once built.

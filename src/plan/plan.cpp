@@ -3,61 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <unordered_map>
 
-#include "base/digest.h"
 #include "base/text.h"
+#include "model/limits.h"
 #include "plan/checks.h"
 #include "plan/links.h"
 
 namespace croft::plan {
 namespace {
 
-constexpr int depth_limit = 200;
+constexpr int depth_limit = model::deployed_levels_max;
 
 using Names = std::vector<std::string>;
-
-void put(std::string& into, const model::Value& value, int depth) {
-  into += fmt::format("{}:", static_cast<int>(value.kind()));
-  if (auto* text = value.get<std::string>()) into += *text;
-  if (auto number = value.as_number()) into += fmt::format("{}", *number);
-  if (auto* flag = value.get<bool>()) into += *flag ? "t" : "f";
-  if (auto* bytes = value.get<model::ByteArray>()) into += hex(bytes->bytes);
-  if (auto* reference = value.get<std::shared_ptr<const model::Reference>>())
-    into += (*reference)->text();
-  if (auto* vector = value.get<model::Vector>())
-    for (const auto& item : *vector) put(into, item, depth + 1);
-  if (auto component = value.as_component(); component && depth < depth_limit)
-    for (const auto& attribute : component->attributes()) {
-      into += attribute.name + "=";
-      put(into, attribute.value, depth + 1);
-    }
-  into += ";";
-}
-}  // namespace
-
-std::string identity_of(const model::Component& component, const TypeFacts& facts) {
-  std::string text = facts.name + "|";
-  for (const std::string& name : facts.identity) {
-    text += name + "=";
-    if (const auto* attribute = component.find(name)) put(text, attribute->value, 0);
-  }
-  // A workflow is what its actions are.
-  for (const auto& attribute : component.attributes())
-    if (auto child = attribute.value.as_component(); facts.actions && child && child->eager) {
-      text += attribute.name + "=";
-      put(text, attribute.value, 0);
-    }
-  return sha256_hex(text).substr(0, 32);
-}
-
-std::string digest_of(const model::Value& value) {
-  std::string text;
-  put(text, value, 0);
-  return sha256_hex(text).substr(0, 32);
-}
-
-namespace {
 
 /// The components to deploy, in the description's order, and who needs whom.
 class Walk {
@@ -67,13 +26,17 @@ class Walk {
   Result<> run() {
     visit(input_.config, input_.application, 0);
     for (size_t i = 0; i < found_.size() && errors_.size() < error_limit; ++i) find_needs(i);
+    for (const auto& [index, thing] : uses_) find_maker(index, thing);
     if (errors_.empty()) return {};
     Error first = std::move(errors_.front());
     errors_.erase(errors_.begin());
     first.others = std::move(errors_);
     return fail(std::move(first));
   }
-  std::vector<Item>& items() { return found_; }
+  std::vector<Item>& items() {
+    by_path_.clear();
+    return found_;
+  }
 
  private:
   static constexpr size_t error_limit = 20;
@@ -85,6 +48,14 @@ class Walk {
                               fmt::format("{} is too deep or too large: at most {} levels "
                                           "and {} components",
                                           path, depth_limit, input_.limits.components),
+                              component->where));
+      return;
+    }
+    if (path.size() > model::path_bytes_max) {
+      errors_.push_back(Error(Code::resource_exhausted,
+                              fmt::format("the path of a component has {} bytes, at most {} are "
+                                          "taken",
+                                          path.size(), model::path_bytes_max),
                               component->where));
       return;
     }
@@ -107,6 +78,8 @@ class Walk {
     item.position = found_.size();
     item.component = component;
     by_component_.emplace(component.get(), found_.size());
+    for (const Outside& thing : facts->uses) uses_.emplace_back(found_.size(), thing);
+    for (const Outside& thing : facts->makes) makers_[thing].push_back(found_.size());
     found_.push_back(std::move(item));
     if (!facts->compound || facts->actions) return;
     for (const auto& attribute : component->attributes())
@@ -143,6 +116,55 @@ class Walk {
     }
   }
 
+  /// Who works on a bucket waits for the component further up in the text that makes it, as old
+  /// descriptions count on: there, children start one after another.
+  void find_maker(size_t index, const Outside& thing) {
+    auto all = makers_.find(thing);
+    if (all == makers_.end()) return;
+    auto behind = std::ranges::lower_bound(all->second, index);
+    if (behind == all->second.begin()) return;
+    size_t maker = *std::prev(behind);
+    const std::string& theirs = found_[maker].path;
+    const std::string& mine = found_[index].path;
+    auto& needs = found_[index].needs;
+    bool known = std::ranges::find(needs, theirs) != needs.end();
+    if (!known && !inside(mine, theirs) && !waits_for(maker, mine)) needs.push_back(theirs);
+  }
+
+  /// Whether the start of `from` waits, over whomever, for something in which `path` is: what the
+  /// text says outright is stronger than what is concluded.
+  bool waits_for(size_t from, std::string_view path) const {
+    std::set<std::string_view> seen;
+    std::vector<std::string_view> open{found_[from].path};
+    while (!open.empty()) {
+      std::string_view at = open.back();
+      open.pop_back();
+      for (; !at.empty() && seen.insert(at).second; at = parent_path(at)) {
+        if (at == path) return true;
+        auto item = std::ranges::lower_bound(by_path(), at, {}, &PathIndex::first);
+        if (item == by_path().end() || item->first != at) continue;
+        for (const std::string& need : found_[item->second].needs) {
+          if (inside(path, need)) return true;
+          // All of it has to live: what is in it waits for things of its own.
+          for (auto part = std::ranges::lower_bound(by_path(), std::string_view(need), {},
+                                                    &PathIndex::first);
+               part != by_path().end() && part->first.starts_with(need); ++part)
+            if (inside(part->first, need)) open.push_back(part->first);
+        }
+      }
+    }
+    return false;
+  }
+
+  using PathIndex = std::pair<std::string_view, size_t>;
+  const std::vector<PathIndex>& by_path() const {
+    if (by_path_.empty()) {
+      for (size_t i = 0; i < found_.size(); ++i) by_path_.emplace_back(found_[i].path, i);
+      std::ranges::sort(by_path_);
+    }
+    return by_path_;
+  }
+
   std::optional<size_t> deployed_above(const model::Component* at) const {
     for (; at; at = at->parent())
       if (auto found = by_component_.find(at); found != by_component_.end()) return found->second;
@@ -164,6 +186,9 @@ class Walk {
   const Input& input_;
   std::vector<Item> found_;
   std::unordered_map<const model::Component*, size_t> by_component_;
+  std::vector<std::pair<size_t, Outside>> uses_;
+  std::map<Outside, std::vector<size_t>> makers_;  ///< in the description's order
+  mutable std::vector<PathIndex> by_path_;         ///< made when it is first asked for
   std::vector<Error> errors_;
 };
 
@@ -171,10 +196,10 @@ std::string what_changed(const Item& item, const Recorded& old, const Catalog& c
   std::string names;
   auto facts = item.component ? catalog(*item.component) : Result<TypeFacts>{TypeFacts{}};
   for (const std::string& name : facts&& old.description ? facts->identity : Names{}) {
-    std::string before, after;
-    if (const auto* attribute = old.description->find(name)) put(before, attribute->value, 0);
-    if (const auto* attribute = item.component->find(name)) put(after, attribute->value, 0);
-    if (before != after) names += (names.empty() ? "" : ", ") + name;
+    const auto *before = old.description->find(name), *after = item.component->find(name);
+    bool same =
+        before && after ? digest_of(before->value) == digest_of(after->value) : before == after;
+    if (!same) names += (names.empty() ? "" : ", ") + name;
   }
   if (!names.empty()) return fmt::format("{} changed, which cannot change in place", names);
   return item.actions ? "what it does changed" : "an attribute changed that cannot change in place";

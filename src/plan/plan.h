@@ -23,6 +23,12 @@ struct Rent {
   std::string id = {};  ///< where its name is known before: a bucket's
 };
 
+/// Something outside that a component makes or works on, as its text names it.
+struct Outside {
+  std::string kind, id;  ///< "bucket", "object"
+  auto operator<=>(const Outside&) const = default;
+};
+
 /// What the plan must know of a component type. The engine's registry gives it.
 struct TypeFacts {
   std::string name;                   ///< the native class: sfClass
@@ -30,6 +36,8 @@ struct TypeFacts {
   bool actions = false;               ///< its children are its own affair: made when it says so
   std::vector<std::string> identity;  ///< attributes whose change means replace
   std::vector<Rent> rents;
+  std::vector<Outside> makes;
+  std::vector<Outside> uses;  ///< it waits for the last component before it that makes this
 };
 
 /// Facts of one component; errors name the place: unknown class, an attribute that is wrong.

@@ -32,6 +32,8 @@ Result<TypeFacts> facts_of(const Component& component) {
   if (facts.name.empty()) return fail(Code::unresolved, "no sfClass");
   facts.compound = facts.name == "Compound";
   facts.identity = {"imageID"};
+  if (facts.name == "Bucket") facts.makes = {{"bucket", component.string("bucket").value_or("")}};
+  if (facts.name == "File") facts.uses = {{"bucket", component.string("bucket").value_or("")}};
   if (facts.name == "Bucket")
     facts.rents.push_back({"bucket", 1, 1, component.string("bucket").value_or("")});
   if (facts.name == "Image") {
@@ -97,6 +99,31 @@ TEST_F(PlanTest, whoever_needs_another_waits_for_all_of_it) {
   auto steps = order(plan->steps);
   EXPECT_LT(at(steps, "start app:second:inner"), at(steps, "start app:first"));
   EXPECT_LT(at(steps, "live app:second"), at(steps, "start app:third"));
+}
+
+TEST_F(PlanTest, who_works_on_a_bucket_waits_for_who_makes_it_before) {
+  auto early = add(config, "early", "File"), maker = add(config, "maker", "Bucket");
+  auto folder = add(config, "folder", "Compound"), file = add(folder, "file", "File");
+  auto other = add(config, "other", "File");
+  for (auto& each : {early, maker, file}) each->set("bucket", std::string("b"));
+  other->set("bucket", std::string("c"));
+  auto plan = make(input);
+  ASSERT_TRUE(plan) << plan.error().render();
+  EXPECT_EQ(plan->find("app:folder:file")->needs, std::vector<std::string>{"app:maker"});
+  EXPECT_TRUE(plan->find("app:early")->needs.empty()) << "it stands before it";
+  EXPECT_TRUE(plan->find("app:other")->needs.empty()) << "it is about another";
+  EXPECT_NE(plan->text().find("after app:maker"), std::string::npos) << plan->text();
+}
+
+TEST_F(PlanTest, what_is_concluded_makes_no_circle) {
+  auto maker = add(config, "maker", "Bucket");
+  auto folder = add(config, "folder", "Compound"), file = add(folder, "file", "File");
+  for (auto& each : {maker, file}) each->set("bucket", std::string("b"));
+  maker->set("dependsOn", model::Vector{link({"folder"})});
+  auto plan = make(input);
+  ASSERT_TRUE(plan) << plan.error().render();
+  EXPECT_EQ(plan->find("app:maker")->needs, std::vector<std::string>{"app:folder"});
+  EXPECT_TRUE(plan->find("app:folder:file")->needs.empty()) << "the text says the reverse";
 }
 
 TEST_F(PlanTest, a_circle_is_refused_with_its_path) {
