@@ -1,5 +1,6 @@
 // Something fetched over HTTP, checked, and put or unpacked in its place.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -55,7 +56,7 @@ class FetchItem final : public Item {
   aio::Task<Result<>> pour(net::ResponseStream& from, Temporary& into);
   Result<> place(Temporary& file, const User& owner);
 
-  model::FetchWork fetch_;
+  const model::FetchWork& fetch_;  // in work_
 };
 
 aio::Task<Result<std::unique_ptr<net::ResponseStream>>> FetchItem::open(net::HttpClient& client) {

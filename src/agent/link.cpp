@@ -287,6 +287,7 @@ aio::Task<Result<>> Link::take(Session& session, protocol::AgentMessage message)
 }
 
 aio::Task<Result<>> Link::answer(Session& session, protocol::Call call) {
+  busy_ = true;
   protocol::Answer out;
   out.id = call.id;
   auto result = co_await act(session, std::move(call));

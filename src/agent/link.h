@@ -70,6 +70,7 @@ class Link {
   Folder::Keys keys_;
   aio::Mutex saving_;
   Session* session_ = nullptr;
+  bool busy_ = false;  ///< calls were answered since the last beat
   uint64_t beats_ = 0;
   uint32_t changes_ = 0;
   std::string successor_;

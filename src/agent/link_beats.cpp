@@ -1,6 +1,7 @@
 // What the link does by itself: heartbeats, renewing its certificate, looking controllers up,
 // taking another program in its own place.
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,6 +45,8 @@ aio::Task<Result<>> Link::beat(Session& session) {
       CO_TRY(co_await session.say(protocol::Alive{beats_, changes_}));
     CO_TRY(co_await supervisor_.tend_logs());
     CO_TRY(co_await world_.clock.sleep(period));
+    // What a burst of calls needed goes back to the machine.
+    if (std::exchange(busy_, false)) malloc_trim(0);
     Duration quiet = world_.clock.now() - session.heard;
     if (session.acknowledged && quiet > std::max(limits_.silence, period * unanswered_beats))
       co_return fail(Code::timeout, fmt::format("nothing was heard for {}", quiet.text()));

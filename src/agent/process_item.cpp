@@ -5,6 +5,7 @@
 #include "agent/item.h"
 #include "agent/notify.h"
 #include "aio/scope.h"
+#include "aio/sync.h"
 #include "base/log.h"
 #include "probe/probe.h"
 
@@ -54,7 +55,7 @@ class ProcessItem final : public Item {
   bool crash_looping() const { return short_lives_ >= process_.crash_loop; }
   void tell(Phase phase, std::string why);
 
-  ProcessWork process_;
+  const ProcessWork& process_;  // in work_
   std::optional<Mark> adopted_, mark_;
   std::optional<Running> running_;
   std::optional<NotifySocket> socket_;

@@ -54,7 +54,7 @@ class RunItem final : public Item {
   aio::Task<Result<>> run_by(Cron cron);
   void show(const Done& done);
 
-  model::RunWork run_;
+  const model::RunWork& run_;  // in work_
   std::optional<Mark> adopted_, mark_;
   std::optional<Running> running_;
 };

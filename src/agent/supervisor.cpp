@@ -22,8 +22,7 @@ Result<> check_name(const std::string& name) {
 std::shared_ptr<Supervisor::Entry> Supervisor::add(model::HostWork work) {
   auto entry = std::make_shared<Entry>();
   entry->name = work.name;
-  entry->item = make_item(place_, work, [this](const auto& state) { changed(state); });
-  entry->work = std::move(work);
+  entry->item = make_item(place_, std::move(work), [this](const auto& state) { changed(state); });
   entries_[entry->name] = entry;
   return entry;
 }
@@ -39,7 +38,7 @@ aio::Task<Result<>> Supervisor::start() {
   }
   for (Mark& mark : marks) {
     auto found = entries_.find(mark.name);
-    bool known = found != entries_.end() && found->second->work.digest == mark.digest &&
+    bool known = found != entries_.end() && found->second->item->work().digest == mark.digest &&
                  !found->second->mark;
     if (known)
       found->second->mark = std::move(mark);
@@ -116,9 +115,9 @@ aio::Task<Result<bool>> Supervisor::change(Entry& entry) {
     co_return false;
   }
   entry.half_changed = false;
-  entry.work = *std::exchange(entry.next, std::nullopt);
   entry.lacks_secrets = false;
-  entry.item = make_item(place_, entry.work, [this](const auto& state) { changed(state); });
+  entry.item = make_item(place_, *std::exchange(entry.next, std::nullopt),
+                         [this](const auto& state) { changed(state); });
   co_return false;
 }
 
@@ -141,7 +140,7 @@ aio::Task<Result<model::WorkState>> Supervisor::apply(model::HostWork work) {
     auto lock = CO_TRY(co_await entry->writing.lock());
     if (entry->removing)
       co_return fail(Code::conflict, fmt::format("'{}' is being removed", work.name));
-    const model::HostWork& wanted = entry->next ? *entry->next : entry->work;
+    const model::HostWork& wanted = entry->next ? *entry->next : entry->item->work();
     if (wanted.digest == work.digest && !entry->lacks_secrets) co_return entry->item->state();
     CO_TRY(co_await place_.folder.save_work(work));
     model::WorkState state = entry->item->state();

@@ -38,7 +38,6 @@ class Supervisor {
  private:
   struct Entry {
     std::string name;
-    model::HostWork work;
     std::unique_ptr<Item> item;
     std::optional<Mark> mark;
     std::optional<model::HostWork> next;

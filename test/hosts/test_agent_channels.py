@@ -51,7 +51,8 @@ def test_a_terminal(session):
     session.call("resize", channel=channel, rows=22, columns=55)
     session.send_data(channel, b"stty size\n")
     session.wait(lambda: b"22 55" in session.data[channel], "not resized")
-    session.send_data(channel, b"sleep 1000\n")
+    session.send_data(channel, b"sh -c 'echo go; exec sleep 1000'\n")
+    session.wait(lambda: b"go\r\n" in session.data[channel], "the command does not start")  # it has the terminal now
     session.send_data(channel, b"\x03")  # Ctrl-C
     session.send_data(channel, b"exit 5\n")
     assert session.end_of(channel)["result"] == {"code": 5}

@@ -9,7 +9,9 @@ from support.agents import Failed, alive, eventually, process_work
 
 
 def environment_of(pid):
-    text = pathlib.Path(f"/proc/{pid}/environ").read_bytes().decode()
+    file = pathlib.Path(f"/proc/{pid}/environ")
+    eventually(file.read_bytes, "its environment does not appear")  # a moment after the exec has begun
+    text = file.read_bytes().decode()
     return dict(each.split("=", 1) for each in text.split("\0") if each)
 
 

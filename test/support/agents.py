@@ -232,8 +232,9 @@ class Controller:
 class Agent:
     """A croft-agent under its keeper."""
 
-    def __init__(self, folder, controller, verb="keep", token="token", instance="i-1", **options):
+    def __init__(self, folder, controller, verb="keep", token="token", instance="i-1", environment=None, **options):
         self.folder = pathlib.Path(folder) / "agent"
+        self.environment = {**os.environ, **(environment or {})}
         self.log = open(pathlib.Path(folder) / "agent.log", "ab")
         self.token_file = pathlib.Path(folder) / "token"
         self.token_file.write_text(token)
@@ -245,7 +246,7 @@ class Agent:
 
     def start(self, verb="keep", arguments=None):
         self.process = subprocess.Popen([AGENT, verb, *(arguments or self.arguments)], stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log, start_new_session=True)
+                                        stderr=self.log, start_new_session=True, env=self.environment)
 
     @property
     def agent_pid(self):
