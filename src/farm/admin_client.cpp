@@ -29,6 +29,14 @@ Error refused(const net::Response& response) {
   return error;
 }
 
+/// How long somebody may hold the store without answering: a farm that starts, or another command.
+constexpr Duration patience = Duration::seconds(10);
+constexpr Duration pause = Duration::milliseconds(20);
+
+bool in_use(const Error& error) {
+  return error.code == Code::conflict && error.fact("reason") == "in use";
+}
+
 /// The account with the key that was asked for in front: it is what the caller shows.
 Account with_key_first(Account account, const std::optional<std::string>& wanted) {
   if (account.keys.empty()) return account;
@@ -64,7 +72,46 @@ aio::Task<Result<ClosedFarm>> open_closed(aio::World& world, std::string data) {
   co_return fail(std::move(sealer).error());
 }
 
+/// The answer of the farm that serves `data`, or the folder itself where nobody has it.
+struct AnswerOrFolder {
+  std::optional<std::string> answer;
+  ClosedFarm farm;
+};
+
+/// While somebody holds the store and does not answer he is asked again: a farm that was started
+/// just before has the store first and its socket a moment later.
+aio::Task<Result<AnswerOrFolder>> ask_or_open(aio::World& world, std::string data,
+                                              std::string method, std::string path,
+                                              std::string body) {
+  Moment end = world.clock.now() + patience;
+  for (;;) {
+    auto answer = co_await admin_call(world, data, method, path, body);
+    if (answer) co_return AnswerOrFolder{std::move(*answer), {}};
+    Code code = answer.error().code;
+    if (code != Code::unavailable && code != Code::not_found)
+      co_return fail(std::move(answer).error());
+    auto opened = co_await open_closed(world, data);
+    if (opened) co_return AnswerOrFolder{std::nullopt, std::move(*opened)};
+    if (!in_use(opened.error()) || world.clock.now() >= end)
+      co_return fail(std::move(opened).error());
+    CO_TRY(co_await world.clock.sleep(pause));
+  }
+}
+
 }  // namespace
+
+aio::Task<Result<std::unique_ptr<store::Store>>> open_store(aio::World& world, std::string data,
+                                                            store::SqliteOptions options) {
+  Moment end = world.clock.now() + patience;
+  for (;;) {
+    auto opened = co_await store::open_sqlite(world, data + "/farm.db", options);
+    if (opened || !in_use(opened.error()) || world.clock.now() >= end) co_return opened;
+    // A farm keeps it, a command has it for a moment.
+    auto serves = co_await admin_call(world, data, "GET", "/info", "");
+    if (serves) co_return opened;
+    CO_TRY(co_await world.clock.sleep(pause));
+  }
+}
 
 std::string admin_socket(std::string_view data) {
   return fmt::format("{}/admin.sock", data);
@@ -88,12 +135,9 @@ aio::Task<Result<std::string>> admin_call(aio::World& world, std::string data, s
 
 aio::Task<Result<Account>> add_account(aio::World& world, std::string data, NewAccount account) {
   auto wanted_key = account.access_key;
-  auto answer = co_await admin_call(world, data, "POST", "/accounts", to_json(account));
-  if (answer) co_return with_key_first(CO_TRY(account_from_json(*answer)), wanted_key);
-  Code code = answer.error().code;
-  if (code != Code::unavailable && code != Code::not_found)
-    co_return fail(std::move(answer).error());
-  ClosedFarm farm = CO_TRY(co_await open_closed(world, data));
+  auto asked = CO_TRY(co_await ask_or_open(world, data, "POST", "/accounts", to_json(account)));
+  if (asked.answer) co_return with_key_first(CO_TRY(account_from_json(*asked.answer)), wanted_key);
+  ClosedFarm& farm = asked.farm;
   auto added = co_await farm.accounts->add(std::move(account));
   CO_TRY(co_await farm.store->close());
   if (!added) co_return fail(std::move(added).error());
@@ -102,18 +146,15 @@ aio::Task<Result<Account>> add_account(aio::World& world, std::string data, NewA
 
 aio::Task<Result<std::vector<Account>>> list_accounts(aio::World& world, std::string data) {
   std::vector<Account> out;
-  auto answer = co_await admin_call(world, data, "GET", "/accounts", "");
-  if (answer) {
-    json::Value parsed = CO_TRY(json::parse(*answer, "the farm's answer"));
+  auto asked = CO_TRY(co_await ask_or_open(world, data, "GET", "/accounts", ""));
+  if (asked.answer) {
+    json::Value parsed = CO_TRY(json::parse(*asked.answer, "the farm's answer"));
     if (!parsed.is_array()) co_return fail(Code::corrupt, "the farm's answer is no list");
     for (const json::Value& item : parsed.get_array())
       out.push_back(CO_TRY(account_from_json(json::compact(item))));
     co_return out;
   }
-  Code code = answer.error().code;
-  if (code != Code::unavailable && code != Code::not_found)
-    co_return fail(std::move(answer).error());
-  ClosedFarm farm = CO_TRY(co_await open_closed(world, data));
+  ClosedFarm& farm = asked.farm;
   for (const AccountRef& account : farm.accounts->all()) out.push_back(*account);
   CO_TRY(co_await farm.store->close());
   co_return out;

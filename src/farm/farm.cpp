@@ -27,10 +27,9 @@ namespace json = wire::json;
 constexpr std::string_view id_key = "farm/id";
 /// A socket's path must fit sockaddr_un with its final zero.
 constexpr size_t max_socket_path = 107;
+/// So that a full disk can be emptied: twice what the store's log holds before it is folded.
+constexpr Bytes deletions_reserve = Bytes::mib(8);
 
-std::string database_file(std::string_view data) {
-  return fmt::format("{}/farm.db", data);
-}
 std::string key_file(std::string_view data) {
   return fmt::format("{}/secret.key", data);
 }
@@ -61,8 +60,8 @@ aio::Task<Result<>> remove_data(aio::World& world, std::string data) {
     auto gone = co_await world.disk.remove_tree(fmt::format("{}/{}", data, name));
     if (!gone && gone.error().code != Code::not_found) co_return gone;
   }
-  for (std::string_view name :
-       {"farm.db", "farm.db-wal", "farm.db-shm", "farm.db.lock", "secret.key", "admin.sock"}) {
+  for (std::string_view name : {"farm.db", "farm.db-wal", "farm.db-shm", "farm.db-reserve",
+                                "farm.db.lock", "secret.key", "admin.sock"}) {
     auto gone = co_await world.disk.remove(fmt::format("{}/{}", data, name));
     if (!gone && gone.error().code != Code::not_found) co_return gone;
   }
@@ -121,8 +120,8 @@ aio::Task<Result<>> Farm::State::open() {
   if (options.in_memory) {
     store = store::open_memory(world);
   } else {
-    store = CO_TRY(
-        co_await store::open_sqlite(world, database_file(options.data), {.sync = options.sync}));
+    store = CO_TRY(co_await open_store(world, options.data,
+                                       {.sync = options.sync, .reserve = deletions_reserve}));
   }
   std::string farm_id = CO_TRY(co_await identity(world, *store));
   sealer = CO_TRY(co_await open_file_sealer(world, key_file(options.data)));

@@ -18,7 +18,7 @@ struct FarmOptions {
   bool in_memory = false;                         ///< nothing kept: tests
   bool fake_machines = false;
   Duration fake_start = Duration::milliseconds(10);  ///< how long such a machine takes to start
-  bool ec2 = true;                      ///< false: S3 alone, no sandboxes
+  bool ec2 = true;                                   ///< false: S3 alone, no sandboxes
   bool sync = true;                     ///< false: nothing is forced to the disk (benches)
   Bytes inline_limit = Bytes::kib(32);  ///< objects up to this lie in the store
   bool defend = true;  ///< false: overload is met by waiting without bound (a bench's control)
@@ -26,8 +26,8 @@ struct FarmOptions {
   Duration lifecycle_day = Duration::hours(24);  ///< how long a day of a lifecycle rule is
   std::string topology;  ///< JSON file of zones, racks and hosts; empty: one zone, this machine
   bool request_limits = false;  ///< EC2 calls are throttled as the real service throttles them
-  Duration stale_reads;  ///< a read is out of date for so long after a write; 0: never
-  Duration late_lists;   ///< and a list
+  Duration stale_reads;         ///< a read is out of date for so long after a write; 0: never
+  Duration late_lists;          ///< and a list
 };
 
 class Farm {
@@ -72,6 +72,11 @@ std::string admin_socket(std::string_view data);
 aio::Task<Result<std::string>> admin_call(aio::World& world, std::string data, std::string method,
                                           std::string path, std::string body,
                                           Duration limit = Duration::seconds(60));
+
+/// The store of a farm's folder. A command that holds it for a moment is waited for; a farm that
+/// serves it is not: Code::conflict.
+aio::Task<Result<std::unique_ptr<store::Store>>> open_store(aio::World& world, std::string data,
+                                                            store::SqliteOptions options);
 
 /// `croft farm account add`: through the running farm, else directly in its store. Writes nothing
 /// but the store; the result carries the secret.

@@ -4,18 +4,22 @@
 #include "aio/sync.h"
 #include "base/log.h"
 #include "store/batch_planner.h"
+#include "store/changes.h"
 #include "store/watch_hub.h"
 
 namespace croft::store {
 namespace {
 
 constexpr size_t waiting_max = 65'536;  // commits; further ones are refused
-constexpr size_t changes_max = 16'384;  // of one commit
 constexpr size_t batch_commits_max = 1'024;
-constexpr size_t batch_bytes_max = 16 << 20;  // one commit may exceed it, alone
-constexpr size_t reads_max = 64;              // cold values between two batches
+// Small against what the log holds before it is folded, and the reserve of a full disk is measured
+// by both. One commit may exceed it, alone.
+constexpr size_t batch_bytes_max = 2 << 20;
+constexpr size_t reads_max = 64;  // cold values between two batches
 constexpr Duration lease_ttl_max = Duration::hours(24 * 365);
 constexpr Duration expiry_retry = Duration::seconds(1);
+constexpr Duration tidy_pause_idle = Duration::milliseconds(20);  // between two steps
+constexpr Duration tidy_pause_busy = Duration::milliseconds(100);
 
 struct Lease {
   Duration ttl;
@@ -32,6 +36,7 @@ struct Request {
   uint64_t lease = 0;
   Duration ttl;
   size_t bytes = 0;
+  bool frees = false;  ///< may be written when the disk is full
   Result<uint64_t> outcome = 0;
   aio::Waiter<uint64_t> done;
 };
@@ -61,11 +66,13 @@ class Core : public std::enable_shared_from_this<Core> {
                                                             std::string key);
   static aio::Task<Result<>> close(std::shared_ptr<Core> self);
   void start_expiry();
+  void start_tidy();
   Result<> renew(uint64_t lease);
   uint64_t new_lease();
   void abandon() {
     closing_ = true;
     expiry_cancel_.request();
+    tidy_cancel_.request();
     hub->close();
   }
 
@@ -76,7 +83,10 @@ class Core : public std::enable_shared_from_this<Core> {
  private:
   static aio::Task<void> write_loop(std::shared_ptr<Core> self);
   static aio::Task<void> expire_loop(std::shared_ptr<Core> self);
-  aio::Task<Result<>> write_batch(std::vector<RequestPtr> requests);
+  static aio::Task<void> tidy_loop(std::shared_ptr<Core> self);
+  aio::Task<void> write_all(std::vector<RequestPtr> requests);
+  aio::Task<Result<>> write_batch(std::vector<RequestPtr> requests, bool frees);
+  aio::Task<void> tidy_step();
   aio::Task<void> read_batch();
   void start_work();
   std::vector<RequestPtr> take_batch();
@@ -95,40 +105,18 @@ class Core : public std::enable_shared_from_this<Core> {
   std::deque<ReadingPtr> readings_;
   bool writing_ = false;
   bool expiring_ = false;
+  bool tidying_ = false;
+  bool tidy_due_ = false;   ///< the write loop is to do a step
+  uint64_t batches_ = 0;    ///< written so far
+  uint64_t tidied_at_ = 0;  ///< `batches_` at the last step
   bool closing_ = false;
   bool closed_ = false;
   aio::CancelState expiry_cancel_;
+  aio::CancelState tidy_cancel_;
+  aio::Signal tidied_;
   aio::Signal leases_changed_;
   aio::Signal quiet_;  ///< a detached task ended
 };
-
-Result<> check_changes(const std::vector<Change>& changes) {
-  if (changes.size() > changes_max)
-    return fail(Code::invalid_argument,
-                fmt::format("a commit holds {} changes, at most {} are taken", changes.size(),
-                            changes_max));
-  std::set<std::string_view> seen;
-  for (const Change& change : changes) {
-    Where where;
-    where.path = change.key;
-    if (change.key.empty() || change.key.size() > key_bytes_max)
-      return fail(
-          Code::invalid_argument,
-          fmt::format("a key has {} bytes, expected 1 to {}", change.key.size(), key_bytes_max),
-          std::move(where));
-    if (change.value && change.value->size() > value_bytes_max)
-      return fail(Code::invalid_argument,
-                  fmt::format("a value has {} bytes, at most {} are taken", change.value->size(),
-                              value_bytes_max),
-                  std::move(where));
-    if (change.cold && change.lease)
-      return fail(Code::invalid_argument, "a cold value cannot be bound to a lease",
-                  std::move(where));
-    if (!seen.insert(change.key).second)
-      return fail(Code::invalid_argument, "a commit changes the same key twice", std::move(where));
-  }
-  return {};
-}
 
 aio::Task<Result<uint64_t>> Core::submit(std::shared_ptr<Core> self, RequestPtr request) {
   if (self->closing_) co_return fail(Code::unavailable, "the store is closed");
@@ -137,6 +125,8 @@ aio::Task<Result<uint64_t>> Core::submit(std::shared_ptr<Core> self, RequestPtr 
                    fmt::format("{} commits wait for the disk already", waiting_max));
   for (const Change& change : request->changes)
     request->bytes += change.key.size() + (change.value ? change.value->size() : 0);
+  request->frees = request->kind == Request::Kind::commit ? frees(request->changes, self->table_)
+                                                          : request->kind != Request::Kind::grant;
   // While it waits it can be taken back; once its batch is being written it has to be awaited.
   request->done.on_cancel([core = self.get(), raw = request.get()] {
     auto it = std::find_if(core->queue_.begin(), core->queue_.end(),
@@ -193,19 +183,68 @@ aio::Task<void> Core::read_batch() {
   }
 }
 
-/// One call of the backing at a time: a batch of commits, then what waits to be read.
+/// One call of the backing at a time: a batch of commits, then what waits to be read; now and then
+/// a step of tidying.
 aio::Task<void> Core::write_loop(std::shared_ptr<Core> self) {
-  while (!self->queue_.empty() || !self->readings_.empty()) {
+  while (!self->queue_.empty() || !self->readings_.empty() || self->tidy_due_) {
     co_await self->read_batch();
-    if (self->queue_.empty()) continue;
-    std::vector<RequestPtr> requests = self->take_batch();
-    Result<> written = co_await self->write_batch(requests);
-    for (const RequestPtr& request : requests) {
-      if (!written && request->outcome) request->outcome = std::unexpected(written.error());
-      request->done.complete(std::move(request->outcome));
-    }
+    if (!self->queue_.empty()) co_await self->write_all(self->take_batch());
+    if (self->tidy_due_) co_await self->tidy_step();
   }
   self->writing_ = false;
+  self->quiet_.notify();
+}
+
+aio::Task<void> Core::write_all(std::vector<RequestPtr> requests) {
+  ++batches_;
+  Result<> written = co_await write_batch(requests, false);
+  std::vector<RequestPtr> again;
+  for (const RequestPtr& request : requests) {
+    if (written) continue;
+    if (request->frees && written.error().code == Code::resource_exhausted)
+      again.push_back(request);
+    else if (request->outcome)
+      request->outcome = std::unexpected(written.error());
+  }
+  // On a full disk what takes away goes on without what adds.
+  if (!again.empty()) {
+    written = co_await write_batch(again, true);
+    for (const RequestPtr& request : again)
+      if (!written && request->outcome) request->outcome = std::unexpected(written.error());
+  }
+  for (const RequestPtr& request : requests) request->done.complete(std::move(request->outcome));
+  start_tidy();
+}
+
+void Core::start_tidy() {
+  if (tidying_ || closing_ || !backing_->untidy()) return;
+  tidying_ = true;
+  aio::detach(world_.executor, tidy_loop(shared_from_this()), &tidy_cancel_);
+}
+
+aio::Task<void> Core::tidy_step() {
+  bool busy = batches_ != tidied_at_;
+  Result<> done = co_await backing_->tidy(busy);
+  if (!done) log::warn("store", "giving free space back: {}", done.error().line());
+  tidied_at_ = batches_;
+  tidy_due_ = false;
+  tidied_.notify();
+}
+
+/// Gives back what deletions left, in steps that others hardly notice.
+aio::Task<void> Core::tidy_loop(std::shared_ptr<Core> self) {
+  while (!self->closing_ && self->backing_->untidy()) {
+    bool busy = self->batches_ != self->tidied_at_;
+    auto slept = co_await self->world_.clock.sleep(busy ? tidy_pause_busy : tidy_pause_idle);
+    if (!slept || self->closing_) break;
+    self->tidy_due_ = true;
+    self->start_work();
+    while (self->tidy_due_) {
+      auto waited = co_await aio::shield(self->tidied_.wait());
+      static_cast<void>(waited);
+    }
+  }
+  self->tidying_ = false;
   self->quiet_.notify();
 }
 
@@ -221,11 +260,12 @@ std::vector<RequestPtr> Core::take_batch() {
   return out;
 }
 
-aio::Task<Result<>> Core::write_batch(std::vector<RequestPtr> requests) {
+aio::Task<Result<>> Core::write_batch(std::vector<RequestPtr> requests, bool frees) {
   BatchPlanner planner(table_, revision_);
   for (const RequestPtr& request : requests) request->outcome = plan(planner, *request);
   if (planner.empty()) co_return Result<>{};
   Batch batch = std::move(planner.batch());
+  batch.frees = frees;
   world_.crash.pass("store.commit.before");
   Result<> written = co_await backing_->persist(batch);
   world_.crash.pass("store.commit.after");
@@ -242,6 +282,8 @@ Result<uint64_t> Core::plan(BatchPlanner& planner, Request& request) {
   auto lease_lives = [this](uint64_t lease) { return lives(lease); };
   switch (request.kind) {
     case Request::Kind::commit:
+      // One that frees may have to be planned a second time.
+      if (request.frees) return planner.commit(request.conditions, request.changes, lease_lives);
       return planner.commit(request.conditions, std::move(request.changes), lease_lives);
     case Request::Kind::grant:
       planner.grant(request.lease, request.ttl);
@@ -348,7 +390,8 @@ aio::Task<Result<>> Core::close(std::shared_ptr<Core> self) {
   if (self->closed_) co_return Result<>{};
   self->closing_ = true;
   self->expiry_cancel_.request();
-  while (self->writing_ || self->expiring_) {
+  self->tidy_cancel_.request();
+  while (self->writing_ || self->expiring_ || self->tidying_) {
     auto waited = co_await aio::shield(self->quiet_.wait());
     static_cast<void>(waited);
   }
@@ -362,6 +405,7 @@ class QueuedStore : public Store {
  public:
   explicit QueuedStore(std::shared_ptr<Core> core) : core_(std::move(core)) {
     core_->start_expiry();
+    core_->start_tidy();
   }
   ~QueuedStore() override { core_->abandon(); }
 
@@ -414,6 +458,10 @@ class QueuedStore : public Store {
 };
 
 }  // namespace
+
+aio::Task<Result<>> Backing::tidy(bool) {
+  co_return Result<>{};
+}
 
 aio::Task<Result<std::optional<std::string>>> Store::get_cold(std::string) {
   co_return fail(Code::unsupported, "this store keeps no cold values");

@@ -3,6 +3,7 @@
 // the Table in memory. memory/ and sqlite/ are this with two kinds of Backing.
 // Loop thread only; the Backing does its blocking work on a pool.
 #pragma once
+#include <algorithm>
 #include <map>
 #include <memory>
 
@@ -29,6 +30,13 @@ struct Batch {
   std::vector<LeaseWrite> leases;
   std::vector<ColdWrite> cold;  ///< in order
   uint64_t revision = 0;        ///< after it
+  /// Removes at least as much as it adds, and the disk is full: may use what is put by for that.
+  bool frees = false;
+
+  bool removes() const {
+    return std::ranges::any_of(writes, &Write::deleted) ||
+           std::ranges::any_of(cold, [](const ColdWrite& write) { return !write.value; });
+  }
 };
 
 class Backing {
@@ -38,6 +46,10 @@ class Backing {
   virtual aio::Task<Result<>> persist(const Batch& batch) = 0;
   /// The cold values of these keys, in their order. Never called while persist() runs.
   virtual aio::Task<Result<ColdValues>> read(const std::vector<std::string>& keys) = 0;
+  /// Space of removed values lies idle: tidy() would give it back.
+  virtual bool untidy() const { return false; }
+  /// One bounded step of that; a smaller one where others wait. Never called while the others run.
+  virtual aio::Task<Result<>> tidy(bool busy);
   virtual aio::Task<Result<>> close() = 0;
 };
 

@@ -85,6 +85,9 @@ inline constexpr size_t value_bytes_max = 64 << 20;
 struct SqliteOptions {
   /// False: a power cut may lose the last commits (never tear one). A killed process loses nothing.
   bool sync = true;
+  /// Space put by on the disk so that commits that remove more than they add go through when it is
+  /// full. Nothing else is written then until it is put by again. 0: none.
+  Bytes reserve;
 };
 
 /// Opens (or makes) the database file exclusively: Code::conflict "in use by process N" when

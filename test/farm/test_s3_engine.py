@@ -16,7 +16,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from support.clients import client
-from support.croft import BINARY, Farm, clean_environment, wait_until
+from support.croft import BINARY, Farm, clean_environment, free_port, wait_until
 
 
 @pytest.fixture
@@ -224,3 +224,45 @@ def test_a_full_disk_refuses_loses_nothing_and_recovers(tiny_disk):
         assert croft("farm", "verify", "--data", farm.data).returncode == 0
     finally:
         farm.close()
+
+
+def answers(url):
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def test_who_comes_while_the_store_is_held_for_a_moment_waits(tmp_path):
+    """`farm serve &` and `farm account add` at once, as in the README: whoever is second waits for the first."""
+    import fcntl
+    data = str(tmp_path / "farm")
+    os.mkdir(data)
+    with open(f"{data}/farm.db.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        adding = subprocess.Popen([BINARY, "farm", "account", "add", "early", "--data", data], env=clean_environment(),
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            adding.wait(1)  # what does not wait has ended by then
+    assert adding.wait(60) == 0, adding.stderr.read()
+    with open(f"{data}/farm.db.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        port = free_port()
+        serving = subprocess.Popen([BINARY, "farm", "serve", "--data", data, "--listen", f"127.0.0.1:{port}"], env=clean_environment(),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        with pytest.raises(subprocess.TimeoutExpired):
+            serving.wait(1)
+    try:
+        # Before it answers, and without asking whether it does.
+        for name in "one", "two", "three":
+            added = croft("farm", "account", "add", name, "--data", data)
+            assert added.returncode == 0, added
+        listed = json.loads(croft("farm", "account", "list", "--data", data, "--json").stdout)["accounts"]
+        assert {a["name"] for a in listed} == {"early", "one", "two", "three"}
+        wait_until(lambda: answers(f"http://127.0.0.1:{port}/_croft/health"), "the farm serves")
+        second = croft("farm", "serve", "--data", data, "--listen", "127.0.0.1:0")
+        assert second.returncode != 0 and f"in use by process {serving.pid}" in second.stderr, second
+    finally:
+        serving.terminate()
+        serving.wait(30)

@@ -14,6 +14,11 @@ namespace {
 
 // quick_check reads the whole file; below this it costs less than about a second.
 constexpr int64_t check_bytes_max = 256LL << 20;
+// A file made by an earlier croft is rewritten once so that it can shrink, if that costs little.
+constexpr int64_t rewrite_bytes_max = 32LL << 20;
+// Free pages (4 KiB each) that set tidy() to work, and that it leaves for what is written next.
+constexpr int free_pages_start = 1024;
+constexpr int free_pages_kept = 256;
 
 Code code_of(int sqlite) {
   switch (sqlite & 0xff) {
@@ -90,7 +95,13 @@ Result<std::unique_ptr<Database>> Database::open(std::string file, DatabaseOptio
   TRY(database->connect(options));
   TRY(database->prepare_schema());
   TRY(database->check_after_unclean_end());
+  TRY(database->make_shrinkable());
   TRY(database->prepare_statements());
+  TRY(database->look_for_free_pages());
+  if (options.lock_file && options.reserve > Bytes()) {
+    database->reserve_.emplace(database->file_ + "-reserve", options.reserve);
+    database->reserve_->fill();  // where there is no room now, there may be some at the next write
+  }
   return database;
 }
 
@@ -116,6 +127,7 @@ Result<> Database::lock() {
     where.file = file_;
     std::string who = holder.empty() ? "another process" : fmt::format("process {}", holder);
     return fail(Error(Code::conflict, "in use by " + who, std::move(where))
+                    .fact("reason", "in use")
                     .fact("pid", std::string(holder)));
   }
   std::string pid = fmt::format("{}\n", ::getpid());
@@ -155,6 +167,8 @@ Result<> Database::connect(const DatabaseOptions& options) {
   sqlite3_extended_result_codes(db_, 1);
   // Exclusive before WAL: the index of the WAL then lives in this process's memory, no -shm file.
   TRY(execute("PRAGMA locking_mode = EXCLUSIVE"));
+  // Before anything is written: it is a property of the file. No page moves but in tidy().
+  TRY(execute("PRAGMA auto_vacuum = INCREMENTAL"));
   std::string mode = TRY(single_value("PRAGMA journal_mode = WAL"));
   if (mode != "wal")
     return fail(Error(Code::unsupported,
@@ -213,6 +227,79 @@ Result<> Database::check_after_unclean_end() {
                   .hint("put back a copy of it; croft does not go on with a damaged record"));
 }
 
+Result<> Database::make_shrinkable() {
+  shrinkable_ = TRY(single_value("PRAGMA auto_vacuum")) == "2";
+  if (shrinkable_) return {};
+  int64_t pages = parse_i64(TRY(single_value("PRAGMA page_count"))).value_or(0);
+  int64_t bytes = parse_i64(TRY(single_value("PRAGMA page_size"))).value_or(0);
+  if (pages * bytes > rewrite_bytes_max) return {};
+  TRY(execute("PRAGMA temp_store = MEMORY"));
+  // All or nothing; where the disk has no room for it, the file stays as it was.
+  if (execute("VACUUM")) shrinkable_ = TRY(single_value("PRAGMA auto_vacuum")) == "2";
+  return execute("PRAGMA temp_store = DEFAULT");
+}
+
+Result<> Database::look_for_free_pages() {
+  if (!shrinkable_) return {};
+  int code = sqlite3_step(free_pages_);
+  int pages = code == SQLITE_ROW ? sqlite3_column_int(free_pages_, 0) : 0;
+  sqlite3_reset(free_pages_);
+  if (code != SQLITE_ROW) return fail(failure("count the free pages", code));
+  int kept = scarce() ? 0 : untidy_ ? free_pages_kept : free_pages_start;
+  untidy_ = pages > kept;
+  return {};
+}
+
+Result<> Database::tidy(int pages) {
+  untidy_ = untidy_ && db_ && !poisoned_;
+  if (!untidy_) return {};
+  std::string step = fmt::format("PRAGMA incremental_vacuum({})", pages);
+  Result<> done = execute(step.c_str());
+  if (!done && reserve_ && done.error().code == Code::resource_exhausted) {
+    // What gives space back must be logged first, too.
+    done = make_room(true);
+    if (done) done = execute(step.c_str());
+  }
+  if (done) done = look_for_free_pages();
+  // The file itself shrinks with the log's next fold.
+  if (done && !untidy_) done = checkpoint(scarce());
+  if (!done) untidy_ = false;  // the next deletion asks again
+  return done;
+}
+
+/// Folds the log into the database; `cut`: its space is the disk's again.
+Result<> Database::checkpoint(bool cut) {
+  int mode = cut ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
+  int code = sqlite3_wal_checkpoint_v2(db_, nullptr, mode, nullptr, nullptr);
+  if (code == SQLITE_OK) return {};
+  Error error = failure("fold the log into the database", code);
+  if (code == SQLITE_IOERR_FSYNC) poisoned_ = error;
+  return fail(std::move(error));
+}
+
+/// Nothing grows while the reserve is not whole: what a deletion gives back fills it first, so that
+/// the next deletion finds it.
+Result<> Database::make_room(bool frees) {
+  if (!reserve_) return {};
+  if (!frees) {
+    if (reserve_->fill()) return {};
+    Result<> cut = checkpoint(true);
+    if (poisoned_) return cut;
+    if (cut && reserve_->fill()) return {};
+    note_full_disk();
+    Where where;
+    where.file = file_;
+    return fail(Error(Code::resource_exhausted, "cannot write to the database: the disk is full",
+                      std::move(where))
+                    .hint("free some space on the disk; nothing was changed"));
+  }
+  reserve_->give_back();
+  // A log that is folded begins anew where it lies: then it needs no further space at all. Where
+  // that fails it is appended to, as far as the reserve goes.
+  if (Result<> folded = checkpoint(false); !folded && poisoned_) return folded;
+  return {};
+}
+
 Result<> Database::prepare_statements() {
   begin_ = TRY(prepare("BEGIN IMMEDIATE"));
   commit_ = TRY(prepare("COMMIT"));
@@ -227,6 +314,7 @@ Result<> Database::prepare_statements() {
   put_cold_ = TRY(prepare("INSERT OR REPLACE INTO cold(key, value) VALUES(?1, ?2)"));
   remove_cold_ = TRY(prepare("DELETE FROM cold WHERE key=?1"));
   get_cold_ = TRY(prepare("SELECT value FROM cold WHERE key=?1"));
+  free_pages_ = TRY(prepare("PRAGMA freelist_count"));
   return {};
 }
 
@@ -259,10 +347,16 @@ Result<Content> Database::load() {
 Result<> Database::write(const Batch& batch) {
   if (poisoned_) return fail(*poisoned_);
   if (!db_) return fail(Code::unavailable, "the database is closed");
+  TRY(make_room(batch.frees));
   TRY(step_done(begin_));
   Result<> written = write_rows(batch);
   if (written) written = step_done(commit_);
-  if (written) return {};
+  if (written && !batch.frees) short_of_space_ = false;
+  if (written) {
+    // What cannot be counted is not tidied; the batch itself is safe.
+    if (batch.removes() && !look_for_free_pages()) untidy_ = false;
+    return {};
+  }
   int code = sqlite3_extended_errcode(db_);
   // After a failed sync the kernel may have dropped the pages: neither a retry nor a rollback says
   // what the disk holds.
@@ -273,7 +367,15 @@ Result<> Database::write(const Batch& batch) {
   if (!sqlite3_get_autocommit(db_)) {
     if (Result<> undone = step_done(rollback_); !undone && !poisoned_) poisoned_ = undone.error();
   }
-  return poisoned_ ? Result<>(fail(*poisoned_)) : written;
+  if (poisoned_) return fail(*poisoned_);
+  if (written.error().code == Code::resource_exhausted) note_full_disk();
+  return written;
+}
+
+/// Every free page counts now: tidy() is to give back the last of them.
+void Database::note_full_disk() {
+  short_of_space_ = true;
+  if (!look_for_free_pages()) untidy_ = false;
 }
 
 Result<> Database::write_rows(const Batch& batch) {
@@ -326,7 +428,7 @@ Result<ColdValues> Database::read_cold(const std::vector<std::string>& keys) {
 Result<> Database::close() {
   for (sqlite3_stmt** statement :
        {&begin_, &commit_, &rollback_, &put_, &remove_, &put_lease_, &remove_lease_, &set_revision_,
-        &put_cold_, &remove_cold_, &get_cold_})
+        &put_cold_, &remove_cold_, &get_cold_, &free_pages_})
     sqlite3_finalize(std::exchange(*statement, nullptr));
   Result<> result;
   if (db_) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "store/queued_store.h"
+#include "store/sqlite/reserve.h"
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -17,6 +18,7 @@ struct DatabaseOptions {
   bool sync = true;
   std::string vfs;        ///< name of a registered SQLite VFS; empty: the operating system's
   bool lock_file = true;  ///< FILE.lock names the holder; the simulation has one process only
+  Bytes reserve;          ///< FILE-reserve: space put by for batches that free some; 0: none
 };
 
 class Database {
@@ -34,6 +36,11 @@ class Database {
   /// on the disk is unknown, and every later write is refused until the file is opened again.
   Result<> write(const Batch& batch);
   Result<ColdValues> read_cold(const std::vector<std::string>& keys);
+  /// Deletions have left enough free pages for tidy() to be worth while.
+  bool untidy() const { return untidy_; }
+  /// Gives about `pages` free pages back to the file system: a bounded piece of work. To be called
+  /// again while untidy().
+  Result<> tidy(int pages);
   /// Folds the WAL into the file and closes both.
   Result<> close();
 
@@ -46,6 +53,12 @@ class Database {
   Result<> check_after_unclean_end();
   Result<> prepare_statements();
   Result<> write_rows(const Batch& batch);
+  Result<> make_shrinkable();
+  Result<> make_room(bool frees);
+  Result<> checkpoint(bool cut);
+  void note_full_disk();
+  bool scarce() const { return reserve_ && (short_of_space_ || !reserve_->whole()); }
+  Result<> look_for_free_pages();
   Result<> execute(const char* sql);
   Result<sqlite3_stmt*> prepare(const char* sql);
   Result<> step_done(sqlite3_stmt* statement);
@@ -66,6 +79,11 @@ class Database {
   sqlite3_stmt* put_cold_ = nullptr;
   sqlite3_stmt* remove_cold_ = nullptr;
   sqlite3_stmt* get_cold_ = nullptr;
+  sqlite3_stmt* free_pages_ = nullptr;
+  std::optional<Reserve> reserve_;
+  bool shrinkable_ = false;
+  bool short_of_space_ = false;
+  bool untidy_ = false;
   bool unclean_ = false;
   std::optional<Error> poisoned_;
 };

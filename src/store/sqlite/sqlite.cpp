@@ -7,6 +7,10 @@
 namespace croft::store {
 namespace {
 
+// Of one step of tidying: some milliseconds of reading, moving and one sync.
+constexpr int tidy_pages_idle = 512;
+constexpr int tidy_pages_busy = 64;
+
 class SqliteBacking : public Backing {
  public:
   SqliteBacking(aio::World& world, std::unique_ptr<SimVfs> vfs, std::unique_ptr<Database> database)
@@ -20,6 +24,13 @@ class SqliteBacking : public Backing {
   aio::Task<Result<ColdValues>> read(const std::vector<std::string>& keys) override {
     co_return co_await aio::blocking(world_, aio::Pool::disk, [database = database_.get(), &keys] {
       return database->read_cold(keys);
+    });
+  }
+  bool untidy() const override { return database_->untidy(); }
+  aio::Task<Result<>> tidy(bool busy) override {
+    int pages = busy ? tidy_pages_busy : tidy_pages_idle;
+    co_return co_await aio::blocking(world_, aio::Pool::disk, [database = database_.get(), pages] {
+      return database->tidy(pages);
     });
   }
   aio::Task<Result<>> close() override {
@@ -51,6 +62,7 @@ aio::Task<Result<std::unique_ptr<Store>>> open_sqlite(aio::World& world, std::st
                                                       SqliteOptions options) {
   DatabaseOptions settings;
   settings.sync = options.sync;
+  settings.reserve = options.reserve;
   std::unique_ptr<SimVfs> vfs;
   if (aio::SyncDisk* disk = world.disk.sync_disk()) {
     vfs = std::make_unique<SimVfs>(world, *disk);

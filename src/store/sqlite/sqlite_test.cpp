@@ -28,7 +28,7 @@ class SqliteFile : public testing::Test {
     file_ = folder_ + "/store.db";
   }
   void TearDown() override {
-    for (const char* suffix : {"", "-wal", "-shm", "-journal", ".lock"})
+    for (const char* suffix : {"", "-wal", "-shm", "-journal", "-reserve", ".lock"})
       unlink((file_ + suffix).c_str());
     rmdir(folder_.c_str());
   }
@@ -128,9 +128,84 @@ TEST_F(SqliteFile, TurnsAFileOfTheFirstFormatIntoTheCurrentOne) {
   ASSERT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr), SQLITE_OK)
       << sqlite3_errmsg(db);
   sqlite3_close(db);
+  // Made when files could not shrink: this one can from now on.
   for (int twice = 0; twice < 2; ++twice) {
     Result<> done = run(use_old_file(world_->world(), file_));
     ASSERT_TRUE(done) << done.error().render();
+  }
+  ASSERT_EQ(sqlite3_open(file_.c_str(), &db), SQLITE_OK);
+  std::string mode;
+  auto read = [](void* into, int, char** values, char**) {
+    *static_cast<std::string*>(into) = values[0];
+    return 0;
+  };
+  EXPECT_EQ(sqlite3_exec(db, "PRAGMA auto_vacuum", read, &mode, nullptr), SQLITE_OK);
+  sqlite3_close(db);
+  EXPECT_EQ(mode, "2");
+}
+
+int64_t size_of_file(const std::string& file) {
+  struct stat info{};
+  return stat(file.c_str(), &info) == 0 ? info.st_size : -1;
+}
+
+constexpr int64_t room_kept = 3 << 20;  // what a tidied file of these tests may hold
+
+Task<Result<>> fill_and_empty(aio::World& world, std::string file, bool waits) {
+  auto store = CO_TRY(co_await open_sqlite(world, file, {.sync = false}));
+  constexpr int values = 400;
+  for (bool adds : {true, false}) {
+    std::vector<Change> changes;
+    for (int i = 0; i < values; ++i)
+      changes.push_back({.key = fmt::format("k{}", i),
+                         .value = adds ? std::optional(std::string(25'000, 'x')) : std::nullopt,
+                         .cold = true});
+    if (!adds) changes.push_back({"stays", "here", 0});
+    CO_TRY(co_await store->commit({}, std::move(changes)));
+  }
+  Moment end = world.clock.now() + Duration::seconds(60);
+  while (waits && size_of_file(file) > room_kept && world.clock.now() < end)
+    CO_TRY(co_await world.clock.sleep(Duration::milliseconds(5)));
+  co_return co_await store->close();
+}
+
+Task<Result<>> wait_until_small(aio::World& world, std::string file) {
+  auto store = CO_TRY(co_await open_sqlite(world, file, {.sync = false}));
+  Moment end = world.clock.now() + Duration::seconds(60);
+  while (size_of_file(file) > room_kept && world.clock.now() < end)
+    CO_TRY(co_await world.clock.sleep(Duration::milliseconds(5)));
+  EXPECT_EQ(CO_TRY(co_await store->get("stays"))->value, "here");
+  co_return co_await store->close();
+}
+
+TEST_F(SqliteFile, GivesTheSpaceOfDeletedValuesBack) {
+  open_world();
+  Result<> done = run(fill_and_empty(world_->world(), file_, true));
+  ASSERT_TRUE(done) << done.error().render();
+  EXPECT_LE(size_of_file(file_), room_kept);
+}
+
+TEST_F(SqliteFile, GivesItBackAfterARestartToo) {
+  open_world();
+  Result<> done = run(fill_and_empty(world_->world(), file_, false));
+  ASSERT_TRUE(done) << done.error().render();
+  EXPECT_GT(size_of_file(file_), room_kept);
+  done = run(wait_until_small(world_->world(), file_));
+  ASSERT_TRUE(done) << done.error().render();
+  EXPECT_LE(size_of_file(file_), room_kept);
+}
+
+TEST_F(SqliteFile, KeepsAReserveAndTakesItAsItIs) {
+  open_world();
+  auto open_with_reserve = [](aio::World& world, std::string file) -> Task<Result<>> {
+    auto store = CO_TRY(co_await open_sqlite(world, file, {.reserve = Bytes::mib(1)}));
+    CO_TRY(co_await store->commit({}, {{"k", "v", 0}}));
+    co_return co_await store->close();
+  };
+  for (int twice = 0; twice < 2; ++twice) {
+    Result<> done = run(open_with_reserve(world_->world(), file_));
+    ASSERT_TRUE(done) << done.error().render();
+    EXPECT_EQ(size_of_file(file_ + "-reserve"), 1 << 20);
   }
 }
 
