@@ -6,8 +6,10 @@ FMT_BEGIN_NAMESPACE
 namespace detail {
 template FMT_API dragonbox::decimal_fp<float> dragonbox::to_decimal(float x) noexcept;
 template FMT_API dragonbox::decimal_fp<double> dragonbox::to_decimal(double x) noexcept;
+#ifndef FMT_STATIC_THOUSANDS_SEPARATOR  // the agent, where locales would be a tenth of the program
 template FMT_API locale_ref::locale_ref(const std::locale& loc);
 template FMT_API auto locale_ref::get<std::locale>() const -> std::locale;
+#endif
 template FMT_API auto thousands_sep_impl(locale_ref) -> thousands_sep_result<char>;
 template FMT_API auto thousands_sep_impl(locale_ref) -> thousands_sep_result<wchar_t>;
 template FMT_API auto decimal_point_impl(locale_ref) -> char;
