@@ -174,6 +174,12 @@ Result<> Cgroups::join_v1(const std::string& name) const {
   return {};
 }
 
+Result<> Cgroups::leave_v1() const {
+  for (const Hierarchy& hierarchy : hierarchies_)
+    if (!hierarchy.unified) TRY(write_existing(hierarchy.root + "/tasks", "0"));
+  return {};
+}
+
 Result<Fd> Cgroups::open_v2(const std::string& name) const {
   for (const Hierarchy& hierarchy : hierarchies_) {
     if (!hierarchy.unified) continue;
@@ -212,23 +218,29 @@ Result<> Cgroups::signal_all(const std::string& name, int signal) const {
   return fail(Code::unavailable, fmt::format("{} makes processes faster than they stop", name));
 }
 
-Result<> Cgroups::remove(const std::string& name) const {
+Result<bool> Cgroups::try_remove(const std::string& name) const {
   CHECK(name.starts_with("croft/"), "only groups below croft/ are ended and removed");
-  constexpr int attempts = 1000;
+  bool gone = true;
   for (const std::string& path : folders(name)) {
-    for (int attempt = 0;; ++attempt) {
-      if (rmdir(path.c_str()) == 0 || errno == ENOENT) break;
-      if (errno != EBUSY || attempt == attempts)
-        return fail_system("remove the control group " + path);
-      if (auto processes = read_whole(path + "/cgroup.procs")) {
-        for (const std::string& line : split(*processes, '\n')) {
-          if (auto pid = parse_i64(line); pid && *pid > 1) kill(static_cast<pid_t>(*pid), SIGKILL);
-        }
+    if (rmdir(path.c_str()) == 0 || errno == ENOENT) continue;
+    if (errno != EBUSY) return fail_system("remove the control group " + path);
+    gone = false;
+    if (auto processes = read_whole(path + "/cgroup.procs")) {
+      for (const std::string& line : split(*processes, '\n')) {
+        if (auto pid = parse_i64(line); pid && *pid > 1) kill(static_cast<pid_t>(*pid), SIGKILL);
       }
-      usleep(1000);  // a killed process leaves its group only when the kernel has torn it down
     }
   }
-  return {};
+  return gone;
+}
+
+Result<> Cgroups::remove(const std::string& name) const {
+  constexpr int attempts = 1000;
+  for (int attempt = 0; attempt < attempts; ++attempt) {
+    if (TRY(try_remove(name))) return {};
+    usleep(1000);  // a killed process leaves its group only when the kernel has torn it down
+  }
+  return fail(Code::timeout, fmt::format("the control group {} stays in use", name));
 }
 
 }  // namespace croft::sandbox

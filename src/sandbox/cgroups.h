@@ -42,10 +42,14 @@ class Cgroups {
   Result<> make(const std::string& name, const Limits& limits) const;
   /// Moves the calling (single-threaded) process into the v1 groups; v2 is entered at clone3.
   Result<> join_v1(const std::string& name) const;
+  /// And out of them again, before somebody ends all that is in them.
+  Result<> leave_v1() const;
   /// The folder for CLONE_INTO_CGROUP; invalid when no v2 hierarchy is used.
   Result<Fd> open_v2(const std::string& name) const;
   /// Ends what still runs in it and removes it; waits for the kernel for at most a second.
   Result<> remove(const std::string& name) const;
+  /// The same without waiting: false while the kernel still takes its processes down.
+  Result<bool> try_remove(const std::string& name) const;
   /// SIGSTOP or SIGCONT to all that runs in it, until all have it.
   Result<> signal_all(const std::string& name, int signal) const;
   std::vector<std::string> folders(const std::string& name) const;

@@ -6,6 +6,7 @@
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 
@@ -160,7 +161,10 @@ Result<> grow(const std::string& image, Bytes size) {
 }  // namespace
 
 Result<> make_volume(const std::string& image, const std::string& source, Bytes size) {
-  if (exists(image)) return wait_for_release(image);
+  if (exists(image)) {
+    TRY(wait_for_release(image));
+    return grow(image, size);
+  }
   size_t slash = image.rfind('/');
   TRY(make_folders(image.substr(0, slash), 0700));
   std::string temporary = fmt::format("{}.new{}", image, getpid());
@@ -262,6 +266,72 @@ Result<MountedDisk> mount_disk(const std::string& image, bool fresh) {
   Fd mount(fsmount(context.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
   if (!mount.valid()) return fail_system(fmt::format("mount the root disk {}", image));
   return MountedDisk{std::move(mount), device.path.substr(device.path.rfind('/') + 1)};
+}
+
+namespace {
+
+struct Reached {
+  Fd device, mount, root;
+};
+/// The root of a file system that something else has mounted: the machine's own mount of it cannot
+/// be reached. The device stays with its image while it is open here, whatever ends meanwhile.
+Result<Reached> reach(const std::string& device, const std::string& image) {
+  const std::string path = "/dev/" + device;
+  Reached out;
+  out.device.reset(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!out.device.valid()) return fail_system("open " + path);
+  if (!is_attached(device, image))
+    return fail(Code::not_found, fmt::format("{} is not on {}", image, path));
+  Fd context(fsopen("ext4", FSOPEN_CLOEXEC));
+  if (!context.valid()) return fail_system("open the ext4 driver");
+  if (fsconfig(context.get(), FSCONFIG_SET_STRING, "source", path.c_str(), 0) != 0 ||
+      fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0)
+    return fail_system("reach the file system on " + path);
+  out.mount.reset(fsmount(context.get(), FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV));
+  if (out.mount.valid())
+    out.root.reset(openat(out.mount.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!out.root.valid()) return fail_system("reach the file system on " + path);
+  return out;
+}
+
+}  // namespace
+
+Result<> forget_writes(const std::string& device, const std::string& image) {
+  Reached disk = TRY(reach(device, image));
+  constexpr unsigned long shut_down = _IOR('X', 125, uint32_t);  // EXT4_IOC_SHUTDOWN
+  uint32_t without_log = 2;                                      // EXT4_GOING_FLAGS_NOLOGFLUSH
+  if (ioctl(disk.root.get(), shut_down, &without_log) != 0)
+    return fail_system("shut the file system of " + image);
+  return {};
+}
+
+Result<> grow_mounted(const std::string& image, Bytes size) {
+  struct stat info{};
+  if (stat(image.c_str(), &info) != 0) return fail_system("look at " + image);
+  std::string device = loop_device_of(image);
+  if (device.empty()) return fail(Code::not_found, fmt::format("{} is on no device", image));
+  Reached disk = TRY(reach(device, image));
+  struct statfs system{};
+  if (fstatfs(disk.root.get(), &system) != 0) return fail_system("look at the disk " + image);
+  constexpr unsigned long resize = _IOW('f', 16, uint64_t);  // EXT4_IOC_RESIZE_FS
+  auto blocks_of = [&](int64_t bytes) {
+    return static_cast<uint64_t>(bytes) / static_cast<uint64_t>(system.f_bsize);
+  };
+  // To its own size first: where the kernel refuses (it wants CAP_SYS_RESOURCE), nothing is
+  // changed.
+  uint64_t blocks = blocks_of(info.st_size);
+  if (ioctl(disk.root.get(), resize, &blocks) != 0 && errno == EPERM)
+    return fail_system("grow a disk in use, " + image);
+  if (info.st_size < static_cast<off_t>(size.count()) &&
+      truncate(image.c_str(), static_cast<off_t>(size.count())) != 0)
+    return fail_system("size " + image);
+  // Also when an earlier attempt was cut short in between.
+  if (ioctl(disk.device.get(), LOOP_SET_CAPACITY, 0) != 0)
+    return fail_system("let the device see the size of " + image);
+  blocks = blocks_of(size.count());
+  if (ioctl(disk.root.get(), resize, &blocks) != 0)
+    return fail_system("grow the file system of " + image);
+  return {};
 }
 
 bool loop_devices_work() {

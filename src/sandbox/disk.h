@@ -26,6 +26,12 @@ Result<MountedDisk> mount_disk(const std::string& image, bool fresh);
 std::string loop_device_of(const std::string& image);
 /// Whether this one device still has the image.
 bool is_attached(const std::string& device, const std::string& image);
+/// What is written on the image, mounted on that device by a machine that runs, and is not on it
+/// yet will never be: its unmounting is quick. The file system is of no use afterwards.
+Result<> forget_writes(const std::string& device, const std::string& image);
+/// An image that is mounted on a device, and the file system on it, become that big.
+/// Code::permission_denied where the kernel lets nobody here do that, and nothing is changed.
+Result<> grow_mounted(const std::string& image, Bytes size);
 bool loop_devices_work();
 /// The image of a volume, ready to be mounted: when it is not there, a copy of `source`, grown to
 /// `size`, or an empty file system whose root belongs to root. Waits while another machine gives it

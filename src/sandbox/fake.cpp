@@ -101,6 +101,21 @@ aio::Task<Result<>> FakeMachines::detach_volume(std::string id, std::string name
   co_return Result<>{};
 }
 
+aio::Task<Result<>> FakeMachines::grow_volume(std::string id, VolumeSpec volume) {
+  auto at = records_.find(id);
+  if (at == records_.end() || !at->second.runs)
+    co_return fail(Code::conflict, fmt::format("the machine {} does not run", id));
+  for (VolumeSpec& held : at->second.spec.volumes)
+    if (held.name == volume.name) held.size = volume.size;
+  co_return Result<>{};
+}
+
+aio::Task<Result<std::vector<Traffic>>> FakeMachines::traffic() {
+  std::vector<Traffic> out;
+  for (const auto& [id, traffic] : counted) out.push_back(traffic);
+  co_return out;
+}
+
 aio::Task<Result<>> FakeMachines::copy_disk(std::string, std::string, std::string to) {
   disks.insert(std::move(to));
   co_return Result<>{};
@@ -161,6 +176,14 @@ bool FakeMachines::end(const std::string& id, std::string reason, bool by_guest)
   if (at == records_.end() || !at->second.runs) return false;
   at->second.runs = false;
   return exits_.try_push({id, std::move(reason), by_guest});
+}
+
+Bytes FakeMachines::size_of(const std::string& id, const std::string& volume) const {
+  auto at = records_.find(id);
+  if (at == records_.end()) return Bytes();
+  for (const VolumeSpec& held : at->second.spec.volumes)
+    if (held.name == volume) return held.size;
+  return Bytes();
 }
 
 std::set<std::string> FakeMachines::running() const {

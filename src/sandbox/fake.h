@@ -27,6 +27,8 @@ class FakeMachines final : public Machines {
   aio::Task<Result<>> signal(std::string id, int signal) override;
   aio::Task<Result<>> attach_volume(std::string id, VolumeSpec volume) override;
   aio::Task<Result<>> detach_volume(std::string id, std::string name, bool force) override;
+  aio::Task<Result<>> grow_volume(std::string id, VolumeSpec volume) override;
+  aio::Task<Result<std::vector<Traffic>>> traffic() override;
   aio::Task<Result<>> copy_disk(std::string id, std::string from, std::string to) override;
   aio::Task<Result<>> remove_disk(std::string image) override;
   aio::Task<Result<>> set_groups(std::vector<PacketGroup> groups) override;
@@ -47,6 +49,7 @@ class FakeMachines final : public Machines {
   Duration stop_time = Duration::milliseconds(5);
   /// The machine ends by itself; next_exit() tells. False when it does not run.
   bool end(const std::string& id, std::string reason, bool by_guest);
+  Bytes size_of(const std::string& id, const std::string& volume) const;  ///< 0: it has none
   std::set<std::string> running() const;
   /// Running or stopped: those with a disk.
   std::set<std::string> existing() const;
@@ -55,6 +58,7 @@ class FakeMachines final : public Machines {
   std::set<std::string> frozen;
   std::set<std::string> full;  ///< machines whose disk was filled
   std::vector<LinkFault> links;
+  std::map<std::string, Traffic> counted;  ///< what traffic() tells, by machine
   PacketNetworks networks;
   std::map<std::string, PacketGroup> groups;
   std::map<std::string, std::string> publics;  ///< public address -> private one

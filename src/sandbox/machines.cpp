@@ -109,6 +109,8 @@ class SpawnedMachines final : public Machines {
   aio::Task<Result<>> signal(std::string id, int signal) override;
   aio::Task<Result<>> attach_volume(std::string id, VolumeSpec volume) override;
   aio::Task<Result<>> detach_volume(std::string id, std::string name, bool force) override;
+  aio::Task<Result<>> grow_volume(std::string id, VolumeSpec volume) override;
+  aio::Task<Result<std::vector<Traffic>>> traffic() override;
   aio::Task<Result<>> copy_disk(std::string id, std::string from, std::string to) override;
   aio::Task<Result<>> remove_disk(std::string image) override;
   aio::Task<Result<>> set_groups(std::vector<PacketGroup> groups) override;
@@ -296,6 +298,24 @@ aio::Task<Result<>> SpawnedMachines::detach_volume(std::string id, std::string n
   co_return Result<>{};
 }
 
+aio::Task<Result<>> SpawnedMachines::grow_volume(std::string id, VolumeSpec volume) {
+  Sheet request;
+  request.add("op", "grow-volume").add("id", id);
+  put_volume(request, volume);
+  CO_TRY(co_await ask(std::move(request), answer_limit));
+  co_return Result<>{};
+}
+
+aio::Task<Result<std::vector<Traffic>>> SpawnedMachines::traffic() {
+  Sheet request;
+  request.add("op", "traffic");
+  auto answers = CO_TRY(co_await ask(std::move(request), answer_limit));
+  std::vector<Traffic> out;
+  for (const Answer& answer : answers)
+    for (Traffic& one : traffic_from(answer.sheet)) out.push_back(std::move(one));
+  co_return out;
+}
+
 aio::Task<Result<>> SpawnedMachines::copy_disk(std::string id, std::string from, std::string to) {
   Sheet request;
   request.add("op", "copy-disk").add("id", id).add("from", from).add("to", to);
@@ -397,6 +417,14 @@ aio::Task<Result<>> Machines::set_links(std::vector<LinkFault>) {
 
 aio::Task<Result<>> Machines::fill_disk(std::string, bool) {
   co_return fail(Code::unsupported, "these machines have no disks to fill");
+}
+
+aio::Task<Result<>> Machines::grow_volume(std::string, VolumeSpec) {
+  co_return fail(Code::unsupported, "the disks of these machines cannot grow");
+}
+
+aio::Task<Result<std::vector<Traffic>>> Machines::traffic() {
+  co_return std::vector<Traffic>{};
 }
 
 aio::Task<Result<int>> Machines::router_socket() {

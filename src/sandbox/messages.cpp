@@ -215,4 +215,22 @@ bool valid_id(const std::string& id) {
   return fits;
 }
 
+void put_traffic(Sheet& sheet, const Traffic& traffic) {
+  sheet.add("traffic",
+            fmt::format("{} {} {} {}", traffic.id, traffic.start_time, traffic.in, traffic.out));
+}
+
+std::vector<Traffic> traffic_from(const Sheet& sheet) {
+  std::vector<Traffic> out;
+  for (const auto& [key, value] : sheet.entries()) {
+    if (key != "traffic") continue;
+    auto words = split(value, ' ');
+    if (words.size() != 4) continue;
+    auto start = parse_u64(words[1]);
+    auto in = parse_i64(words[2]), sent = parse_i64(words[3]);
+    if (start && in && sent) out.push_back({words[0], *start, *in, *sent});
+  }
+  return out;
+}
+
 }  // namespace croft::sandbox

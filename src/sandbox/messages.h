@@ -38,4 +38,7 @@ std::vector<InsideListener> listeners_from(const Sheet& sheet, const std::string
 /// A machine's id becomes a folder name: letters, digits, '-' and '.' only, no leading dot.
 bool valid_id(const std::string& id);
 
+void put_traffic(Sheet& sheet, const Traffic& traffic);
+std::vector<Traffic> traffic_from(const Sheet& sheet);
+
 }  // namespace croft::sandbox

@@ -196,9 +196,11 @@ Result<> run_outer_steps(const SandboxPlan& plan, int ids, Fd disk) {
   TRY(create_files_as(plan.lease.first_id));
   for (const Step& step : plan.outer) {
     auto done = run_outer(step, plan, ids, disk);
-    if (!done)
-      return fail(
-          std::move(done.error()).frame(fmt::format("mounting {} of {}", step.target, plan.id)));
+    if (done) continue;
+    // The builder goes on with other machines.
+    static_cast<void>(create_files_as(0));
+    return fail(
+        std::move(done.error()).frame(fmt::format("mounting {} of {}", step.target, plan.id)));
   }
   return create_files_as(0);
 }

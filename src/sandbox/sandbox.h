@@ -106,6 +106,13 @@ struct MachineExit {
   bool by_guest = false;
 };
 
+/// Bytes over a machine's link, since that was made.
+struct Traffic {
+  std::string id;
+  uint64_t start_time = 0;  ///< as Machine's: a later boot counts from zero again
+  int64_t in = 0, out = 0;
+};
+
 class Machines {
  public:
   virtual ~Machines() = default;
@@ -151,6 +158,11 @@ class Machines {
   virtual aio::Task<Result<>> attach_volume(std::string id, VolumeSpec volume) = 0;
   /// Code::conflict while a process in the machine uses it, unless `force`. Idempotent.
   virtual aio::Task<Result<>> detach_volume(std::string id, std::string name, bool force) = 0;
+  /// A volume that a running machine has becomes as big as `volume.size`; nothing is ever made
+  /// smaller.
+  virtual aio::Task<Result<>> grow_volume(std::string id, VolumeSpec volume);
+  /// Of the machines that run, and once of those that ended since the last call.
+  virtual aio::Task<Result<std::vector<Traffic>>> traffic();
   /// A copy of a disk as it is at one moment: the processes of machine `id` (if it runs) stand
   /// still meanwhile. `from` empty: its root disk. Only a whole copy ever has the name `to`.
   virtual aio::Task<Result<>> copy_disk(std::string id, std::string from, std::string to) = 0;

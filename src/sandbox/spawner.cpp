@@ -107,6 +107,7 @@ Result<> Spawner::open(const Sheet& hello) {
     return fail_system("keep mounts from the host");
   TRY(remove_all(layout.folder + "/.spare"));
   TRY(make_folders(layout.folder + "/.spare", 0700));
+  TRY(make_folders(trash_of(layout), 0700));
   for (const char* name : {"disk", "base", "usr", "dpkg", "image", "root"}) {
     TRY(make_folders(layout.build() + "/" + name, 0755));
   }
@@ -163,7 +164,7 @@ Result<> Spawner::recover() {
       machines_.emplace(id, std::move(machine));
       continue;
     }
-    TRY(clear_now(id, false, IdRanges::slots + machine.slot));
+    TRY(clear_now(id, IdRanges::slots + machine.slot));
   }
   ids_->forget_others(used);
   return {};
@@ -223,7 +224,8 @@ bool Spawner::turn() {
     ids.push_back(id);
     if (machine.kill_at > 0) next = next < 0 ? machine.kill_at : std::min(next, machine.kill_at);
   }
-  if (leaving_ && workers_.empty() && waiting_builds_.empty()) return false;
+  if (leaving_ && workers_.empty() && waiting_builds_.empty() && waiting_clears_.empty())
+    return false;
   int64_t wait = next < 0 ? -1 : std::clamp<int64_t>(next - now_ms(), 0, 60'000);
   if (poll(waits.data(), waits.size(), static_cast<int>(wait)) < 0 && errno != EINTR) return false;
 
@@ -242,34 +244,42 @@ bool Spawner::turn() {
   }
   std::vector<Worker> done;
   for (size_t i = 2, at = 0; i < first_machine; ++i) {
-    if (waits[i].revents == 0) {
+    if (waits[i].revents == 0 || goes_on(workers_[at])) {
       ++at;
       continue;
     }
     done.push_back(std::move(workers_[at]));
     workers_.erase(workers_.begin() + static_cast<ptrdiff_t>(at));
   }
-  for (Worker& worker : done) {
-    auto packet = receive_packet(worker.socket.get());
-    switch (worker.kind) {
-      case Worker::Kind::build:
-        built(worker, std::move(packet));
-        break;
-      case Worker::Kind::clear:
-        cleared(worker, std::move(packet));
-        break;
-      case Worker::Kind::spare:
-        spare_made(worker, std::move(packet));
-        break;
-      case Worker::Kind::disk:
-        disk_done(worker, std::move(packet));
-        break;
-    }
-  }
-  if (!leaving_ && waits[0].revents != 0 && !take_request()) leaving_ = true;
+  for (Worker& worker : done) finished(worker);
+  if (!leaving_ && waits[0].revents != 0) take_requests();
   begin_next_builds();
+  begin_next_clears();
   make_spares();
+  bury();
   return true;
+}
+
+/// One that speaks of many machines has said something, and is not at its end.
+bool Spawner::goes_on(Worker& worker) {
+  if (worker.kind == Worker::Kind::build) return hear_of_builds(worker);
+  return worker.kind == Worker::Kind::clear && hear_of_clears(worker);
+}
+
+void Spawner::finished(Worker& worker) {
+  if (worker.kind == Worker::Kind::build || worker.kind == Worker::Kind::clear) return;
+  auto packet = receive_packet(worker.socket.get());
+  switch (worker.kind) {
+    case Worker::Kind::build:
+    case Worker::Kind::clear:
+      return;
+    case Worker::Kind::spare:
+      return spare_made(worker, std::move(packet));
+    case Worker::Kind::disk:
+      return disk_done(worker, std::move(packet));
+    case Worker::Kind::burial:
+      return buried(packet);
+  }
 }
 
 void Spawner::reap() {
@@ -281,6 +291,15 @@ void Spawner::reap() {
     exits_.clear();  // they only explain; workers' are never asked for
   int status = 0;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) exits_[pid] = status;
+}
+
+/// All that have come: a turn looks at every machine, so that one for each request would cost
+/// machines times requests.
+void Spawner::take_requests() {
+  constexpr int most = 256;
+  pollfd wait{client_.get(), POLLIN, 0};
+  for (int taken = 0; taken < most && poll(&wait, 1, 0) > 0 && !leaving_; ++taken)
+    if (!take_request()) leaving_ = true;
 }
 
 bool Spawner::take_request() {
@@ -313,6 +332,8 @@ void Spawner::handle(const Sheet& request) {
   if (op == "find") return find(request);
   if (op == "signal") return signal_machine(request);
   if (op == "attach-volume") return disk_work(request, &Spawner::attach_volume);
+  if (op == "grow-volume") return disk_work(request, &Spawner::grow_volume);
+  if (op == "traffic") return tell_traffic(request);
   if (op == "detach-volume") return disk_work(request, &Spawner::detach_volume);
   if (op == "copy-disk") return disk_work(request, &Spawner::copy_disk);
   if (op == "remove-disk") return disk_work(request, &Spawner::remove_disk);

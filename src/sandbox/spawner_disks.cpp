@@ -76,6 +76,13 @@ Result<> Spawner::attach_volume(const Sheet& request) {
   return show_volume(volumes[0], ids.get(), mounts.get(), IdRanges::id_of(at->second.slot));
 }
 
+Result<> Spawner::grow_volume(const Sheet& request) {
+  auto volumes = volumes_from(request);
+  if (volumes.size() != 1) return fail(Code::invalid_argument, "one volume grows at a time");
+  TRY(check_volume(volumes[0]));
+  return grow_mounted(volumes[0].image, volumes[0].size);
+}
+
 Result<> Spawner::detach_volume(const Sheet& request) {
   std::string id = request.text("id");
   std::string name = request.text("name");

@@ -1,14 +1,10 @@
-// A machine from its start to its end, and the spare disks that wait for the next ones.
+// Machines as they are started, and the spare disks that wait for the next ones.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/netlink.h>
-#include <net/if.h>
+#include <sched.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <csignal>
 
 #include "sandbox/disk.h"
 #include "sandbox/spawner_state.h"
@@ -17,9 +13,7 @@ namespace croft::sandbox {
 
 namespace {
 constexpr size_t most_builders = 16;
-constexpr int64_t kill_after_grace_ms = 5'000;
-constexpr int64_t teardown_patience_ms = 10'000;
-constexpr int64_t link_patience_ms = 30;
+constexpr size_t most_of_one_builder = 8;
 }  // namespace
 
 // ---- start
@@ -76,25 +70,45 @@ Result<Order> Spawner::order_for(const Sheet& request, MachineState& machine) {
   return order;
 }
 
+/// A worker makes several machines where many wait: a process of its own for each costs a fifth of
+/// the whole start.
 void Spawner::begin_next_builds() {
   while (!waiting_builds_.empty() && workers_.size() < most_builders) {
-    auto [id, request] = std::move(waiting_builds_.front());
-    waiting_builds_.pop_front();
-    MachineState& machine = machines_[id];
-    auto order = order_for(request, machine);
-    if (machine.want_destroy) order = fail(Code::cancelled, "ended while it was started");
-    auto worker = order ? fork_worker(Worker::Kind::build, id) : fail(std::move(order.error()));
-    if (!worker) {
-      machine.start_error = error_sheet(worker.error()).encode();
-      machine.want_destroy = machine.want_destroy || request.flag("first_boot");
-      clear(id, machine);
+    // So many that the others have as much to do: nobody waits for one at the end.
+    size_t share =
+        std::clamp<size_t>(waiting_builds_.size() / most_builders, 1, most_of_one_builder);
+    std::vector<Order> orders;
+    while (!waiting_builds_.empty() && orders.size() < share) {
+      auto [id, request] = std::move(waiting_builds_.front());
+      waiting_builds_.pop_front();
+      MachineState& machine = machines_[id];
+      machine.first_boot = request.flag("first_boot");
+      auto order = order_for(request, machine);
+      if (machine.want_destroy) order = fail(Code::cancelled, "ended while it was started");
+      if (order)
+        orders.push_back(std::move(*order));
+      else
+        not_built(id, machine, error_sheet(order.error()));
+    }
+    if (orders.empty()) continue;
+    auto forked = fork_worker(Worker::Kind::build, "");
+    if (!forked) {
+      for (const Order& order : orders)
+        not_built(order.plan.id, machines_[order.plan.id], error_sheet(forked.error()));
       continue;
     }
-    if (worker->pid > 0) {
-      workers_.push_back(std::move(*worker));
-      continue;
-    }
-    auto built = build_machine(shop_, std::move(*order));
+    if (forked->pid == 0) build_here(std::move(orders), forked->socket.get());
+    for (const Order& order : orders) forked->machines[order.plan.id] = false;
+    workers_.push_back(std::move(*forked));
+  }
+}
+
+/// In a worker: one packet for each machine.
+void Spawner::build_here(std::vector<Order> orders, int socket) {
+  Fd mounts(::open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC));
+  for (Order& order : orders) {
+    const std::string id = order.plan.id;
+    auto built = build_machine(shop_, std::move(order));
     Sheet said;
     std::vector<int> descriptors;
     if (built) {
@@ -102,12 +116,17 @@ void Spawner::begin_next_builds() {
           .add("start_time", static_cast<int64_t>(built->start_time))
           .add("trace", built->trace);
       descriptors.push_back(built->process.get());
-      for (const Fd& socket : built->sockets) descriptors.push_back(socket.get());
+      for (const Fd& inside : built->sockets) descriptors.push_back(inside.get());
     } else {
       said = error_sheet(built.error());
     }
-    _exit(send_packet(worker->socket.get(), said.encode(), descriptors) ? 0 : 1);
+    // Wherever that ended, the next one begins where the spawner stands. Once it is told, the
+    // machine may be ended with all that is in its groups.
+    bool back = setns(own_network_.get(), CLONE_NEWNET) == 0 &&
+                (built || setns(mounts.get(), CLONE_NEWNS) == 0) && shop_.cgroups.leave_v1();
+    if (!send_packet(socket, said.add("id", id).encode(), descriptors) || !back) _exit(1);
   }
+  _exit(0);
 }
 
 /// In the worker itself pid is 0.
@@ -132,193 +151,50 @@ Result<Worker> Spawner::fork_worker(Worker::Kind kind, const std::string& id) {
   return worker;
 }
 
-void Spawner::built(Worker& worker, Result<Packet> packet) {
-  MachineState& machine = machines_[worker.machine];
+/// False when the worker has ended.
+bool Spawner::hear_of_builds(Worker& worker) {
+  auto packet = receive_packet(worker.socket.get());
   Sheet said;
-  bool heard = packet && !packet->closed && Sheet::decode(packet->data, said);
-  if (!heard)
-    said = error_sheet(
-        Error(Code::internal, "the builder of " + worker.machine + " ended without an answer"));
-  if (said.find("error") != nullptr) {
-    machine.start_error = said.encode();
-    machine.want_destroy =
-        machine.want_destroy || !exists(shop_.layout.machine(worker.machine) + "/booted");
-    return clear(worker.machine, machine);
+  if (packet && !packet->closed && Sheet::decode(packet->data, said)) {
+    std::string id = said.text("id");
+    if (worker.machines.erase(id) > 0) built(id, std::move(said), packet->descriptors);
+    return true;
   }
-  machine.pid = static_cast<int>(said.number("pid"));
-  machine.start_time = static_cast<uint64_t>(said.number("start_time"));
-  machine.process = std::move(packet->descriptors.front());
-  machine.phase = MachineState::Phase::running;
-  if (trace_) fmt::print(stderr, "{}: {}\n", worker.machine, said.text("trace"));
-  static_cast<void>(write_new(shop_.layout.machine(worker.machine) + "/booted", "", 0600));
-  std::vector<int> sockets;
-  for (size_t i = 1; i < packet->descriptors.size(); ++i)
-    sockets.push_back(packet->descriptors[i].get());
-  said.add("serial", machine.start_serial);
-  answer(std::move(said), sockets);
-  machine.start_serial = 0;
-  if (machine.want_destroy || machine.asked) end(machine, 0);
+  for (const auto& [id, unused] : worker.machines)
+    not_built(
+        id, machines_[id],
+        error_sheet(Error(Code::internal, "the builder of " + id + " ended without an answer")));
+  return false;
 }
 
-// ---- end
-
-void Spawner::stop(const Sheet& request, bool destroy) {
-  std::string id = request.text("id");
-  int64_t serial = request.number("serial");
-  if (!valid_id(id))
-    return answer_error(serial,
-                        Error(Code::invalid_argument, "no machine has the name '" + id + "'"));
-  auto at = machines_.find(id);
-  if (at == machines_.end()) {
-    if (!exists(shop_.layout.machine(id))) return answer(Sheet().add("serial", serial));
-    MachineState& machine = machines_[id];
-    machine.want_destroy = destroy;
-    machine.asked = true;
-    machine.waiters.push_back(serial);
-    machine.slot = UINT32_MAX;
-    return clear(id, machine);
-  }
-  MachineState& machine = at->second;
-  machine.waiters.push_back(serial);
-  machine.want_destroy = machine.want_destroy || destroy;
-  machine.asked = true;
-  if (machine.phase == MachineState::Phase::running ||
-      machine.phase == MachineState::Phase::ending) {
-    end(machine, destroy ? 0 : request.number("grace_ms"));
-  }
-}
-
-void Spawner::end(MachineState& machine, int64_t grace_ms) {
-  machine.phase = MachineState::Phase::ending;
-  if (grace_ms <= 0) {
-    machine.kill_at = 0;
-    syscall(SYS_pidfd_send_signal, machine.process.get(), SIGKILL, nullptr, 0);
-    return;
-  }
-  siginfo_t info{};
-  info.si_signo = SIGTERM;
-  info.si_code = SI_QUEUE;
-  info.si_pid = getpid();
-  info.si_value.sival_int = static_cast<int>(std::min<int64_t>(grace_ms, 3'600'000));
-  syscall(SYS_pidfd_send_signal, machine.process.get(), SIGTERM, &info, 0);
-  machine.kill_at = now_ms() + grace_ms + kill_after_grace_ms;
-}
-
-/// Its init is gone and, as the kernel does it, all other processes of the machine before it.
-void Spawner::ended(const std::string& id, MachineState& machine) {
-  int status = 0;
-  if (waitpid(machine.pid, &status, WNOHANG) == machine.pid) exits_[machine.pid] = status;
-  auto note = read_whole(shop_.layout.machine(id) + "/note");
-  machine.reason = note ? *note : "";
-  auto exit = exits_.extract(machine.pid);
-  if (machine.reason.empty() && !exit.empty() && WIFSIGNALED(exit.mapped())) {
-    machine.reason = fmt::format("killed by signal {}", WTERMSIG(exit.mapped()));
-  }
-  if (machine.reason.empty()) machine.reason = "killed";
+/// A first start leaves nothing; any other leaves the disk alone.
+void Spawner::not_built(const std::string& id, MachineState& machine, const Sheet& said) {
+  machine.start_error = said.encode();
+  machine.want_destroy = machine.want_destroy || machine.first_boot;
   clear(id, machine);
 }
 
-void Spawner::clear(const std::string& id, MachineState& machine) {
-  machine.phase = MachineState::Phase::clearing;
-  machine.kill_at = 0;
-  if (!machine.member.address.empty()) {
-    auto filter = Netlink::open(NETLINK_NETFILTER);
-    // Refused where its start did not get as far as its elements.
-    if (filter)
-      static_cast<void>(filter->run(nft::change(policy_.elements_of(machine.member), {})));
-  }
-  auto worker = fork_worker(Worker::Kind::clear, id);
-  if (!worker) {
-    for (int64_t serial : machine.waiters) answer_error(serial, worker.error());
-    machine.waiters.clear();
-    return;
-  }
-  worker->destroys = machine.want_destroy;
-  if (worker->pid > 0) {
-    workers_.push_back(std::move(*worker));
-    return;
-  }
-  auto done = clear_now(id, machine.want_destroy,
-                        machine.slot == UINT32_MAX ? 0 : IdRanges::slots + machine.slot);
-  Sheet said = done ? Sheet().add("cleared", 1) : error_sheet(done.error());
-  _exit(send_packet(worker->socket.get(), said.encode()) ? 0 : 1);
-}
-
-/// What the kernel tears down by itself is waited for, so that "gone" is true when it is said.
-Result<> Spawner::clear_now(const std::string& id, bool destroy, uint32_t link) {
-  std::string folder = shop_.layout.machine(id);
-  TRY(shop_.cgroups.remove(shop_.layout.cgroup() + "/" + id));
-  int64_t until = now_ms() + teardown_patience_ms;
-  const std::string image = folder + "/disk.img";
-  Sheet record;
-  auto data = read_whole(folder + "/machine");
-  if (data) static_cast<void>(Sheet::decode(*data, record));
-  // A machine that was cut short while it was made has no record: all devices are looked at.
-  std::string device = record.find("loop") != nullptr ? record.text("loop") : loop_device_of(image);
-  while (!device.empty() && is_attached(device, image)) {
-    if (now_ms() > until)
-      return fail(Code::timeout, fmt::format("the root disk of {} stays attached", id));
-    usleep(1000);
-  }
-  char name[IF_NAMESIZE] = {};
-  int64_t removal = now_ms() + link_patience_ms;
-  while (link != 0 && if_indextoname(link, name) != nullptr) {
-    // The farm's sockets keep the network of a machine that ended by itself, until the farm hears
-    // of that end from us: then the link is taken away by name, slow as that is.
-    if (now_ms() > removal) {
-      removal = until;
-      if (auto netlink = Netlink::open(NETLINK_ROUTE)) {
-        NetlinkBatch batch;
-        link::remove(batch, link);
-        static_cast<void>(netlink->run(std::move(batch)));
-      }
-    }
-    if (now_ms() > until)
-      return fail(Code::timeout, fmt::format("the link {} of {} stays", name, id));
-    usleep(1000);
-  }
-  unlink((folder + "/machine").c_str());
-  unlink((folder + "/note").c_str());
-  if (destroy) return remove_all(folder);
-  return {};
-}
-
-void Spawner::cleared(Worker& worker, Result<Packet> packet) {
-  auto at = machines_.find(worker.machine);
-  MachineState& machine = at->second;
-  Sheet said;
-  bool heard = packet && !packet->closed && Sheet::decode(packet->data, said);
-  if (!heard)
-    said = error_sheet(
-        Error(Code::internal, "clearing up " + worker.machine + " ended without an answer"));
-  bool failed = said.find("error") != nullptr;
-  if (!failed && machine.want_destroy && !worker.destroys) return clear(worker.machine, machine);
-  if (!failed && machine.slot != UINT32_MAX) ids_->give_back(machine.slot);
-  if (machine.start_serial != 0) {
-    Sheet answer_sheet;
-    static_cast<void>(Sheet::decode(machine.start_error, answer_sheet));
-    answer(std::move(answer_sheet.add("serial", machine.start_serial)));
-  }
-  for (int64_t serial : machine.waiters) {
-    Sheet reply = failed ? said : Sheet();
-    answer(std::move(reply.add("serial", serial)));
-  }
-  if (!machine.asked && machine.start_error.empty()) {
-    bool by_guest = machine.reason == "poweroff" || machine.reason == "stopped";
-    answer(Sheet()
-               .add("event", "exit")
-               .add("id", worker.machine)
-               .add("reason", by_guest ? "poweroff" : machine.reason)
-               .add("by_guest", by_guest ? 1 : 0));
-  }
-  machines_.erase(at);
+void Spawner::built(const std::string& id, Sheet said, std::vector<Fd>& descriptors) {
+  MachineState& machine = machines_[id];
+  if (said.find("error") != nullptr || descriptors.empty()) return not_built(id, machine, said);
+  machine.pid = static_cast<int>(said.number("pid"));
+  machine.start_time = static_cast<uint64_t>(said.number("start_time"));
+  machine.process = std::move(descriptors.front());
+  machine.phase = MachineState::Phase::running;
+  if (trace_) fmt::print(stderr, "{}: {}\n", id, said.text("trace"));
+  std::vector<int> sockets;
+  for (size_t i = 1; i < descriptors.size(); ++i) sockets.push_back(descriptors[i].get());
+  said.add("serial", machine.start_serial);
+  answer(std::move(said), sockets);
+  machine.start_serial = 0;
+  if (machine.want_destroy || machine.asked) end(id, machine, 0);
 }
 
 // ---- spare disks: half of the time of a start is its disk, so a few wait ready
 
 void Spawner::make_spares() {
   constexpr size_t most_spares = 4;
-  bool idle = workers_.empty() && waiting_builds_.empty();
+  bool idle = workers_.empty() && waiting_builds_.empty() && waiting_clears_.empty();
   if (!open_ || leaving_ || !idle || !shop_.loop_disks || spares_fail_ ||
       spares_.size() >= most_spares)
     return;

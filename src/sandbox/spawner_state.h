@@ -1,6 +1,6 @@
 // The spawner's state, shared by its files: spawner.cpp (opening, loop, small requests) and
-// spawner_life.cpp (a machine from its start to its end, spare disks). One process, one thread; all
-// that takes time is done by forked workers.
+// spawner_life.cpp (machines as they start, spare disks), spawner_end.cpp (as they end). One
+// process, one thread; all that takes time is done by forked workers.
 #pragma once
 #include <sys/types.h>
 
@@ -12,15 +12,13 @@
 #include <vector>
 
 #include "sandbox/builder.h"
+#include "sandbox/clearing.h"
 #include "sandbox/lease.h"
 #include "sandbox/messages.h"
 #include "sandbox/nft_shell.h"
 #include "sandbox/policy.h"
 
 namespace croft::sandbox {
-
-/// Milliseconds of the monotonic clock.
-int64_t now_ms();
 
 struct MachineState {
   enum class Phase { building, running, ending, clearing } phase = Phase::building;
@@ -30,8 +28,10 @@ struct MachineState {
   uint32_t slot = 0;
   Member member;                 ///< what the packet filter knows
   bool want_destroy = false;     ///< folder and disk go too
+  bool first_boot = false;       ///< of the start under way: without success it leaves nothing
   bool asked = false;            ///< its end was asked for
   std::vector<int64_t> waiters;  ///< requests to answer when it is cleared
+  bool worked_on = false;        ///< phase clearing: a worker has it, or will
   int64_t kill_at = 0;           ///< 0: no limit runs
   std::string reason;
   std::string start_error;  ///< encoded answer of a failed start
@@ -45,14 +45,15 @@ struct Spare {
   MountedDisk disk;
 };
 
-/// A forked process that does something slow for one machine and sends one packet at its end.
+/// A forked process that does something slow and sends one packet at its end; one that builds
+/// machines or clears them away sends one for each.
 struct Worker {
-  enum class Kind { build, clear, spare, disk } kind = Kind::build;
+  enum class Kind { build, clear, spare, disk, burial } kind = Kind::build;
   pid_t pid = 0;
   Fd socket;
   std::string machine;
-  bool destroys = false;
-  int64_t serial = 0;  ///< of the request that a disk worker answers
+  std::map<std::string, bool> machines;  ///< that it works on; true: disk and folder go, too
+  int64_t serial = 0;                    ///< of the request that a disk worker answers
 };
 
 class Spawner {
@@ -65,6 +66,9 @@ class Spawner {
   Result<> recover();
   Result<> reconnect(const std::string& id, MachineState& machine);
   bool turn();
+  bool goes_on(Worker& worker);
+  void finished(Worker& worker);
+  void take_requests();
   bool take_request();
   void handle(const Sheet& request);
 
@@ -72,13 +76,24 @@ class Spawner {
   Result<Order> order_for(const Sheet& request, MachineState& machine);
   void begin_next_builds();
   Result<Worker> fork_worker(Worker::Kind kind, const std::string& id);
-  void built(Worker& worker, Result<Packet> packet);
+  [[noreturn]] void build_here(std::vector<Order> orders, int socket);
+  bool hear_of_builds(Worker& worker);
+  void built(const std::string& id, Sheet said, std::vector<Fd>& descriptors);
+  void not_built(const std::string& id, MachineState& machine, const Sheet& said);
   void stop(const Sheet& request, bool destroy);
-  void end(MachineState& machine, int64_t grace_ms);
+  void end(const std::string& id, MachineState& machine, int64_t grace_ms);
   void ended(const std::string& id, MachineState& machine);
   void clear(const std::string& id, MachineState& machine);
-  Result<> clear_now(const std::string& id, bool destroy, uint32_t link);
-  void cleared(Worker& worker, Result<Packet> packet);
+  void note_traffic(const std::vector<std::string>& ids);
+  void tell_traffic(const Sheet& request);
+  void forget_members(const std::vector<std::string>& ids);
+  void begin_next_clears();
+  [[noreturn]] void clear_here(const std::vector<std::string>& ids, int socket);
+  Result<> clear_now(const std::string& id, uint32_t link);
+  bool hear_of_clears(Worker& worker);
+  void cleared(const std::string& id, const Sheet& said, bool destroyed);
+  void bury();
+  void buried(const Result<Packet>& packet);
   void make_spares();
   void spare_made(Worker& worker, Result<Packet> packet);
   Result<> take_spare(Order& order);
@@ -95,6 +110,7 @@ class Spawner {
   // Volumes and copies of disks: spawner_disks.cpp.
   void disk_work(const Sheet& request, Result<> (Spawner::*work)(const Sheet&));
   Result<> attach_volume(const Sheet& request);
+  Result<> grow_volume(const Sheet& request);
   Result<> detach_volume(const Sheet& request);
   Result<> copy_disk(const Sheet& request);
   Result<> remove_disk(const Sheet& request);
@@ -124,11 +140,14 @@ class Spawner {
   std::map<std::string, MachineState> machines_;
   std::vector<Worker> workers_;
   std::deque<std::pair<std::string, Sheet>> waiting_builds_;
+  std::deque<std::string> waiting_clears_;
+  std::vector<Traffic> last_traffic_;  ///< of machines that ended; told once
   std::map<pid_t, int> exits_;
   std::deque<Spare> spares_;
   Bytes spare_size_ = MachineSpec{}.disk;  ///< of the last machine
   int64_t spares_made_ = 0;
   bool spares_fail_ = false;
+  bool burial_fails_ = false;
   bool open_ = false;
   bool leaving_ = false;
   bool trace_ = getenv("CROFT_SANDBOX_TRACE") != nullptr;

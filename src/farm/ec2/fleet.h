@@ -41,7 +41,7 @@ struct FleetOptions {
 
 class Fleet {
  public:
-  static constexpr size_t max_boots = 16;
+  static constexpr size_t max_boots = 64;
 
   Fleet(aio::World& world, State& state, sandbox::Machines& machines, FleetOptions options)
       : world_(world),
