@@ -256,6 +256,7 @@ void Farm::State::add_routes() {
   admin.route("POST", "/bill", [this](std::string body) {
     auto task = [](State& state, std::string text) -> aio::Task<Result<std::string>> {
       auto request = CO_TRY(meter::BillRequest::from_json(text));
+      if (state.context->settle_meters) CO_TRY(co_await state.context->settle_meters());
       auto invoice = CO_TRY(co_await meter::bill(state.world, *state.store, *state.accounts,
                                                  *state.meter, std::move(request)));
       co_return json::compact(

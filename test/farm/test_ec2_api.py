@@ -103,7 +103,7 @@ def test_errors(ec2):
     assert refused(ec2.run_instances, ImageId=IMAGE, MinCount=1, MaxCount=1, UserData="x" * 16385)[0] == "InvalidParameterValue"
     assert refused(ec2.run_instances, ImageId=IMAGE, MinCount=1, MaxCount=1, DryRun=True) == ("DryRunOperation", 412)
     assert refused(ec2.describe_regions, DryRun=True) == ("DryRunOperation", 412)
-    assert refused(ec2.create_transit_gateway)[0] == "InvalidAction"
+    assert refused(ec2.describe_flow_logs)[0] == "InvalidAction"
 
 
 def test_signatures(farm, account):

@@ -2,6 +2,7 @@
 import csv
 import io
 import json
+import socket
 import subprocess
 
 from support.clients import client
@@ -22,6 +23,12 @@ def bill(farm, *args):
     return invoice
 
 
+def send_datagrams(address, count):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
+        for _ in range(count):
+            line.sendto(b"x" * 1000, (address, 9))
+
+
 def test_an_invoice_over_kill_nine_and_a_resellers_margin(farm):
     maker, customer = farm.account("maker"), farm.account("customer")
     ec2 = client("ec2", farm.url, customer["accessKey"], customer["secretKey"])
@@ -32,8 +39,18 @@ def test_an_invoice_over_kill_nine_and_a_resellers_margin(farm):
     zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
     volume = ec2.create_volume(AvailabilityZone=zone, Size=7)["VolumeId"]
     wait_until(lambda: state() == "running", "it runs")
+    address = ec2.allocate_address()["PublicIp"]
+    ec2.associate_address(InstanceId=id, PublicIp=address)
+    ec2.authorize_security_group_ingress(GroupName="default", IpPermissions=[
+        {"IpProtocol": "udp", "FromPort": 9, "ToPort": 9, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}])
+    send_datagrams(address, 100)
+    moved = lambda: {line["what"]: line["quantity"] for line in bill(farm, "customer")["lines"] if line["service"] == "transfer"}
+    assert moved()["transfer.in"] >= 100 * 1000
     farm.kill()
     farm.start()
+    assert 100 * 1000 <= moved()["transfer.in"] < 2 * 100 * 1000, "counted once"
+    ec2.disassociate_address(PublicIp=address)
+    ec2.release_address(PublicIp=address)
     ec2.terminate_instances(InstanceIds=[id])
     farm.kill()
     farm.start()
@@ -50,7 +67,7 @@ def test_an_invoice_over_kill_nine_and_a_resellers_margin(farm):
     (credit,) = bill(farm, "maker")["lines"]
     assert (credit["service"], credit["micros"]) == ("credit", -margin["micros"])
     # By the hour, as in 2008: one begun hour.
-    (hour,) = [line for line in bill(farm, "customer", "--by", "hour")["lines"] if line["service"] == "ec2"]
+    (hour,) = [line for line in bill(farm, "customer", "--by", "hour")["lines"] if line["service"] == "ec2" and line["resource"] == id]
     assert (hour["quantity"], hour["unit"], hour["micros"]) == (1, "hours", 100_000)
     assert {line["resource"] for line in bill(farm, "customer", "--app", "shop")["lines"]} == {id}
     rows = list(csv.DictReader(io.StringIO(croft(farm, "bill", "customer", "--csv"))))

@@ -279,6 +279,72 @@ def test_every_answer_about_borders_and_gateways_fits_the_model(checked):
         ec2.delete_vpc(VpcId=one)
 
 
+def test_every_answer_about_fleets_and_transit_gateways_fits_the_model(checked):
+    ec2 = checked.client
+    spec = lambda kind: {"TagSpecifications": [{"ResourceType": kind, "Tags": [{"Key": "a", "Value": "<&>"}]}]}
+    zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
+    template = ec2.create_launch_template(LaunchTemplateName="fleet-model", LaunchTemplateData={
+        "ImageId": IMAGE, "InstanceType": "t2.nano"})["LaunchTemplate"]["LaunchTemplateId"]
+    fleet = ec2.create_fleet(
+        Type="instant", TargetCapacitySpecification={"TotalTargetCapacity": 2, "SpotTargetCapacity": 1, "DefaultTargetCapacityType": "on-demand"},
+        SpotOptions={"AllocationStrategy": "diversified"}, ValidUntil="2099-01-01T00:00:00Z", LaunchTemplateConfigs=[
+            {"LaunchTemplateSpecification": {"LaunchTemplateId": template, "Version": "1"},
+             "Overrides": [{"InstanceType": "t2.micro", "MaxPrice": "1", "WeightedCapacity": 1, "Priority": 1.0}]}], **spec("fleet"))
+    ids = [i for launched in fleet["Instances"] for i in launched["InstanceIds"]]
+    assert len(ids) == 2 and {i["Lifecycle"] for i in fleet["Instances"]} == {"on-demand", "spot"}
+    ec2.describe_fleets(FleetIds=[fleet["FleetId"]])
+    ec2.describe_fleet_instances(FleetId=fleet["FleetId"])
+    hosts = ec2.allocate_hosts(AvailabilityZone=zone, InstanceType="m5.large", Quantity=1, **spec("dedicated-host"))["HostIds"]
+    ec2.modify_hosts(HostIds=hosts, AutoPlacement="off")
+    ec2.describe_hosts()
+    ec2.release_hosts(HostIds=hosts)
+    volume = ec2.create_volume(AvailabilityZone=zone, Size=1)["VolumeId"]
+    ec2.modify_volume(VolumeId=volume, Size=2, VolumeType="gp3")
+    ec2.describe_volumes_modifications(VolumeIds=[volume])
+    ec2.delete_volume(VolumeId=volume)
+    vpc = ec2.create_vpc(CidrBlock="10.12.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.12.1.0/24")["Subnet"]["SubnetId"]
+    kept = ec2.create_subnet_cidr_reservation(SubnetId=subnet, Cidr="10.12.1.128/25", ReservationType="prefix", Description="d")
+    ec2.get_subnet_cidr_reservations(SubnetId=subnet)
+    ec2.delete_subnet_cidr_reservation(SubnetCidrReservationId=kept["SubnetCidrReservation"]["SubnetCidrReservationId"])
+    one, two = (ec2.create_transit_gateway(Description="d", **spec("transit-gateway"))["TransitGateway"]["TransitGatewayId"] for _ in "12")
+    ec2.modify_transit_gateway(TransitGatewayId=one, Options={"DnsSupport": "disable"})
+    attachment = ec2.create_transit_gateway_vpc_attachment(TransitGatewayId=one, VpcId=vpc, SubnetIds=[subnet], **spec("transit-gateway-attachment"))
+    attachment = attachment["TransitGatewayVpcAttachment"]["TransitGatewayAttachmentId"]
+    ec2.modify_transit_gateway_vpc_attachment(TransitGatewayAttachmentId=attachment, Options={"DnsSupport": "disable"})
+    account = ec2.describe_transit_gateways()["TransitGateways"][0]["OwnerId"]
+    peering = ec2.create_transit_gateway_peering_attachment(TransitGatewayId=one, PeerTransitGatewayId=two, PeerAccountId=account, PeerRegion="us-east-1")
+    peering = peering["TransitGatewayPeeringAttachment"]["TransitGatewayAttachmentId"]
+    ec2.accept_transit_gateway_peering_attachment(TransitGatewayAttachmentId=peering)
+    table = ec2.create_transit_gateway_route_table(TransitGatewayId=one, **spec("transit-gateway-route-table"))
+    table = table["TransitGatewayRouteTable"]["TransitGatewayRouteTableId"]
+    pair = {"TransitGatewayRouteTableId": table, "TransitGatewayAttachmentId": attachment}
+    ec2.enable_transit_gateway_route_table_propagation(**pair)
+    ec2.get_transit_gateway_route_table_propagations(TransitGatewayRouteTableId=table)
+    route = {"DestinationCidrBlock": "10.99.0.0/16", "TransitGatewayRouteTableId": table}
+    ec2.create_transit_gateway_route(**route, TransitGatewayAttachmentId=attachment)
+    ec2.replace_transit_gateway_route(**route, Blackhole=True)
+    found = ec2.search_transit_gateway_routes(TransitGatewayRouteTableId=table, Filters=[{"Name": "type", "Values": ["static", "propagated"]}])
+    assert [(r["DestinationCidrBlock"], r["State"]) for r in found["Routes"]] == [("10.12.0.0/16", "active"), ("10.99.0.0/16", "blackhole")]
+    ec2.delete_transit_gateway_route(**route)
+    ec2.disable_transit_gateway_route_table_propagation(**pair)
+    for name in ("route_tables", "vpc_attachments", "attachments", "peering_attachments"):
+        getattr(ec2, f"describe_transit_gateway_{name}")()
+    first = ec2.describe_transit_gateway_attachments(TransitGatewayAttachmentIds=[attachment])["TransitGatewayAttachments"][0]["Association"]
+    ec2.disassociate_transit_gateway_route_table(**{**pair, "TransitGatewayRouteTableId": first["TransitGatewayRouteTableId"]})
+    ec2.associate_transit_gateway_route_table(**pair)
+    ec2.get_transit_gateway_route_table_associations(TransitGatewayRouteTableId=table)
+    ec2.delete_transit_gateway_peering_attachment(TransitGatewayAttachmentId=peering)
+    ec2.delete_transit_gateway_vpc_attachment(TransitGatewayAttachmentId=attachment)
+    ec2.delete_transit_gateway_route_table(TransitGatewayRouteTableId=table)
+    for gateway in (one, two):
+        ec2.delete_transit_gateway(TransitGatewayId=gateway)
+    ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_vpc(VpcId=vpc)
+    ec2.delete_fleets(FleetIds=[fleet["FleetId"]], TerminateInstances=True)
+    wait_until(lambda: all(state(ec2, i) == "terminated" for i in ids), "they are gone")
+
+
 def test_every_answer_about_settings_fits_the_model(checked):
     ec2 = checked.client
     id = ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1, InstanceType="t2.nano")["Instances"][0]["InstanceId"]

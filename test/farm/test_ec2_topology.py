@@ -172,6 +172,6 @@ def test_a_dead_rack_takes_nothing_new(farm, ec2, pair, fault):
     ids = [i["InstanceId"] for i in ec2.run_instances(ImageId=IMAGE, MinCount=2, MaxCount=2, InstanceType="t2.nano", Placement={
         "AvailabilityZone": "us-east-1a"})["Instances"]]
     try:
-        assert sorted(hosts(farm)["h1"]["instances"]) == sorted(ids)
+        assert set(ids) <= set(hosts(farm)["h1"]["instances"])
     finally:
         ec2.terminate_instances(InstanceIds=ids)

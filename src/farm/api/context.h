@@ -108,8 +108,10 @@ struct Context {
   std::function<aio::Task<Result<>>(std::string account, std::string bucket, std::string key,
                                     std::string path)>
       export_object;
+  /// What is metered from time to time is up to date afterwards. Null: nothing is.
+  std::function<aio::Task<Result<>>()> settle_meters;
   bool request_limits = false;  ///< an account's EC2 calls are throttled as EC2 throttles them
-  bool fake_machines = false;  ///< records instead of sandboxes (tests, simulation)
+  bool fake_machines = false;   ///< records instead of sandboxes (tests, simulation)
   Duration fake_start = Duration::milliseconds(10);
 };
 

@@ -231,18 +231,22 @@ std::span<const Action> instance_actions() {
 std::span<const Action> actions() {
   static const std::vector<Action> all = [] {
     std::vector<Action> out;
-    for (auto topic : {instance_actions(),  group_actions(),
-                       rule_actions(),      network_actions(),
-                       address_actions(),   route_actions(),
-                       volume_actions(),    snapshot_actions(),
-                       image_actions(),     template_actions(),
-                       interface_actions(), placement_actions(),
-                       spot_actions(),      internet_gateway_actions(),
-                       range_actions(),     sharing_actions(),
-                       setting_actions(),   option_actions(),
-                       gateway_actions(),   vpn_actions(),
-                       endpoint_actions(),  peering_actions(),
-                       prefix_actions(),    acl_actions()})
+    for (auto topic : {instance_actions(),      group_actions(),
+                       rule_actions(),          network_actions(),
+                       address_actions(),       route_actions(),
+                       volume_actions(),        snapshot_actions(),
+                       image_actions(),         template_actions(),
+                       interface_actions(),     placement_actions(),
+                       spot_actions(),          internet_gateway_actions(),
+                       range_actions(),         sharing_actions(),
+                       setting_actions(),       option_actions(),
+                       gateway_actions(),       vpn_actions(),
+                       endpoint_actions(),      peering_actions(),
+                       prefix_actions(),        acl_actions(),
+                       transit_actions(),       attachment_actions(),
+                       transit_route_actions(), host_actions(),
+                       reservation_actions(),   fleet_actions(),
+                       modification_actions()})
       out.insert(out.end(), topic.begin(), topic.end());
     return out;
   }();

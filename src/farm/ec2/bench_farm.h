@@ -9,8 +9,10 @@
 #include "aio/sim/sim_world.h"
 #include "base/text.h"
 #include "farm/ec2/core.h"
+#include "farm/ec2/instance_fleets.h"
 #include "farm/ec2/service.h"
 #include "farm/ec2/spot.h"
+#include "farm/ec2/transfers.h"
 #include "farm/topology/topology.h"
 #include "sandbox/fake.h"
 #include "wire/xml.h"
@@ -77,6 +79,9 @@ class BenchFarm {
     if (topology) context->zones = topology->zones;
     spots = std::make_unique<Spots>(*core);
     core->spots = spots.get();
+    fleets = std::make_unique<InstanceFleets>(*core);
+    core->fleets = fleets.get();
+    transfers = std::make_unique<Transfers>(*core);
     faults->interrupt = [this](std::string instance, Duration notice) {
       return spots->interrupt(std::move(instance), notice);
     };
@@ -84,6 +89,8 @@ class BenchFarm {
     CHECK(loaded, "the farm opens: " + (loaded ? "" : loaded.error().render()));
   }
   void close() {
+    transfers.reset();
+    fleets.reset();
     spots.reset();
     core.reset();
     faults.reset();
@@ -156,6 +163,8 @@ class BenchFarm {
   std::unique_ptr<Faults> faults;
   std::unique_ptr<Core> core;
   std::unique_ptr<Spots> spots;
+  std::unique_ptr<InstanceFleets> fleets;
+  std::unique_ptr<Transfers> transfers;
   std::shared_ptr<const Topology> topology;  ///< of the next open()
 
  private:
@@ -164,6 +173,7 @@ class BenchFarm {
     if (!state->find_image(builtin_image))
       CO_TRY(co_await add_image(*core, {std::string(builtin_image), "builtin", "", "", ""}));
     CO_TRY(co_await core->open());
+    CO_TRY(co_await transfers->open());
     co_return co_await fleet->recover();
   }
   aio::Task<Result<>> work(Duration time) {
@@ -171,6 +181,7 @@ class BenchFarm {
     scope.spawn(fleet->run());
     scope.spawn(faults->run());
     scope.spawn(spots->run());
+    scope.spawn(fleets->run());
     CO_TRY(co_await sim.world().clock.sleep(time));
     scope.cancel();
     co_return co_await scope.join();

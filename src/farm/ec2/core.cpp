@@ -312,7 +312,10 @@ Result<> check_tag_count(const Tags& tags) {
 Result<std::vector<TagSpec>> read_tag_specs(const Params& params,
                                             std::initializer_list<std::string_view> types) {
   std::vector<TagSpec> out;
-  for (const Params& group : params.items("TagSpecification")) {
+  auto groups = params.items("TagSpecification");
+  // Some actions call it so.
+  for (Params& group : params.items("TagSpecifications")) groups.push_back(std::move(group));
+  for (const Params& group : groups) {
     TagSpec spec{group.text("ResourceType"), {}};
     if (std::ranges::find(types, spec.resource_type) == types.end())
       return fail(

@@ -19,6 +19,7 @@
 
 namespace croft::farm::ec2 {
 
+class InstanceFleets;
 class Spots;
 
 /// What this machine can carry. Instances are given less than they are promised: most of them idle.
@@ -42,8 +43,9 @@ struct Core {
   State& state;
   Fleet& fleet;
   Capacity capacity;
-  Faults* faults = nullptr;  ///< failures on purpose; null: none
-  Spots* spots = nullptr;    ///< null: requests for spot instances stay open
+  Faults* faults = nullptr;          ///< failures on purpose; null: none
+  InstanceFleets* fleets = nullptr;  ///< null: nothing of fleets that ends is replaced
+  Spots* spots = nullptr;            ///< null: requests for spot instances stay open
 
   /// Made so lately that a lagging farm does not show it yet.
   bool hidden(const Instance& instance) const;
@@ -87,6 +89,7 @@ struct Core {
   mutable std::map<std::string, std::string, std::less<>> derived_ids = {};
   std::set<std::string> known_accounts = {};
   std::set<std::string> importing = {};  ///< files of DATA/images that are on their way
+  std::set<std::string> filling = {};    ///< fleets that are being launched for right now
   bool sweep_disks = false;              ///< while nobody copies one
   bool borders_told = false;             ///< the packet filter knows of some ACL or peering
   RequestLimits limits = {};
@@ -148,6 +151,13 @@ std::span<const Action> endpoint_actions();
 std::span<const Action> peering_actions();
 std::span<const Action> prefix_actions();
 std::span<const Action> acl_actions();
+std::span<const Action> transit_actions();
+std::span<const Action> attachment_actions();
+std::span<const Action> transit_route_actions();
+std::span<const Action> fleet_actions();
+std::span<const Action> host_actions();
+std::span<const Action> reservation_actions();
+std::span<const Action> modification_actions();
 const Action* find_action(std::string_view name);
 
 /// Checks the call against the table and runs it.

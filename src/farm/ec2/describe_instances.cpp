@@ -357,7 +357,9 @@ Answer describe_instances(Core& core, const Call& call) {
     if (fresh) reservations.emplace_back();
     reservations[at->second].push_back(instance);
   }
+  constexpr size_t bytes_of_one = 4096;
   Xml xml;
+  xml.reserve(chosen.size() * bytes_of_one);
   xml.list("reservationSet", reservations,
            [&](const auto& reservation) { write_reservation(xml, core, reservation); });
   xml.optional("nextToken", next);

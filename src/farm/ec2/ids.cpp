@@ -60,6 +60,16 @@ constexpr IdKind kinds[] = {
      "Vpc Endpoint Id"},
     {"pcx", "vpc-peering-connection", "InvalidVpcPeeringConnectionId.Malformed",
      "InvalidVpcPeeringConnectionID.NotFound", "vpcPeeringConnection ID"},
+    {"tgw", "transit-gateway", "InvalidTransitGatewayID.Malformed",
+     "InvalidTransitGatewayID.NotFound", "transitGateway ID"},
+    {"tgw-rtb", "transit-gateway-route-table", "InvalidRouteTableId.Malformed",
+     "InvalidRouteTableID.NotFound", "TransitGatewayRouteTable"},
+    {"tgw-attach", "transit-gateway-attachment", "InvalidTransitGatewayAttachmentID.Malformed",
+     "InvalidTransitGatewayAttachmentID.NotFound", "transitGatewayAttachment ID"},
+    {"h", "dedicated-host", "InvalidHostID.Malformed", "InvalidHostID.NotFound", "host ID"},
+    {"scr", "subnet-cidr-reservation", "InvalidSubnetCidrReservationID.NotFound",
+     "InvalidSubnetCidrReservationID.NotFound", "subnet-cidr-reservation ID"},
+    {"fleet", "fleet", "InvalidFleetId.Malformed", "InvalidFleetId.NotFound", "fleet ID"},
     {"pl", "prefix-list", "InvalidPrefixListId.Malformed", "InvalidPrefixListID.NotFound",
      "prefix list ID"},
 };
@@ -73,14 +83,21 @@ const IdKind* id_kind(std::string_view prefix) {
 }
 
 const IdKind* id_kind_of(std::string_view id) {
-  auto parts = cut(id, '-');
-  return parts ? id_kind(parts->first) : nullptr;
+  // Prefixes may have dashes ("tgw-rtb"), and so may what follows ("fleet-" and a UUID).
+  if (id.starts_with("fleet-")) return id_kind("fleet");
+  size_t dash = id.rfind('-');
+  return dash == std::string_view::npos ? nullptr : id_kind(id.substr(0, dash));
 }
 
 bool well_formed(const IdKind& kind, std::string_view id) {
   size_t start = kind.prefix.size() + 1;
   if (!id.starts_with(kind.prefix) || id.size() <= start || id[start - 1] != '-') return false;
   std::string_view digits = id.substr(start);
+  if (kind.prefix == "fleet" && digits.size() == 36) {
+    for (size_t dash : {8, 13, 18, 23})
+      if (digits[dash] != '-') return false;
+    return digits.find_first_not_of("0123456789abcdef-") == std::string_view::npos;
+  }
   if (digits.size() != 8 && digits.size() != 17) return false;
   return digits.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
@@ -101,7 +118,10 @@ Error not_found(const IdKind& kind, const std::vector<std::string>& ids) {
 }
 
 std::string new_id(aio::Random& random, std::string_view prefix) {
-  return fmt::format("{}-{}", prefix, random.hex_id(17));
+  if (prefix != "fleet") return fmt::format("{}-{}", prefix, random.hex_id(17));
+  std::string uuid = random.hex_id(32);
+  for (size_t dash : {8, 13, 18, 23}) uuid.insert(dash, "-");
+  return fmt::format("{}-{}", prefix, uuid);
 }
 
 std::string derived_id(std::string_view prefix, std::string_view account, std::string_view name) {

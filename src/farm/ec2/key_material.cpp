@@ -204,6 +204,28 @@ Result<Owned<EVP_PKEY>> from_openssh(std::string_view line) {
   return rsa_from_numbers(*e, *n);
 }
 
+/// "---- BEGIN SSH2 PUBLIC KEY ----", headers that a backslash continues, then the blob in lines
+/// (RFC 4716). The OpenSSH line that says the same.
+Result<std::string> openssh_of(std::string_view text) {
+  constexpr std::string_view end = "---- END SSH2 PUBLIC KEY ----";
+  std::string blob;
+  bool header = false, ended = false;
+  auto lines = split(text, '\n');
+  for (size_t i = 1; i < lines.size() && !ended; ++i) {
+    std::string_view line = trim(lines[i]);
+    ended = line == end;
+    bool more = line.ends_with('\\');
+    if (!ended && !header && line.find(':') == std::string_view::npos) blob += line;
+    header = more && (header || line.find(':') != std::string_view::npos);
+  }
+  auto raw = unbase64(blob);
+  if (!ended || !raw) return fail(bad("the SSH2 public key is cut, or no base64"));
+  std::string_view rest = *raw;
+  auto type = take_string(rest);
+  if (!type) return fail(bad("the SSH2 public key does not begin with its type"));
+  return fmt::format("{} {}", printable(*type), blob);
+}
+
 Result<Owned<EVP_PKEY>> from_pem(std::string_view text) {
   Owned<BIO> bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
   Owned<EVP_PKEY> key(PEM_read_bio_PUBKEY(bio.get(), nullptr, nullptr, nullptr));
@@ -224,6 +246,8 @@ Result<KeyMaterial> read_public_key(std::string_view text) {
   Owned<EVP_PKEY> key;
   if (text.starts_with("-----BEGIN "))
     key = TRY(from_pem(text));
+  else if (text.starts_with("---- BEGIN SSH2 PUBLIC KEY ----"))
+    key = TRY(from_openssh(TRY(openssh_of(text))));
   else
     key = TRY(from_openssh(text));
   if (!key) return fail(bad("the key's numbers make no key"));

@@ -19,8 +19,9 @@ struct KeyMaterial {
 /// `type`: rsa (2048 bits, PKCS#1 PEM) or ed25519 (OpenSSH PEM).
 Result<KeyMaterial> make_key(std::string_view type, std::string_view comment);
 
-/// An OpenSSH line or a PEM public key ("BEGIN PUBLIC KEY", "BEGIN RSA PUBLIC KEY"), RSA of 1024,
-/// 2048 or 4096 bits, or Ed25519. Code::invalid_argument says what is wrong.
+/// An OpenSSH line, an SSH2 public key (RFC 4716) or a PEM public key ("BEGIN PUBLIC KEY", "BEGIN
+/// RSA PUBLIC KEY"), RSA of 1024, 2048 or 4096 bits, or Ed25519. Code::invalid_argument says what
+/// is wrong.
 Result<KeyMaterial> read_public_key(std::string_view text);
 
 }  // namespace croft::farm::ec2

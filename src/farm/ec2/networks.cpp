@@ -358,9 +358,8 @@ aio::Task<Answer> create_subnet(Core& core, Call call) {
         aws_error("InvalidSubnet.Range", 400, fmt::format("The CIDR '{}' is invalid.", cidr)));
   for (SubnetRecord* other : core.state.subnets.of(call.account()))
     if (other->vpc == vpc->id && parse_network(other->cidr)->overlaps(range))
-      co_return fail(aws_error(
-          "InvalidSubnet.Conflict", 400,
-          fmt::format("The CIDR '{}' conflicts with another subnet", cidr)));
+      co_return fail(aws_error("InvalidSubnet.Conflict", 400,
+                               fmt::format("The CIDR '{}' conflicts with another subnet", cidr)));
   std::string zone = CO_TRY(read_zone(core, call.params));
   std::string cidr6 = call.params.text("Ipv6CidrBlock");
   if (!cidr6.empty()) cidr6 = CO_TRY(canonical_ipv6(cidr6, "ipv6CidrBlock"));

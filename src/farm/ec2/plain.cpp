@@ -14,7 +14,8 @@ const std::vector<const PlainKind*>& all_kinds() {
   static const std::vector<const PlainKind*> all = [] {
     std::vector<const PlainKind*> out;
     for (auto topic : {option_kinds(), gateway_kinds(), vpn_kinds(), endpoint_kinds(),
-                       peering_kinds(), prefix_kinds()})
+                       peering_kinds(), prefix_kinds(), transit_kinds(), attachment_kinds(),
+                       host_kinds(), reservation_kinds(), fleet_kinds()})
       for (const PlainKind& kind : topic) out.push_back(&kind);
     return out;
   }();
@@ -34,7 +35,7 @@ bool is_deleted(const PlainKind& kind, const Plain& one) {
 
 void write_whole(Xml& xml, Core& core, const PlainKind& kind, const Plain& one) {
   kind.write(xml, core, one);
-  write_tag_set(xml, one.tags);
+  if (!kind.bare || !one.tags.empty()) write_tag_set(xml, one.tags);
 }
 
 /// Those that were deleted long ago.
@@ -107,6 +108,7 @@ aio::Task<Answer> create_plain(Core& core, Call call) {
   std::vector<store::Change> changes;
   forget_deleted(core, changes);
   Plain& kept = core.state.plains.add(one);
+  if (kind.made) kind.made(core, kept, changes);
   changes.push_back(core.state.plains.put(kept));
   std::string text = plain_answer(core, kept);
   auto answer = co_await finish(core, call, "create-plain", std::move(changes), std::move(text));
@@ -137,18 +139,25 @@ aio::Task<Answer> delete_plain(Core& core, Call call) {
 
 Answer describe_plain(Core& core, const Call& call) {
   const PlainKind& kind = kind_of_action(call.action);
+  return describe_view(
+      core, call,
+      {kind.prefix, kind.list_parameter(), kind.list, kind.fields, kind.write, nullptr, kind.bare});
+}
+
+Answer describe_view(Core& core, const Call& call, const PlainView& view) {
   auto tags = +[](const Plain& one) -> const Tags& { return one.tags; };
-  auto matches = TRY(Matcher<Plain>::make(call.filters, kind.fields, tags));
-  auto ids = call.params.list(kind.id);
+  auto matches = TRY(Matcher<Plain>::make(call.filters, view.fields, tags));
+  auto ids = call.params.list(view.ids);
   std::vector<std::pair<std::string, Plain*>> items;
-  for (Plain* one : plains_of(core, call.account(), kind.prefix))
-    if (one->ended.ns == 0 || one->ended + deleted_stay >= core.now())
+  for (Plain* one : plains_of(core, call.account(), view.prefix))
+    if ((one->ended.ns == 0 || one->ended + deleted_stay >= core.now()) &&
+        (!view.shown || view.shown(*one)))
       items.emplace_back(one->id, one);
   std::vector<std::string> missing;
   for (const std::string& id : ids)
     if (std::ranges::none_of(items, [&](const auto& item) { return item.first == id; }))
       missing.push_back(id);
-  if (!missing.empty()) return fail(not_found(*id_kind(kind.prefix), missing));
+  if (!missing.empty()) return fail(not_found(*id_kind(view.prefix), missing));
   std::erase_if(items, [&](const auto& item) {
     bool wanted = ids.empty() || std::ranges::find(ids, item.first) != ids.end();
     return !wanted || !matches(*item.second);
@@ -156,7 +165,10 @@ Answer describe_plain(Core& core, const Call& call) {
   std::ranges::sort(items);
   std::string next = cut_page(call.action, call.page, items);
   Xml xml;
-  xml.list(kind.list, items, [&](const auto& item) { write_whole(xml, core, kind, *item.second); });
+  xml.list(view.list, items, [&](const auto& item) {
+    view.write(xml, core, *item.second);
+    if (!view.bare || !item.second->tags.empty()) write_tag_set(xml, item.second->tags);
+  });
   xml.optional("nextToken", next);
   return xml.take();
 }

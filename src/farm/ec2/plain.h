@@ -27,7 +27,23 @@ struct PlainKind {
   void (*release)(Core&, const Plain&, std::vector<store::Change>&) = nullptr;
   /// Deleted ones are shown for an hour with this state; empty: gone at once.
   std::string_view deleted_state = "";
+  std::string_view ids = "";  ///< the list parameter of Describe; empty: `id`
+  /// What is made with it; null: nothing. Appends to the same commit.
+  void (*made)(Core&, Plain&, std::vector<store::Change>&) = nullptr;
+  bool bare = false;  ///< without tags it has no element for them
+
+  std::string_view list_parameter() const { return ids.empty() ? id : ids; }
 };
+
+/// One of several ways to list a kind.
+struct PlainView {
+  std::string_view prefix, ids, list;
+  std::span<const FilterField<Plain>> fields;
+  void (*write)(Xml&, Core&, const Plain&);
+  bool (*shown)(const Plain&) = nullptr;  ///< null: all
+  bool bare = false;
+};
+Answer describe_view(Core& core, const Call& call, const PlainView& view);
 
 inline constexpr size_t max_of_a_kind = 1000;
 
@@ -42,6 +58,11 @@ std::span<const PlainKind> vpn_kinds();
 std::span<const PlainKind> endpoint_kinds();
 std::span<const PlainKind> peering_kinds();
 std::span<const PlainKind> prefix_kinds();
+std::span<const PlainKind> transit_kinds();
+std::span<const PlainKind> attachment_kinds();
+std::span<const PlainKind> fleet_kinds();
+std::span<const PlainKind> host_kinds();
+std::span<const PlainKind> reservation_kinds();
 
 const PlainKind* plain_kind(std::string_view prefix);
 

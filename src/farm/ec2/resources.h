@@ -151,6 +151,12 @@ struct Volume {
   bool encrypted = false;
   int64_t iops = 0;
   bool used = false;  ///< its file may exist
+  // Of the last ModifyVolume; `modified` 0: there was none.
+  WallTime modified;
+  int64_t size_before = 0, iops_before = 0;
+  std::string type_before;
+  int64_t throughput = 0;  ///< as it was asked for, and `kms_key` too: told again, no more
+  std::string kms_key;
   Tags tags;
 
   std::string folder_name() const { return device.substr(device.rfind('/') + 1); }
@@ -163,7 +169,10 @@ void fields(IO& io, R& v) {
   io.field("created", v.created), io.field("instance", v.instance), io.field("device", v.device);
   io.field("attached", v.attached), io.field("deleteOnTermination", v.delete_on_termination);
   io.field("encrypted", v.encrypted), io.field("iops", v.iops), io.field("used", v.used);
-  io.field("tags", v.tags);
+  io.field("tags", v.tags), io.later("modified", v.modified);
+  io.later("sizeBefore", v.size_before), io.later("iopsBefore", v.iops_before);
+  io.later("typeBefore", v.type_before), io.later("throughput", v.throughput);
+  io.later("kmsKey", v.kms_key);
 }
 
 struct Snapshot {
@@ -177,6 +186,7 @@ struct Snapshot {
   std::string instance;            ///< of a root disk: whose it was
   std::vector<std::string> users;  ///< accounts that may make volumes of it
   bool is_public = false;          ///< everybody may
+  bool encrypted = false;          ///< as it was asked for: the farm's disks lie as they are
   std::string owner;               ///< filled in for answers only
   Tags tags;
 
@@ -192,6 +202,7 @@ void fields(IO& io, R& s) {
   io.field("created", s.created), io.field("empty", s.empty), io.field("folder", s.folder);
   io.field("instance", s.instance), io.field("tags", s.tags);
   io.later("users", s.users), io.later("public", s.is_public);
+  io.later("encrypted", s.encrypted);
 }
 
 /// One parameter of RunInstances, as it was sent.

@@ -35,6 +35,15 @@ TEST_F(Resources, rsa_keys_and_their_fingerprints) {
   ASSERT_TRUE(made);
   EXPECT_TRUE(made->private_pem.reveal().starts_with("-----BEGIN RSA PRIVATE KEY-----"));
   EXPECT_EQ(made->fingerprint.size(), 59u);  // 20 bytes of SHA-1 with colons
+  // The same as an SSH2 file: headers, one of them continued, and lines of 70.
+  std::string blob(made->public_key.substr(made->public_key.find(' ') + 1)), lines;
+  for (size_t at = 0; at < blob.size(); at += 70) lines += blob.substr(at, 70) + "\n";
+  auto ssh2 = read_public_key(
+      "---- BEGIN SSH2 PUBLIC KEY ----\nComment: for use on \\\nsome servers\nx-a: b\n" + lines +
+      "---- END SSH2 PUBLIC KEY ----\n");
+  ASSERT_TRUE(ssh2) << ssh2.error().render();
+  EXPECT_EQ(ssh2->public_key, made->public_key);
+  EXPECT_FALSE(read_public_key("---- BEGIN SSH2 PUBLIC KEY ----\n" + lines)) << "cut";
   auto read = read_public_key(made->public_key + " someone@somewhere");
   ASSERT_TRUE(read) << read.error().what;
   EXPECT_EQ(read->public_key, made->public_key);
@@ -84,7 +93,7 @@ TEST_F(Resources, wrong_tags_are_refused) {
   EXPECT_EQ(refusal(id, std::string(129, 'k')), "InvalidParameterValue");
   EXPECT_EQ(refusal(id, "k", std::string(257, 'v')), "InvalidParameterValue");
   EXPECT_EQ(refusal("banana", "k"), "InvalidID");
-  EXPECT_EQ(refusal("i-0", "k"), "InvalidInstanceID.Malformed");
+  EXPECT_EQ(refusal("i-0", "k"), "InvalidID");
   EXPECT_EQ(refusal("i-0123456789abcdef0", "k"), "InvalidInstanceID.NotFound");
   Fields many{{"ResourceId.1", id}};
   for (int i = 1; i <= 51; ++i)

@@ -13,8 +13,10 @@
 #include "farm/ec2/gateway_request.h"
 #include "farm/ec2/ids.h"
 #include "farm/ec2/image_import.h"
+#include "farm/ec2/instance_fleets.h"
 #include "farm/ec2/placement.h"
 #include "farm/ec2/spot.h"
+#include "farm/ec2/transfers.h"
 #include "farm/imds/metadata.h"
 #include "net/http_server.h"
 #include "sandbox/fake.h"
@@ -58,6 +60,8 @@ class Service final : public Ec2Service {
     scope.spawn(fleet_->run());
     scope.spawn(faults_->run());
     scope.spawn(spots_->run());
+    scope.spawn(transfers_->run());
+    scope.spawn(fleets_->run());
     co_return co_await scope.join();
   }
   std::string info() const override;
@@ -90,6 +94,8 @@ class Service final : public Ec2Service {
   std::optional<Faults> faults_;
   std::optional<Core> core_;
   std::optional<Spots> spots_;
+  std::optional<Transfers> transfers_;
+  std::optional<InstanceFleets> fleets_;
 };
 
 aio::Task<Result<>> Service::open() {
@@ -125,6 +131,11 @@ aio::Task<Result<>> Service::open() {
   core_.emplace(Core{context_, state_, *fleet_, capacity_, &*faults_});
   spots_.emplace(*core_);
   core_->spots = &*spots_;
+  fleets_.emplace(*core_);
+  core_->fleets = &*fleets_;
+  transfers_.emplace(*core_);
+  CO_TRY(co_await transfers_->open());
+  context_.settle_meters = [this] { return transfers_->sample(); };
   faults_->interrupt = [this](std::string instance, Duration notice) {
     return spots_->interrupt(std::move(instance), notice);
   };

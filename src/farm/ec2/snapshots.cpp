@@ -116,7 +116,8 @@ constexpr FilterField<Snapshot> snapshot_fields[] = {
     {"status", [](const Snapshot&, Out out) { out.emplace_back("completed"); }},
     {"progress", [](const Snapshot&, Out out) { out.emplace_back("100%"); }},
     {"start-time", [](const Snapshot& s, Out out) { out.push_back(s.created.iso8601()); }},
-    {"encrypted", [](const Snapshot&, Out out) { out.emplace_back("false"); }},
+    {"encrypted",
+     [](const Snapshot& x, Out out) { out.emplace_back(x.encrypted ? "true" : "false"); }},
 };
 
 /// The caller's own, and those of others that are open to everybody or to it.
@@ -152,7 +153,7 @@ void write_snapshot(Xml& xml, const Snapshot& snapshot) {
   xml.text("status", "completed").time("startTime", snapshot.created).text("progress", "100%");
   xml.plain("ownerId", snapshot.owner.empty() ? snapshot.account : snapshot.owner);
   xml.number("volumeSize", snapshot.size_gib);
-  xml.text("description", snapshot.description).flag("encrypted", false);
+  xml.text("description", snapshot.description).flag("encrypted", snapshot.encrypted);
   write_tags(xml, snapshot.tags);
 }
 
@@ -173,6 +174,7 @@ aio::Task<Result<Snapshot>> copy_volume(Core& core, std::string account, std::st
   snapshot.account = account;
   snapshot.volume = id;
   snapshot.size_gib = volume->size_gib;
+  snapshot.encrypted = volume->encrypted;
   const Snapshot* before = core.state.snapshots.find(volume->snapshot);
   std::string from = core.disk_file(id);
   if (!volume->used) from = before && !before->empty ? core.disk_file(before->id) : "";

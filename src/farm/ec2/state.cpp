@@ -210,9 +210,27 @@ void State::erase_token(const TokenRecord& token) {
   tokens_.erase(Pair{token.account, token.token});
 }
 
+uint32_t State::behind_reservations(uint32_t address) const {
+  for (const auto& [id, plain] : plains.all()) {
+    if (plain.kind != "scr") continue;
+    std::string cidr = plain.value("cidr");
+    auto parts = cut(cidr, '/');
+    auto base = parts ? parse_ipv4(parts->first) : std::nullopt;
+    auto prefix = parts ? parse_u64(parts->second) : std::nullopt;
+    if (!base || !prefix || *prefix > 32) continue;
+    uint64_t end = uint64_t{*base} + (uint64_t{1} << (32 - *prefix));
+    if (address >= *base && address < end) address = static_cast<uint32_t>(end);
+  }
+  return address;
+}
+
 std::optional<std::string> State::take_address(const Subnet& subnet) {
   uint32_t next = subnet.first();
-  for (auto at = taken_.lower_bound(next); at != taken_.end() && *at == next; ++at) ++next;
+  for (uint32_t before = next - 1; next != before;) {
+    before = next;
+    for (auto at = taken_.lower_bound(next); at != taken_.end() && *at == next; ++at) ++next;
+    next = behind_reservations(next);
+  }
   if (!subnet.contains(next)) return std::nullopt;
   taken_.insert(next);
   return ipv4_text(next);

@@ -121,6 +121,8 @@ class State {
  private:
   using Pair = std::pair<std::string, std::string>;
   aio::Task<Result<std::vector<store::Entry>>> read_all(std::string prefix);
+  /// The first address from this one on that no subnet keeps for those that somebody names.
+  uint32_t behind_reservations(uint32_t address) const;
 
   aio::World& world_;
   store::Store& store_;

@@ -19,10 +19,9 @@ struct Tagged {
 
 Result<Tagged> find_tagged(Core& core, const std::string& account, const std::string& id) {
   const IdKind* kind = id_kind_of(id);
-  if (!kind)
+  if (!kind || !well_formed(*kind, id))
     return fail(
         aws_error("InvalidID", 400, fmt::format("The ID '{}' is not valid", printable(id))));
-  TRY(check_id(*kind, id));
   Tagged out{id};
   if (Instance* instance = core.state.find_instance(account, id)) {
     out.tags = &instance->tags;

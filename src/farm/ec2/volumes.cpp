@@ -20,10 +20,10 @@ constexpr Param create_params[] = {
     {"SnapshotId", Kind::id, false, "snap"},
     {"VolumeType", Kind::choice, false, "standard|gp2|gp3|io1|io2|sc1|st1"},
     {"Iops", Kind::integer, false, "", 100, 256000},
-    {"Throughput", Kind::ignored},
+    {"Throughput", Kind::integer, false, "", 125, 1000},
     {"Encrypted", Kind::boolean},
-    {"KmsKeyId", Kind::ignored},
-    {"MultiAttachEnabled", Kind::unsupported},
+    {"KmsKeyId", Kind::text, false, "", 0, 2048},
+    {"MultiAttachEnabled", Kind::boolean},
     {"OutpostArn", Kind::unsupported},
     {"ClientToken", Kind::text, false, "", 0, 64},
     {"TagSpecification.N.ResourceType", Kind::text, false, "", 1, 64},
@@ -62,7 +62,27 @@ void write_volume(Xml& xml, const Volume& volume) {
   write_tags(xml, volume.tags);
   xml.plain("volumeType", volume.type).flag("encrypted", volume.encrypted);
   if (volume.iops > 0) xml.number("iops", volume.iops);
+  if (volume.throughput > 0) xml.number("throughput", volume.throughput);
+  xml.optional("kmsKeyId", volume.kms_key);
   xml.flag("multiAttachEnabled", false);
+}
+
+/// What goes only with something else.
+Result<> check_options(const Params& p) {
+  auto refuse = [](std::string what) {
+    return fail(aws_error("InvalidParameterDependency", 400, std::move(what)));
+  };
+  std::string type = p.text("VolumeType", "gp2");
+  if (p.has("Throughput") && type != "gp3")
+    return refuse("The parameter Throughput is for volumes of type gp3");
+  if (p.has("KmsKeyId") && !p.flag("Encrypted"))
+    return refuse("The parameter KmsKeyId needs the parameter Encrypted to be true");
+  if (!p.flag("MultiAttachEnabled")) return {};
+  if (type != "io1" && type != "io2")
+    return refuse("The parameter MultiAttachEnabled is for volumes of type io1 and io2");
+  return fail(aws_error("UnsupportedOperation", 400,
+                        "A volume of this farm is attached to one instance at a time: "
+                        "MultiAttachEnabled is not supported"));
 }
 
 aio::Task<Answer> create_volume(Core& core, Call call) {
@@ -77,9 +97,10 @@ aio::Task<Answer> create_volume(Core& core, Call call) {
     snapshot = seen_snapshot(core, call.account(), p.text("SnapshotId"));
     if (!snapshot) co_return fail(not_found(*id_kind("snap"), {p.text("SnapshotId")}));
   }
+  CO_TRY(check_options(p));
   if (!snapshot && !p.has("Size"))
-    co_return fail(aws_error("MissingParameter", 400,
-                             "The request must contain the parameter size or snapshotId"));
+    co_return fail(
+        aws_error("MissingParameter", 400, "The request must contain the parameter size/snapshot"));
   Volume volume;
   volume.size_gib = p.number("Size", snapshot ? snapshot->size_gib : 1);
   if (snapshot && volume.size_gib < snapshot->size_gib)
@@ -95,7 +116,9 @@ aio::Task<Answer> create_volume(Core& core, Call call) {
   volume.type = p.text("VolumeType", "gp2");
   volume.snapshot = p.text("SnapshotId");
   volume.created = core.now();
-  volume.encrypted = p.flag("Encrypted");
+  volume.encrypted = p.flag("Encrypted") || (snapshot && snapshot->encrypted);
+  volume.throughput = p.number("Throughput", 0);
+  volume.kms_key = p.text("KmsKeyId");
   volume.iops = p.number("Iops", 0);
   volume.tags = tags_for(specs, "volume");
   Xml xml;
@@ -105,17 +128,6 @@ aio::Task<Answer> create_volume(Core& core, Call call) {
   auto answer = co_await finish(core, call, "create-volume", std::move(changes), xml.take());
   if (!answer) core.state.volumes.erase(volume.id);
   co_return answer;
-}
-
-/// A volume with a record; what is a root disk can do less.
-Result<Volume*> own_volume(Core& core, const Call& call) {
-  std::string id = call.params.text("VolumeId");
-  for (const Instance* instance : core.state.instances_of(call.account()))
-    if (instance->state != InstanceState::terminated && id == "vol-" + instance->id.substr(2))
-      return fail(aws_error(
-          "OperationNotPermitted", 400,
-          fmt::format("'{}' is the root disk of '{}' and goes with it", id, instance->id)));
-  return named(call, core.state.volumes, "VolumeId", "vol");
 }
 
 aio::Task<Answer> delete_volume(Core& core, Call call) {
@@ -289,6 +301,16 @@ Result<> check_device(const std::string& device) {
                         fmt::format("Value ({}) for parameter device is invalid. {} is not a valid "
                                     "EBS device name.",
                                     printable(device), printable(device))));
+}
+
+Result<Volume*> own_volume(Core& core, const Call& call) {
+  std::string id = call.params.text("VolumeId");
+  for (const Instance* instance : core.state.instances_of(call.account()))
+    if (instance->state != InstanceState::terminated && id == "vol-" + instance->id.substr(2))
+      return fail(aws_error(
+          "OperationNotPermitted", 400,
+          fmt::format("'{}' is the root disk of '{}' and goes with it", id, instance->id)));
+  return named(call, core.state.volumes, "VolumeId", "vol");
 }
 
 std::span<const Action> volume_actions() {

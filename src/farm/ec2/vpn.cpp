@@ -4,6 +4,7 @@
 #include "farm/ec2/address.h"
 #include "farm/ec2/describe.h"
 #include "farm/ec2/plain.h"
+#include "farm/ec2/transit.h"
 
 namespace croft::farm::ec2 {
 
@@ -37,7 +38,7 @@ constexpr Param connection_params[] = {
     {"Type", Kind::choice, true, "ipsec.1"},
     {"CustomerGatewayId", Kind::id, true, "cgw"},
     {"VpnGatewayId", Kind::id, false, "vgw"},
-    {"TransitGatewayId", Kind::text, false, "", 1, 64},
+    {"TransitGatewayId", Kind::id, false, "tgw"},
     {"Options.StaticRoutesOnly", Kind::boolean},
     {"Options.*", Kind::unsupported},
     {"TagSpecification.N.ResourceType", Kind::text, false, "", 1, 64},
@@ -154,21 +155,20 @@ aio::Task<Answer> detach(Core& core, Call call) {
 
 Result<> read_connection(Core& core, const Call& call, Plain& one) {
   const Params& p = call.params;
+  TRY(named_plain(core, call, "CustomerGatewayId", "cgw"));
+  if (p.has("TransitGatewayId")) TRY(named_transit(core, call, "TransitGatewayId"));
   if (p.has("VpnGatewayId") && p.has("TransitGatewayId"))
     return fail(aws_error("InvalidParameterValue", 400,
                           "The request must not contain both parameter vpnGatewayId and "
                           "transitGatewayId"));
-  TRY(named_plain(core, call, "CustomerGatewayId", "cgw"));
-  if (p.has("TransitGatewayId"))
-    return fail(aws_error("InvalidTransitGatewayID.NotFound", 400,
-                          fmt::format("The transitGateway ID '{}' does not exist",
-                                      printable(p.text("TransitGatewayId")))));
-  if (!p.has("VpnGatewayId"))
+  if (p.has("VpnGatewayId"))
+    TRY(named_plain(core, call, "VpnGatewayId", "vgw"));
+  else if (!p.has("TransitGatewayId"))
     return fail(
         aws_error("MissingParameter", 400, "The request must contain the parameter vpnGatewayId"));
-  TRY(named_plain(core, call, "VpnGatewayId", "vgw"));
   one.values = {{"customer", p.text("CustomerGatewayId")},
                 {"gateway", p.text("VpnGatewayId")},
+                {"transit", p.text("TransitGatewayId")},
                 {"static", p.flag("Options.StaticRoutesOnly") ? "true" : "false"}};
   return {};
 }
@@ -177,7 +177,10 @@ void write_connection(Xml& xml, Core&, const Plain& one) {
   xml.plain("vpnConnectionId", one.id).plain("state", one.state).text("type", "ipsec.1");
   xml.text("customerGatewayConfiguration", "");
   xml.plain("customerGatewayId", one.value("customer"));
-  xml.plain("vpnGatewayId", one.value("gateway")).text("category", "VPN");
+  for (auto [element, key] :
+       {std::pair("vpnGatewayId", "gateway"), std::pair("transitGatewayId", "transit")})
+    if (std::string id = one.value(key); !id.empty()) xml.plain(element, id);
+  xml.text("category", "VPN");
   xml.in("options", [&] { xml.plain("staticRoutesOnly", one.value("static")); });
   xml.text("routes", "");
   xml.in("vgwTelemetry", [&] {
@@ -190,7 +193,7 @@ void write_connection(Xml& xml, Core&, const Plain& one) {
 }
 
 constexpr char address_name[] = "address", asn_name[] = "asn", zone_name[] = "zone",
-               customer_name[] = "customer", gateway_name[] = "gateway";
+               customer_name[] = "customer", gateway_name[] = "gateway", transit_name[] = "transit";
 void type_value(const Plain&, Out out) {
   out.emplace_back("ipsec.1");
 }
@@ -220,6 +223,7 @@ constexpr FilterField<Plain> connection_fields[] = {
     {"type", type_value},
     {"customer-gateway-id", named_value<customer_name>},
     {"vpn-gateway-id", named_value<gateway_name>},
+    {"transit-gateway-id", named_value<transit_name>},
 };
 
 constexpr PlainKind kinds[] = {
@@ -257,7 +261,10 @@ constexpr PlainKind kinds[] = {
      .read = read_connection,
      .write = write_connection,
      .fields = connection_fields,
-     .deleted_state = "deleted"},
+     .release = detach_connection,
+     .deleted_state = "deleted",
+     .made = [](Core& core, Plain& one,
+                std::vector<store::Change>& changes) { attach_connection(core, one, changes); }},
 };
 
 constexpr Action table[] = {

@@ -60,6 +60,8 @@ class Xml {
     });
   }
   std::string take() { return std::move(out_); }
+  /// Room for so many bytes: growing by doubling copies a long list as often as it is written.
+  void reserve(size_t bytes) { out_.reserve(bytes); }
 
  private:
   Xml& end(std::string_view name) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "farm/meter/transfer.h"
 #include "wire/json.h"
 
 namespace croft::farm::meter {
@@ -45,6 +46,7 @@ aio::Task<Result<Invoice>> bill(aio::World& world, store::Store& store, const Ac
   };
   auto own = CO_TRY(co_await intervals(store, account->account_id));
   add(lines_of(own, month, now, request.book));
+  add(lines_of(CO_TRY(co_await transfers_of(store, account->account_id)), month, request.book));
   Amounts used;
   for (const auto& hour : CO_TRY(co_await usage.hours(account->account_id)))
     if (hour.begin >= month.begin && hour.begin < month.end)

@@ -113,17 +113,20 @@ PriceBook PriceBook::standard() {
       {"volume.io1", 125'000},     {"volume.io2", 125'000}, {"volume.sc1", 15'000},
       {"volume.st1", 45'000},      {"snapshot", 50'000},
   };
+  // Nothing leads out of a farm, and traffic between instances was always free.
+  book.gb = {{"transfer.in", 0}, {"transfer.out", 0}};
   return book;
 }
 
 Result<> PriceBook::change(std::string_view text) {
   json::Object object = TRY(json::parse_object(text, "the price book"));
   for (const auto& [name, unused] : object)
-    if (name != "hourly" && name != "gibMonthly")
+    if (name != "hourly" && name != "gibMonthly" && name != "gb")
       return fail(Code::invalid_argument,
-                  fmt::format("a price book has 'hourly' and 'gibMonthly', not '{}'",
+                  fmt::format("a price book has 'hourly', 'gibMonthly' and 'gb', not '{}'",
                               printable(std::string_view(name))));
-  for (auto [name, prices] : {std::pair("hourly", &hourly), std::pair("gibMonthly", &gib_monthly)})
+  for (auto [name, prices] :
+       {std::pair("hourly", &hourly), std::pair("gibMonthly", &gib_monthly), std::pair("gb", &gb)})
     if (const json::Object* wanted = TRY(json::object_if(object, name)))
       for (const auto& [what, unused] : *wanted) {
         Money price = TRY(Money::parse(TRY(json::string_at(*wanted, what))));
