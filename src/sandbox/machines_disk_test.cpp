@@ -1,6 +1,9 @@
-// What machines moved over their links, and what is left of those that are destroyed.
+// Disks of running machines that grow, what machines moved over their links, and what is left of
+// those that are destroyed.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+
+#include <filesystem>
 
 #include "base/text.h"
 #include "sandbox/sys.h"
@@ -15,6 +18,43 @@ aio::Task<Result<>> until_empty(aio::World& world, std::string folder) {
   for (int look = 0; look < 2000 && !list_folder(folder).empty(); ++look)
     CO_TRY(co_await world.clock.sleep(Duration::milliseconds(10)));
   co_return Result<>{};
+}
+
+TEST_F(MachineDisks, AVolumeGrowsWhileAMachineWritesToIt) {
+  MachineSpec wanted =
+      spec(40,
+           "#!/bin/bash\nsize() { echo \"$1 $(df -m --output=size /volumes/sdf | "
+           "tail -1) MiB\"; }\nsize before\nwhile ((s=$(df -m --output=size "
+           "/volumes/sdf | tail -1), s < 300)); do echo x >> /volumes/sdf/log; "
+           "done\nsize after\ntest -s /volumes/sdf/log && echo written all along\n");
+  VolumeSpec volume{"sdf", folder_ + "/volumes/one.img", "", Bytes::mib(128)};
+  wanted.volumes = {volume};
+  start(wanted);
+  ASSERT_THAT(console_with(wanted.id, "before"), ::testing::HasSubstr("before"));
+  volume.size = Bytes::mib(512);
+  auto grown = run(machines_->grow_volume(wanted.id, volume));
+  if (grown) {
+    EXPECT_THAT(console_with(wanted.id, "all along"), ::testing::HasSubstr("after"));
+    // The same again is no error: a farm that died in between asks again.
+    EXPECT_TRUE(run(machines_->grow_volume(wanted.id, volume)));
+  } else {
+    // A container without CAP_SYS_RESOURCE: nothing changed, and it grows at its next use.
+    EXPECT_EQ(grown.error().code, Code::permission_denied) << grown.error().render();
+    EXPECT_EQ(std::filesystem::file_size(volume.image), static_cast<uintmax_t>(128 << 20));
+  }
+  ASSERT_TRUE(run(machines_->stop(wanted.id, Duration())));
+  volume.size = Bytes::mib(700);
+  wanted.volumes = {volume};
+  ASSERT_TRUE(run(machines_->destroy(wanted.id)));
+  wanted = spec(40,
+                "#!/bin/bash\necho \"volume of $(df -m --output=size /volumes/sdf | tail -1 | tr "
+                "-d ' ') MiB\"\n");
+  wanted.volumes = {volume};
+  start(wanted);
+  EXPECT_EQ(std::filesystem::file_size(volume.image), static_cast<uintmax_t>(700 << 20))
+      << "one that nobody used meanwhile grows when it is used next";
+  EXPECT_THAT(console_with(wanted.id, "volume of"), ::testing::HasSubstr("volume of 6"));
+  destroy(wanted.id);
 }
 
 TEST_F(MachineDisks, BytesOverALinkAreCountedAlsoOfAMachineThatEnded) {
