@@ -10,6 +10,7 @@
 #include "cli/daemons.h"
 #include "cli/description.h"
 #include "cli/session.h"
+#include "cli/variables.h"
 #include "cloud/credentials.h"
 #include "cloud/endpoint.h"
 #include "controller/requests.h"
@@ -50,8 +51,11 @@ wire::json::Object aws_environment() {
 }
 
 /// Properties go the same way: conditions ask for them while the application runs.
-wire::json::Object environment_of(const Invocation& invocation) {
+wire::json::Object environment_of(const Invocation& invocation,
+                                  const model::Description& description) {
   auto out = aws_environment();
+  if (description.root)
+    for (const auto& [name, text] : named_variables(*description.root)) out[name] = text;
   for (const auto& given : invocation.values("--property")) {
     auto parts = cut(given, '=');
     out[engine::property_prefix + std::string(parts ? parts->first : given)] =
@@ -181,7 +185,7 @@ aio::Task<Result<UpRequest>> prepare_up(aio::World& world, Invocation& invocatio
                           {"description", CO_TRY(protocol::pack(description, &plain))},
                           {"farm", farm_object(farm, embedded)},
                           {"options", std::move(options)},
-                          {"environment", environment_of(invocation)}};
+                          {"environment", environment_of(invocation, description)}};
   out.body = wire::json::compact(body);
   co_return out;
 }

@@ -123,8 +123,10 @@ class Application {
   /// Until all of it runs, or it has ended.
   aio::Task<Result<>> start_branch(std::string path);
   /// Deploys and starts a copy of `what` as the child `name` of a running Compound, whose affair it
-  /// is from then on, after a restart too. Code::conflict where it has such an attribute already.
-  aio::Task<Result<>> deploy_into(Node& parent, std::string name, model::ComponentPtr what);
+  /// is from then on, after a restart too. Code::conflict where it has such an attribute already,
+  /// unless an earlier process put it there for the same, who says `by`.
+  aio::Task<Result<>> deploy_into(Node& parent, std::string name, model::ComponentPtr what,
+                                  std::string by);
   /// Until it has ended and nothing of it is left: its record.
   aio::Task<Result<model::TerminationRecord>> end_of_branch(std::string path);
   /// Ends it without telling its parent.

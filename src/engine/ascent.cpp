@@ -231,9 +231,11 @@ std::shared_ptr<Node> Application::make_node(const plan::Item& item, const Node*
   record.quiet = false;
   auto node = std::make_shared<Node>(*this, std::move(record), item.component,
                                      services_.registry.find(item.type));
-  if (old && !anew)
-    node->taken_from =
-        old->record.state == model::State::described ? old->taken_from : old->record.state;
+  if (old && !anew) {
+    bool described = old->record.state == model::State::described;
+    node->taken_from = described ? old->taken_from : old->record.state;
+    node->running_since = described ? old->running_since : old->record.since;
+  }
   return node;
 }
 

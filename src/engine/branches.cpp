@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t returned_kept = 1000;  // what forgotten actions had rented, for the proof
 constexpr const char* made_tag = "croftMade";
+const std::string put_note = "put:";  // with a child's name: who put it there while it ran
 
 bool finished(const Node& node) {
   return node.record.state == model::State::terminated && !node.record.holds();
@@ -273,12 +274,13 @@ aio::Task<Result<>> Application::deploy_branch(Node& parent, std::string name, s
 void Application::take_out(Node& parent, const std::string& name) {
   forget_branch(parent.record.path + ":" + name);
   parent.record.published.erase(name);
+  parent.record.memory.erase(put_note + name);
   parent.description->remove(name);
   ledger_.put(parent.record);
 }
 
 aio::Task<Result<>> Application::deploy_into(Node& parent, std::string name,
-                                             model::ComponentPtr what) {
+                                             model::ComponentPtr what, std::string by) {
   std::string inside = parent.record.path + ":" + name;
   if (!parent.type || !parent.type->compound || parent.type->actions)
     co_return fail(
@@ -288,7 +290,9 @@ aio::Task<Result<>> Application::deploy_into(Node& parent, std::string name,
   while (parent.record.state < model::State::running) CO_TRY(co_await changed_.wait());
   if (parent.record.state != model::State::running || !parent.description)
     co_return fail(Code::conflict, fmt::format("{} does not run", parent.record.path));
-  if (parent.record.published.contains(name)) {
+  auto put_by = parent.record.memory.find(put_note + name);
+  bool again = put_by != parent.record.memory.end() && put_by->second == by;
+  if (again && parent.record.published.contains(name)) {
     // An earlier process put it there: the application brings it up with the rest.
     for (Node* node = find(inside); node && !node->live && !node->ended(); node = find(inside))
       CO_TRY(co_await changed_.wait());
@@ -306,6 +310,7 @@ aio::Task<Result<>> Application::deploy_into(Node& parent, std::string name,
   auto copy = model::copy_of(*what);
   copy->eager = true;
   parent.context.publish(name, model::Value(copy));
+  parent.context.remember(put_note + name, std::move(by));
   Result<> up = co_await deploy_branch(parent, name, name);
   if (up) up = co_await start_branch(inside);
   if (!up) {

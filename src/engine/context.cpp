@@ -22,6 +22,22 @@ Error with_place(Error error, const Where& where) {
   return error;
 }
 
+/// Properties are the application's first, then those of this process.
+model::Compute computing(const Context& context, const Registry& registry) {
+  model::Compute out = registry.compute();
+  auto first = [](auto own, model::Outside::Lookup otherwise) {
+    return [own, otherwise](std::string_view name) -> std::optional<std::string> {
+      if (auto found = own(std::string(name))) return found;
+      return otherwise ? otherwise(name) : std::nullopt;
+    };
+  };
+  out.outside.property = first([&](const std::string& name) { return context.property(name); },
+                               std::move(out.outside.property));
+  out.outside.environment = first([&](const std::string& name) { return context.variable(name); },
+                                  std::move(out.outside.environment));
+  return out;
+}
+
 /// What a link leads to, in vectors too.
 Result<model::Value> settled(const model::Component& from, const model::Value& value,
                              const model::Compute& compute, int depth = 0) {
@@ -40,6 +56,12 @@ Result<model::Value> settled(const model::Component& from, const model::Value& v
     return model::Value(std::move(out));
   }
   return value;
+}
+
+bool needs_settling(const model::Value& value) {
+  using Kind = model::Value::Kind;
+  return value.is(Kind::reference) || value.is(Kind::call) || value.is(Kind::vector) ||
+         value.is(Kind::tbd);
 }
 
 Error wrong_type(const Context& context, std::string_view name, std::string_view wanted,
@@ -102,7 +124,10 @@ Result<std::optional<model::Value>> Context::value_if(std::string_view name) con
       found = *schema->fallback;
   }
   if (!found) return std::optional<model::Value>{};
-  auto value = settled(*node_.description, *found, node_.application.services().registry.compute());
+  auto value = needs_settling(*found)
+                   ? settled(*node_.description, *found,
+                             computing(*this, node_.application.services().registry))
+                   : Result<model::Value>(*std::move(found));
   if (!value)
     return fail(with_place(std::move(value).error(), where(name))
                     .frame(fmt::format("reading {}:{}", path(), name)));
@@ -112,7 +137,7 @@ Result<std::optional<model::Value>> Context::value_if(std::string_view name) con
 
 Result<model::Value> Context::value_in(const model::Component& part,
                                        const model::Value& value) const {
-  auto out = settled(part, value, node_.application.services().registry.compute());
+  auto out = settled(part, value, computing(*this, node_.application.services().registry));
   if (!out) return fail(with_place(std::move(out).error(), part.where));
   return out;
 }
@@ -217,6 +242,14 @@ void Context::publish(std::string name, model::Value value) {
 void Context::remember(std::string name, std::string text) {
   node_.record.memory.insert_or_assign(std::move(name), std::move(text));
   node_.application.ledger().put(node_.record);
+}
+
+void Context::forget(const std::string& name) {
+  if (node_.record.memory.erase(name) > 0) node_.application.ledger().put(node_.record);
+}
+
+aio::Task<Result<>> Context::make_durable() {
+  co_return co_await node_.application.ledger().flush();
 }
 
 void Context::waits(std::string text) {

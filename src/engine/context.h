@@ -79,6 +79,9 @@ class Context {
   void publish(std::string name, model::Value value);
   /// A note that survives restarts. Durable with the next journal step.
   void remember(std::string name, std::string text);
+  void forget(const std::string& name);
+  /// All that it published and remembered so far is durable on return.
+  aio::Task<Result<>> make_durable();
 
   // ---- what people see ----
   /// "10 instances: 3 of 10 running"; empty: nothing. Shown by status while it lasts.

@@ -211,7 +211,8 @@ aio::Task<Result<>> Context::deploy_into(std::string parent, std::string name,
   if (found == node_.application.all_nodes().end())
     co_return fail(Code::not_found, fmt::format("{} is not deployed", parent));
   std::shared_ptr<Node> node = found->second;
-  co_return co_await node_.application.deploy_into(*node, std::move(name), std::move(what));
+  co_return co_await node_.application.deploy_into(*node, std::move(name), std::move(what),
+                                                   client_token());
 }
 
 aio::Task<Result<std::vector<protocol::Event>>> Context::events_from(uint64_t seq) const {
@@ -241,10 +242,27 @@ std::string Context::work_folder() const {
   return base.empty() ? base : base + "/" + application();
 }
 
+namespace {
+/// What every Java had, as far as it means something here. The folders of the user are the
+/// application's: files of components lie there.
+std::optional<std::string> property_of_machine(std::string_view name, const std::string& folder) {
+  for (std::string_view place : {"user.home", "user.dir", "java.io.tmpdir"})
+    if (name == place && !folder.empty()) return folder;
+  constexpr std::pair<std::string_view, const char*> fixed[] = {{"os.name", "Linux"},
+                                                                {"file.separator", "/"},
+                                                                {"path.separator", ":"},
+                                                                {"line.separator", "\n"}};
+  for (const auto& [known, text] : fixed)
+    if (name == known) return text;
+  return std::nullopt;
+}
+}  // namespace
+
 std::optional<std::string> Context::property(const std::string& name) const {
   const auto& set = node_.application.record().properties;
   if (auto found = set.find(name); found != set.end()) return found->second;
-  return node_.application.environment()(property_prefix + name);
+  if (auto given = node_.application.environment()(property_prefix + name)) return given;
+  return property_of_machine(name, work_folder());
 }
 
 void Context::set_property(const std::string& name, std::optional<std::string> value) {

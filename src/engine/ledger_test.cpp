@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "aio/sim/sim_world.h"
 
 namespace croft::engine {
@@ -60,6 +62,30 @@ TEST(Ledger, WhatIsMoreThanOneCommitTakesBecomesDurableAllTheSame) {
   EXPECT_EQ(found.events, events);
   EXPECT_EQ(found.why, "all of it");
   EXPECT_TRUE(found.in_order);
+}
+
+/// Cut off anywhere, the store holds what came first up to the end of a commit, and nothing of what
+/// came later.
+TEST(Ledger, ACrashBetweenTwoCommitsLeavesABeginning) {
+  std::set<uint64_t> left;
+  for (uint64_t at = 3; !left.contains(2 * Ledger::changes_per_commit - 1); ++at) {
+    aio::SimWorld sim(1);
+    sim.main().crash_at(at);
+    size_t unused = 0;
+    ASSERT_FALSE(sim.run(write_many(sim.world(), unused))) << "the second commit was never seen";
+    sim.main().crash_at(0);
+    sim.restart(true);
+    Found found;
+    auto read = sim.run(read_all(sim.world(), found));
+    ASSERT_TRUE(read) << read.error().render();
+    EXPECT_TRUE(found.in_order);
+    EXPECT_EQ(found.why, "") << "what came last is not there";
+    // The record came first, so a commit of events has one less.
+    uint64_t more = found.events == 0 ? 0 : found.events + 1;
+    EXPECT_EQ(more % Ledger::changes_per_commit, 0u) << found.events;
+    left.insert(found.events);
+  }
+  EXPECT_TRUE(left.contains(Ledger::changes_per_commit - 1));
 }
 
 }  // namespace

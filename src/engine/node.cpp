@@ -78,7 +78,9 @@ bool Node::enter(model::LifeEvent event, std::string why) {
   if (!next) return false;
   bool told = *next != model::State::deployed && *next != record.state;
   record.state = *next;
-  record.since = application.services().world.clock.wall();
+  bool ran_on = *next == model::State::running && taken_from == model::State::running;
+  record.since = ran_on ? running_since : application.services().world.clock.wall();
+  if (*next == model::State::terminated) waits.clear();
   record.why = std::move(why);
   if (!told) return true;
   protocol::Event line;

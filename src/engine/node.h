@@ -62,6 +62,7 @@ class Node {
 
   /// Taken over from this state, and not yet deployed anew.
   model::State taken_from = model::State::described;
+  WallTime running_since;          ///< taken over as running: since when it was
   bool live = false;               ///< started, or taken over, by this process
   bool current = true;             ///< the description (still) has it
   std::shared_ptr<Branch> branch;  ///< the topmost of an action that runs

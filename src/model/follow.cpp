@@ -32,6 +32,28 @@ Error nothing_named(const Reference& link, std::string_view name, const Componen
   return error;
 }
 
+/// LAZY PROPERTY and its relatives are asked where and when they are read.
+Result<Value> value_outside(const Reference& link, const Part& part, const Outside& outside) {
+  bool property = part.kind == Part::Kind::property || part.kind == Part::Kind::iproperty;
+  bool parsed = part.kind == Part::Kind::iproperty || part.kind == Part::Kind::ienv_property;
+  const auto& lookup = property ? outside.property : outside.environment;
+  if (!lookup || (parsed && !outside.parse))
+    return fail(Code::unsupported,
+                fmt::format("{} cannot be followed inside the tree", link.text()));
+  const char* what = property ? "property" : "environment variable";
+  auto found = lookup(part.name);
+  if (!found) {
+    Error error(Code::unresolved, fmt::format("the {} '{}' is not set", what, part.name));
+    if (property) error.hint(fmt::format("give it with -D{}=VALUE", part.name));
+    return fail(std::move(error));
+  }
+  if (!parsed) return Value(*std::move(found));
+  auto value = outside.parse(*found);
+  if (!value)
+    return fail(std::move(value).error().frame(fmt::format("the {} '{}'", what, part.name)));
+  return value;
+}
+
 /// A value met on the way: references are followed, so that a step or the end is a real value.
 Result<Found> settle(const Component& holder, const Attribute& attribute, const Compute& compute,
                      int chain) {
@@ -75,12 +97,15 @@ Result<Found> follow_from(const Component& from, const Reference& link, const Co
       case Part::Kind::root:
         while (at->parent()) at = at->parent();
         continue;
-      case Part::Kind::process:
-      case Part::Kind::host:
       case Part::Kind::property:
       case Part::Kind::iproperty:
       case Part::Kind::env_property:
       case Part::Kind::ienv_property:
+        now = {at, TRY(value_outside(link, part, compute.outside))};
+        have_value = true;
+        continue;
+      case Part::Kind::process:
+      case Part::Kind::host:
       case Part::Kind::constant:
         return fail(Code::unsupported,
                     fmt::format("{} cannot be followed inside the tree", link.text()));

@@ -23,8 +23,8 @@ class SecretSealer {
 
 /// Limits for wire::json::parse of packed models: deep trees nest several levels a component.
 inline constexpr wire::json::Limits packed_limits{Bytes::mib(64), 2048};
-/// Components may nest this deep (language limit).
-inline constexpr int depth_max = 256;
+/// Levels of values: a component in another counts for two. All of model::deployed_levels_max fits.
+inline constexpr int depth_max = 512;
 
 /// {"format":1, "texts":[...], "value":...}. Source texts (for carets) and values of secret
 /// attributes go through `sealer`; without one the texts are left out (places keep file, line and

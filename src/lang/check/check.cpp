@@ -8,6 +8,7 @@
 #include "lang/check/schema.h"
 #include "lang/check/words.h"
 #include "lang/lang.h"
+#include "model/limits.h"
 #include "model/text.h"
 
 namespace croft::lang {
@@ -355,14 +356,21 @@ class TreeChecker {
       : schemas_(schemas), options_(options), findings_(findings) {}
 
   /// What will be deployed: the component and, in a container, its eager children.
-  void deployed(model::Component& component) {
+  void deployed(model::Component& component, size_t path_bytes = 0) {
     const model::ComponentSchema* schema = schema_of(component, true);
     if (!schema) return;
     check_component(component, *schema, schemas_, options_, findings_);
     if (!schema->container) return;
+    bool fails_on_purpose = schema->type == "ExpectDeployFailure";
     for (auto& attribute : component.attributes()) {
       auto child = attribute.value.as_component();
-      if (child && child->eager && !belongs_to_schema(*schema, attribute.name)) deployed(*child);
+      if (!child || !child->eager) continue;
+      size_t bytes = path_bytes + 1 + attribute.name.size();
+      if (!named_well(attribute, *child, bytes)) continue;
+      if (!belongs_to_schema(*schema, attribute.name) || !is_workflow(schema))
+        deployed(*child, bytes);
+      else if (!fails_on_purpose)
+        perhaps_deployed(*child, bytes);
     }
   }
 
@@ -375,6 +383,39 @@ class TreeChecker {
   }
 
  private:
+  /// Its children are actions, which it deploys when it likes.
+  bool is_workflow(const model::ComponentSchema* schema) const {
+    while (schema && schema->type != "EventCompound")
+      schema = schema->base.empty() ? nullptr : schemas_.find(schema->base);
+    return schema != nullptr;
+  }
+
+  /// An action of a workflow may never be deployed, or be filled in before it is: what is wrong
+  /// with it is said, and stops nothing.
+  void perhaps_deployed(model::Component& component, size_t path_bytes) {
+    if (!component.find("sfClass")) return;
+    model::Findings own;
+    CheckOptions options;
+    TreeChecker(schemas_, options, own).deployed(component, path_bytes);
+    for (auto* list : {&own.errors, &own.warnings})
+      for (Error& each : *list) findings_.warnings.push_back(std::move(each));
+  }
+
+  /// Paths join names with ':' and are part of keys.
+  bool named_well(const model::Attribute& attribute, const model::Component& child, size_t bytes) {
+    bool colon = attribute.name.find(':') != std::string::npos;
+    if (!colon && bytes <= model::path_bytes_max) return true;
+    Error error(colon ? Code::invalid_argument : Code::resource_exhausted,
+                colon ? fmt::format("'{}' cannot be a component's name: ':' stands between names",
+                                    printable(attribute.name))
+                      : fmt::format("the path of a component has {} bytes, at most {} are taken",
+                                    bytes, model::path_bytes_max),
+                attribute.where.known() ? Where(attribute.where) : Where(child.where));
+    error.where.path = printable(child.path().substr(0, shown_path_bytes));
+    findings_.errors.push_back(std::move(error));
+    return false;
+  }
+
   bool belongs_to_schema(const model::ComponentSchema& schema, std::string_view name) const {
     return schemas_.attribute(schema, name) != nullptr;
   }
@@ -411,6 +452,8 @@ class TreeChecker {
     return nullptr;
   }
 
+  static constexpr size_t shown_path_bytes = 200;
+
   const model::SchemaSet& schemas_;
   const CheckOptions& options_;
   model::Findings& findings_;
@@ -429,9 +472,10 @@ model::Findings check(model::Description& description, const model::SchemaSet& s
   model::Findings findings;
   CheckOptions options{strict};
   TreeChecker checker(schemas, options, findings);
-  if (description.config) checker.deployed(*description.config);
-  if (description.root)
-    if (auto farm = description.root->component("farm")) checker.read(*farm);
+  if (description.config) checker.deployed(*description.config, model::application_bytes_max);
+  if (!description.root) return findings;
+  if (auto farm = description.root->component("farm")) checker.read(*farm);
+  check_levels(*description.root, findings);
   return findings;
 }
 

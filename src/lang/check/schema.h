@@ -18,4 +18,7 @@ void check_component(model::Component& component, const model::ComponentSchema& 
                      const model::SchemaSet& schemas, const CheckOptions& options,
                      model::Findings& findings);
 
+/// Components and lists in each other, those of templates included: all of it is kept.
+void check_levels(const model::Component& root, model::Findings& findings);
+
 }  // namespace croft::lang

@@ -112,7 +112,7 @@ class RunTimeCall {
 
   Result<Value> settle(const Value& value, int depth) {
     auto* reference = value.get<std::shared_ptr<const model::Reference>>();
-    if (reference && !(*reference)->data) return outside_or_followed(**reference);
+    if (reference && !(*reference)->data) return model::follow(*scope_, **reference, compute_);
     if (auto* inner = value.get<model::Call>()) return compute_(*scope_, *inner);
     if (value.is(Value::Kind::tbd)) return fail(Code::unresolved, "the value is still TBD");
     auto* items = value.get<model::Vector>();
@@ -121,22 +121,6 @@ class RunTimeCall {
     out.reserve(items->size());
     for (const auto& item : *items) out.push_back(TRY(settle(item, depth + 1)));
     return Value(std::move(out));
-  }
-
-  /// LAZY PROPERTY and LAZY ENVPROPERTY are asked where and when they are read.
-  Result<Value> outside_or_followed(const model::Reference& reference) {
-    using Kind = model::Part::Kind;
-    if (reference.parts.size() != 1) return model::follow(*scope_, reference, compute_);
-    const model::Part& part = reference.parts[0];
-    bool property = part.kind == Kind::property;
-    if (!property && part.kind != Kind::env_property)
-      return model::follow(*scope_, reference, compute_);
-    const Lookup& lookup = property ? run_.options.property : run_.options.environment;
-    if (auto found = lookup ? lookup(part.name) : std::nullopt) return Value(*std::move(found));
-    if (reference.optional) return reference.fallback;
-    return fail(Code::unresolved,
-                fmt::format("the {} '{}' is not set",
-                            property ? "property" : "environment variable", part.name));
   }
 
   // Values of the tree that runs <-> values of the language. Components keep their identity.
@@ -251,23 +235,31 @@ class RunTimeCall {
   std::vector<Value> others_;  ///< what functions pass on without looking into it
 };
 
-Result<Value> compute_at(const Options& options, const model::Component& holder,
-                         const model::Call& call, int depth) {
+Result<Value> compute_at(const std::shared_ptr<const Options>& options,
+                         const model::Component& holder, const model::Call& call,
+                         const model::Outside& outside, int depth) {
   if (depth > deepest)
     return fail(Code::unresolved, fmt::format("more than {} expressions need each other", deepest));
-  model::Compute inner = [&options, depth](const model::Component& at, const model::Call& each) {
-    return compute_at(options, at, each, depth + 1);
+  model::Compute inner;
+  inner.call = [options, depth](const model::Component& at, const model::Call& each,
+                                const model::Outside& around) {
+    return compute_at(options, at, each, around, depth + 1);
   };
-  return RunTimeCall(options, holder, call, inner).result();
+  inner.outside = outside;
+  return RunTimeCall(*options, holder, call, inner).result();
 }
 
 }  // namespace
 
 model::Compute run_time(Options options) {
+  model::Compute out;
+  out.outside = {options.property, options.environment, parse_value};
   auto kept = std::make_shared<const Options>(std::move(options));
-  return [kept](const model::Component& holder, const model::Call& call) {
-    return compute_at(*kept, holder, call, 0);
+  out.call = [kept](const model::Component& holder, const model::Call& call,
+                    const model::Outside& outside) {
+    return compute_at(kept, holder, call, outside, 0);
   };
+  return out;
 }
 
 }  // namespace croft::lang
