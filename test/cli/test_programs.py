@@ -3,7 +3,7 @@ import os
 import pathlib
 import socket
 
-from support.croft import wait_until
+from support.croft import alive, wait_until
 
 SSH = ('#include "/org/smartfrog/sfcore/workflow/components.sf"\n'
        '#include "/org/smartfrog/services/ssh/components.sf"\n')
@@ -255,3 +255,32 @@ def test_java_that_cannot_run(croft, tmp_path):
     refused.write_text(JAVA + 'sfConfig extends Compound { j extends Java { classname "A"; } }')
     outcome = croft.run("up", refused, "--name", "refused")
     assert "--allow-shell" in outcome.out + outcome.err, outcome
+
+
+LONG = ('#include "/org/smartfrog/sfcore/workflow/components.sf"\n'
+        '#include "/org/smartfrog/services/os/runshell/components.sf"\n')
+
+
+def pids_with(folder, name):
+    path = pathlib.Path(folder, name)
+    return [int(line) for line in path.read_text().split()] if path.exists() else []
+
+
+def test_a_program_of_a_dead_controller_is_ended_before_it_runs_again(croft, tmp_path):
+    # What it starts has a session of its own: neither its parent nor its session leads to it.
+    script = program(tmp_path, "server", '#!/bin/sh\necho $$ >> "$HOME/pids"\n'
+                                         'setsid sleep 1000 & echo $! >> "$HOME/children"\nwait\n')
+    folder = work(croft)
+    up(croft, tmp_path, LONG + f'sfConfig extends ExecuteProgram {{ shellCmd "{script}"; shouldTerminate false; }}')
+    wait_until(lambda: len(pids_with(folder, "children")) == 1, "the program runs")
+    croft.kill("controller")
+    first = pids_with(folder, "pids") + pids_with(folder, "children")
+    assert all(alive(pid) for pid in first), "programs outlive a controller that dies"
+    croft.run("up", tmp_path / "app.sf", "--name", "app", "--allow-shell")
+    wait_until(lambda: len(pids_with(folder, "children")) == 2, "it runs again")
+    assert not any(alive(pid) for pid in first), "the first one is gone before"
+    second = [pids_with(folder, name)[-1] for name in ("pids", "children")]
+    assert all(alive(pid) for pid in second)
+    croft.kill("controller")
+    croft.ok("down", "app")
+    assert not any(alive(pid) for pid in second), "nothing is left, as down says"

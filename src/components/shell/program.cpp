@@ -6,13 +6,14 @@
 
 #include "base/text.h"
 #include "components/host/host_component.h"
+#include "components/shell/marked.h"
 
 namespace croft::components {
 
 using engine::Context;
 
 namespace {
-constexpr Duration grace = Duration::seconds(5);
+constexpr std::string_view runs = "program:";  // with its mark: what is remembered while it runs
 const std::vector<std::string> usual_folders = {"/usr/local/bin", "/usr/bin", "/bin"};
 
 Result<> shell_allowed(const Context& context) {
@@ -36,28 +37,16 @@ std::string text_of(const aio::ExitStatus& status) {
                        : fmt::format("exit code {}", status.code);
 }
 
-namespace {
-
-aio::Task<Result<>> kill_later(Context& context, aio::Child& child) {
-  CO_TRY(co_await context.world().clock.sleep(grace));
-  co_return child.kill(SIGKILL);
-}
-
-aio::Task<Result<>> wait_deaf(aio::Child& child) {
-  auto ended = co_await aio::shield(child.wait());
-  if (!ended) co_return fail(std::move(ended).error());
+aio::Task<Result<>> end_leftovers(Context& context) {
+  std::vector<std::string> notes;
+  for (const auto& [note, text] : context.record().memory)
+    if (note.starts_with(runs)) notes.push_back(note);
+  for (const std::string& note : notes) {
+    CO_TRY(co_await end_marked(context.world(), note.substr(runs.size())));
+    context.forget(note);
+  }
   co_return Result<>{};
 }
-
-/// TERM, then KILL after a while; until it is gone.
-aio::Task<Result<>> end_program(Context& context, aio::Child& child) {
-  auto asked = child.kill(SIGTERM);
-  if (!asked) co_return Result<>{};  // it is gone already
-  auto first = co_await aio::race(wait_deaf(child), kill_later(context, child));
-  co_return first.index() == 0 ? std::get<0>(first) : Result<>{};
-}
-
-}  // namespace
 
 aio::Task<Result<aio::ExitStatus>> run_program(Context& context, Program program,
                                                std::string output_file) {
@@ -75,6 +64,10 @@ aio::Task<Result<aio::ExitStatus>> run_program(Context& context, Program program
   options.output_file = std::move(output_file);
   options.pipe_input = true;
   options.new_session = true;
+  std::string mark = context.world().random.hex_id(16);
+  options.environment.push_back(mark_entry(mark));
+  context.remember(std::string(runs) + mark, "yes");
+  CO_TRY(co_await context.make_durable());
   auto child = CO_TRY(context.world().processes.start(std::move(options)));
   if (!program.input.empty()) {
     auto written = co_await child->write(std::move(program.input));
@@ -82,9 +75,10 @@ aio::Task<Result<aio::ExitStatus>> run_program(Context& context, Program program
   }
   child->close_input();
   auto status = co_await child->wait();
-  if (status || status.error().code != Code::cancelled) co_return status;
-  auto ended = co_await aio::shield(end_program(context, *child));
-  static_cast<void>(ended);
+  bool cut_off = !status && status.error().code == Code::cancelled;
+  // What does not go is tried again at the component's end.
+  bool gone = !cut_off || co_await aio::shield(end_marked(context.world(), mark));
+  if (gone) context.forget(std::string(runs) + mark);
   co_return status;
 }
 
@@ -165,6 +159,7 @@ aio::Task<Result<>> ProgramRunner::deploy(Context& context) {
 }
 
 aio::Task<Result<>> ProgramRunner::work(Context& context) {
+  CO_TRY(co_await end_leftovers(context));
   auto status = CO_TRY(
       co_await run_program(context, CO_TRY(co_await program(context)), output_file(context)));
   context.publish("exitCode", model::Value(static_cast<int32_t>(status.code)));
@@ -178,6 +173,10 @@ aio::Task<Result<>> ProgramRunner::work(Context& context) {
   if (CO_TRY(context.boolean_or("shouldTerminate", true)))
     context.end(model::TerminationRecord::normal(context.path(), "the program has ended"));
   co_return Result<>{};
+}
+
+aio::Task<Result<>> ProgramRunner::terminate(Context& context, const model::TerminationRecord&) {
+  co_return co_await end_leftovers(context);
 }
 
 std::vector<model::AttributeSchema> program_attributes(bool ends) {

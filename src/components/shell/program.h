@@ -18,12 +18,16 @@ struct Program {
 };
 
 /// Runs it in the application's work folder until it ends; cancelled: it is ended first (TERM, then
-/// KILL). Its output goes to OUTPUT_FILE.
+/// KILL), with all that it started. Its output goes to OUTPUT_FILE. That it runs is durable before
+/// it does, so that end_leftovers() of another process finds it.
 aio::Task<Result<aio::ExitStatus>> run_program(engine::Context& context, Program program,
                                                std::string output_file);
 /// What a command for sh writes, without the line break at its end. Up to 64 KiB; --allow-shell.
 aio::Task<Result<Secret>> secret_of_command(engine::Context& context, std::string command,
                                             Where where);
+/// Ends what programs of the component, started by a process that died, have left running. Not
+/// while one of its programs runs.
+aio::Task<Result<>> end_leftovers(engine::Context& context);
 std::string text_of(const aio::ExitStatus& status);
 /// Where the output of the component's programs goes: a file of the work folder.
 std::string output_file(const engine::Context& context);
@@ -38,6 +42,8 @@ class ProgramRunner : public engine::Component {
  public:
   aio::Task<Result<>> deploy(engine::Context& context) override;
   aio::Task<Result<>> work(engine::Context& context) override;
+  aio::Task<Result<>> terminate(engine::Context& context,
+                                const model::TerminationRecord& record) override;
 
  protected:
   virtual aio::Task<Result<Program>> program(engine::Context& context) const = 0;

@@ -62,6 +62,7 @@ class Script : public engine::Component {
         co_return fail(Error(Code::unsupported, fmt::format("{} is for a Script on a host", name),
                              context.where(name))
                            .hint("sfProcessHost LAZY PARENT:web names the host"));
+    CO_TRY(co_await end_leftovers(context));
     if (!context.ran_before()) CO_TRY(co_await run(context, "deployScript"));
     co_return Result<>{};
   }
@@ -76,6 +77,7 @@ class Script : public engine::Component {
     co_return Result<>{};
   }
   aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
+    CO_TRY(co_await end_leftovers(context));
     if (!context.ran_before()) co_return Result<>{};
     auto done = co_await run(context, "terminateScript");
     if (!done && done.error().code == Code::cancelled) co_return done;

@@ -184,6 +184,7 @@ aio::Task<Result<>> SshSteps::deploy(Context& context) {
 }
 
 aio::Task<Result<>> SshSteps::work(Context& context) {
+  CO_TRY(co_await end_leftovers(context));
   size_t all = CO_TRY(co_await count(context));
   for (auto next = static_cast<size_t>(remembered(context, "done")); next < all; ++next) {
     context.waits(fmt::format("step {} of {}", next + 1, all));
@@ -201,6 +202,7 @@ aio::Task<Result<>> SshSteps::work(Context& context) {
 }
 
 aio::Task<Result<>> SshSteps::terminate(Context& context, const TerminationRecord&) {
+  CO_TRY(co_await end_leftovers(context));
   co_return co_await remove_if_there(context, Removal::tree, private_folder(context));
 }
 
