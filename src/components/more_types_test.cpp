@@ -268,6 +268,37 @@ const Case cases[] = {
      "extends Compound { p extends PutRestResource { url \"http://127.0.0.1:9/\"; datasource "
      "extends FileDataSource { filename \"/etc/passwd\"; } } }",
      "abnormal", "outside the work folder"},
+    {"RunTwiceUnderOneName",
+     "extends Compound { home extends Compound {} s extends Sequence { r extends Run { asName "
+     "\"x\"; parent LAZY ROOT:sfConfig:home; action extends DoNothing {} } again extends Run { "
+     "asName \"x\"; parent LAZY ROOT:sfConfig:home; action extends DoNothing {} } } }",
+     "abnormal", "has a 'x' already"},
+    {"PasswordOfAFileComponent",
+     "extends Compound { f extends TempFile { text \"secret\\n\"; } p extends FilePassword { "
+     "passwordFile LAZY f; } s extends Sequence { c extends PasswordChecker { passwordProvider "
+     "LAZY ROOT:sfConfig:p; expected \"secret\"; sfShouldTerminate true; } } }",
+     "normal", ""},
+    {"LivesThatAreLogged",
+     "extends Compound { h extends History {} s extends Sequence { l extends HistoryLog { history "
+     "LAZY ROOT:sfConfig:h; deployMessage \"in\"; startMessage \"on\"; terminateMessage \"out\"; } "
+     "a extends HistoryLogAssertion { history LAZY ROOT:sfConfig:h; message \"on\"; } b extends "
+     "HistoryAssertOrderedMessages { history LAZY ROOT:sfConfig:h; message1 \"in\"; message2 "
+     "\"out\"; } } }",
+     "normal", ""},
+    {"OrderOfMessages",
+     "extends Compound { h extends History {} s extends Sequence { l extends HistoryEvent { "
+     "history LAZY ROOT:sfConfig:h; message \"b\"; } k extends HistoryEvent { history LAZY "
+     "ROOT:sfConfig:h; message \"a\"; } b extends HistoryAssertOrderedMessages { history LAZY "
+     "ROOT:sfConfig:h; message1 \"a\"; message2 \"b\"; } } }",
+     "abnormal", "after the other message"},
+    {"AnEndThatFailsOnceIsTriedAgain",
+     "extends Sequence { e extends During { time 5; action extends ExceptionThrower { "
+     "failOnTerminate true; } } }",
+     "normal", ""},
+    {"NoUserInAUrlIsShown",
+     "extends Compound { r extends RemoteResource { url \"http://me:hidden@127.0.0.1:9/\"; "
+     "startActions [GET_ACTION]; } }",
+     "abnormal", "***@127.0.0.1:9"},
     {"AssertedFilesAreConfined",
      "extends Compound { a extends Assert { fileExists \"/etc/passwd\"; } }", "abnormal",
      "outside the work folder"},

@@ -94,9 +94,10 @@ engine::ComponentType file_type() {
           {required("filename", Type::any, "its name"),
            attribute("text", Type::string, "what is in it, on a host"),
            with_default("keep", Type::boolean, false, "on a host: it stays at the end"),
-           flag("mustExist", false, "it must be there"), flag("mustRead", false, "it can be read"),
-           flag("mustWrite", false, "it can be written"), flag("mustBeFile", false, "it is a file"),
-           flag("mustBeDir", false, "it is a folder"),
+           attribute("dir", Type::any, "the folder that a relative filename is in"),
+           attribute("parent", Type::any, "the same"), flag("mustExist", false, "it must be there"),
+           flag("mustRead", false, "it can be read"), flag("mustWrite", false, "it can be written"),
+           flag("mustBeFile", false, "it is a file"), flag("mustBeDir", false, "it is a folder"),
            flag("testOnStartup", false, "look at start"),
            flag("testOnLiveness", true, "look at each liveness check")}),
       [] { return std::make_unique<File>(); });

@@ -67,6 +67,40 @@ const Case cases[] = {
      "abnormal", "outside the work folder"},
     {"UpwardsIsRefused", "extends Sequence { a extends DeleteFile { filename \"../other/x\"; } }",
      "abnormal", "outside the work folder"},
+    {"TempFilesSayTheirName",
+     "extends Compound { t extends TempFile { prefix \"temp\"; suffix \".c\"; } s extends Sequence "
+     "{ a extends AssertWorkflow { fileExists LAZY ROOT:sfConfig:t:filename; } } }",
+     "normal", ""},
+    {"TempFilesNeedAPrefix", "extends Compound { t extends TempFile { prefix \"\"; } }", "abnormal",
+     "the prefix is empty"},
+    {"FilesNamedByComponents",
+     "extends Compound { t extends TempFile { text \"x\"; } s extends Sequence { a extends "
+     "AppendLines { filename LAZY ROOT:sfConfig:t; lines [\"a\"]; } n extends EvaluateCondition { "
+     "condition extends FileExists { filename LAZY ROOT:sfConfig:t; minSize 3; } } } }",
+     "normal", ""},
+    {"FilesInAFolderOfAComponent",
+     "extends Compound { d extends Mkdir { dir \"d\"; } w extends TextFile { dir LAZY d; filename "
+     "\"a\"; text \"x\"; } s extends Sequence { n extends EvaluateCondition { condition extends "
+     "FileExists { filename \"d/a\"; minSize 1; } } } }",
+     "normal", ""},
+    {"FilesOfWhatIsNotDeployed",
+     "extends Compound { f extends File { filename extends TempFile {} } }", "abnormal",
+     "not deployed"},
+    {"TextInSixteenBits",
+     "extends Compound { w extends TextFile { filename \"a\"; text \"UTF16\"; encoding \"UTF-16\"; "
+     "} s extends Sequence { n extends EvaluateCondition { condition extends FileExists { filename "
+     "\"a\"; minSize 12; maxSize 12; } } } }",
+     "normal", ""},
+    {"TextInOneByteEach",
+     "extends Compound { w extends TextFile { filename \"a\"; text \"hä €\"; encoding "
+     "\"ISO-8859-1\"; } s extends Sequence { n extends EvaluateCondition { condition extends "
+     "FileExists { filename \"a\"; minSize 4; maxSize 4; } } } }",
+     "normal", ""},
+    {"TheHomeIsTheWorkFolder",
+     "extends Compound { f extends File { parent LAZY PROPERTY user.home; filename \".\"; "
+     "mustBeDir true; testOnStartup true; } s extends Sequence { d extends DoNothing { time 1; } } "
+     "}",
+     "normal", ""},
     {"TempFilesAreNew",
      "extends Compound { one extends TempFile { text \"t\"; } b extends Sequence { a extends "
      "AssertWorkflow { reference LAZY ROOT:sfConfig:one; attribute \"absolutePath\"; } } }",

@@ -58,14 +58,12 @@ class TempDir : public engine::Component {
       path = made->second;
     } else {
       CO_TRY(must_be_here(context));
-      std::string name =
-          fmt::format("{}{}{}", CO_TRY(context.string_or("prefix", "tempdir")),
-                      context.world().random.hex_id(12), CO_TRY(context.string_or("suffix", "")));
-      path = CO_TRY(co_await confined(context, name, context.where("prefix")));
+      path = CO_TRY(co_await temporary_path(context, "tempdir", ""));
       context.remember("path", path);
     }
     CO_TRY(co_await context.world().disk.make_dirs(path));
     publish_path(context, path);
+    context.publish("filename", model::Value(path));
     co_return Result<>{};
   }
   aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
@@ -90,10 +88,13 @@ engine::ComponentType rmdir_type() {
                       [] { return std::make_unique<Rmdir>(); });
 }
 engine::ComponentType temp_dir_type() {
+  auto name = attribute("filename", Type::string, "where it is, as absolutePath");
+  name.published = true;
   return file_type_of(
       "TempDir", "A new folder with a name of its own.", false,
       with_path({with_default("prefix", Type::string, "tempdir", "how its name begins"),
                  with_default("suffix", Type::string, "", "how its name ends"),
+                 attribute("dir", Type::any, "the folder that it is made in"), name,
                  with_default("deleteOnExit", Type::boolean, false, "remove it at the end"),
                  attribute("createOnDeploy", Type::boolean, "kept for old descriptions")}),
       [] { return std::make_unique<TempDir>(); });

@@ -53,18 +53,42 @@ Result<std::pair<std::string, std::string>> placed(const Context& context, std::
 
 aio::Task<Result<std::string>> confined(Context& context, std::string text, Where where) {
   auto [folder, path] = CO_TRY(placed(context, text, where));
+  // Whoever names the work folder itself finds it.
+  if (path == normal_path(context.work_folder()))
+    CO_TRY(co_await context.world().disk.make_dirs(path));
   auto inside = co_await aio::stays_below(context.world(), folder, path);
   if (!inside) co_return fail(std::move(inside).error().at(where));
   co_return path;
 }
 
+Result<std::string> path_text(const Context& context, std::string_view attribute,
+                              const model::Value& value) {
+  if (auto* text = value.get<std::string>()) return *text;
+  auto component = value.as_component();
+  if (!component)
+    return fail(Code::type_mismatch,
+                fmt::format("{} is a {}, a path or a link to what has one is needed", attribute,
+                            value.kind_name()),
+                context.where(attribute));
+  if (auto path = component->string("absolutePath")) return *path;
+  return fail(Error(Code::unresolved,
+                    fmt::format("{} names '{}', which has no absolutePath: it is no file, or not "
+                                "deployed (yet)",
+                                attribute, component->name()),
+                    context.where(attribute))
+                  .hint("name a child of a Compound by a LAZY link"));
+}
+
 aio::Task<Result<std::string>> file_path(Context& context, std::string attribute) {
   CO_TRY(must_be_here(context));
   // A component that publishes where it is may be named itself.
-  auto value = CO_TRY(context.value(attribute));
-  std::string text;
-  if (auto component = value.as_component()) text = component->string("absolutePath").value_or("");
-  if (text.empty()) text = CO_TRY(context.string(attribute));
+  std::string text = CO_TRY(path_text(context, attribute, CO_TRY(context.value(attribute))));
+  if (attribute == "filename" && !text.starts_with('/'))
+    for (const char* folder : {"dir", "parent"})
+      if (auto value = CO_TRY(context.value_if(folder))) {
+        text = fmt::format("{}/{}", CO_TRY(path_text(context, folder, *value)), text);
+        break;
+      }
   co_return co_await confined(context, std::move(text), context.where(attribute));
 }
 
@@ -102,6 +126,18 @@ aio::Task<Result<>> remove_temporary(Context& context, Removal what) {
   if (made == context.record().memory.end()) co_return Result<>{};
   if (!CO_TRY(context.boolean_or("deleteOnExit", false))) co_return Result<>{};
   co_return co_await remove_if_there(context, what, made->second);
+}
+
+aio::Task<Result<std::string>> temporary_path(Context& context, std::string prefix,
+                                              std::string suffix) {
+  prefix = CO_TRY(context.string_or("prefix", prefix));
+  if (prefix.empty())
+    co_return fail(Code::invalid_argument, "the prefix is empty", context.where("prefix"));
+  std::string name = fmt::format("{}{}{}", prefix, context.world().random.hex_id(12),
+                                 CO_TRY(context.string_or("suffix", suffix)));
+  if (auto folder = CO_TRY(context.value_if("dir")))
+    name = fmt::format("{}/{}", CO_TRY(path_text(context, "dir", *folder)), name);
+  co_return co_await confined(context, std::move(name), context.where("prefix"));
 }
 
 void publish_path(Context& context, const std::string& path) {

@@ -8,12 +8,19 @@
 
 namespace croft::components {
 
-/// The path that an attribute names: a relative one is below the work folder.
+/// The path that an attribute names: a relative one is below the work folder, that of `filename`
+/// below `dir` or `parent` where the component has one. A component stands for its absolutePath.
 /// Code::permission_denied for one that leads anywhere else, with the way to allow it.
 /// Symbolic links do not lead out either.
 aio::Task<Result<std::string>> file_path(engine::Context& context, std::string attribute);
 /// The same for a text that stands elsewhere.
 aio::Task<Result<std::string>> confined(engine::Context& context, std::string text, Where where);
+/// The text of a path that an attribute has as its value: a string, or a component with one.
+Result<std::string> path_text(const engine::Context& context, std::string_view attribute,
+                              const model::Value& value);
+/// A new path from prefix, something new, and suffix, in `dir` where there is one.
+aio::Task<Result<std::string>> temporary_path(engine::Context& context, std::string prefix,
+                                              std::string suffix);
 /// "/a/b" of "/a/./c/../b"; ".." above the root stays at the root.
 std::string normal_path(std::string_view path);
 

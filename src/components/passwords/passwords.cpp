@@ -19,18 +19,20 @@ namespace {
 constexpr Bytes password_max = Bytes::kib(64);
 
 /// The attribute of a provider, links followed.
-Result<std::string> text_at(const model::Component& provider, std::string_view name) {
+Result<model::Value> value_at(const Context& context, const model::Component& provider,
+                              std::string_view name) {
   const auto* attribute = provider.find(name);
-  Where where =
-      attribute && attribute->where.known() ? Where(attribute->where) : Where(provider.where);
-  if (!attribute)
-    return fail(Code::unresolved, fmt::format("'{}' has no '{}'", provider.path(), name), where);
-  model::Value value = attribute->value;
-  if (auto* link = value.get<std::shared_ptr<const model::Reference>>())
-    value = TRY(model::follow(provider, **link));
+  if (attribute) return context.value_in(provider, attribute->value);
+  return fail(Code::unresolved, fmt::format("'{}' has no '{}'", provider.path(), name),
+              Where(provider.where));
+}
+Result<std::string> text_at(const Context& context, const model::Component& provider,
+                            std::string_view name) {
+  model::Value value = TRY(value_at(context, provider, name));
   if (auto* text = value.get<std::string>()) return *text;
   return fail(Code::type_mismatch,
-              fmt::format("{} is a {}, a string is needed", name, value.kind_name()), where);
+              fmt::format("{} is a {}, a string is needed", name, value.kind_name()),
+              Where(provider.find(name)->where));
 }
 
 enum class Source { file, inlined, property, reference, none };
@@ -63,8 +65,8 @@ aio::Task<Result<Secret>> whole_file(Context& context, std::string name, Where w
 }
 
 aio::Task<Result<Secret>> referred(Context& context, model::ComponentPtr reference, Where where) {
-  std::string from = CO_TRY(text_at(*reference, "from"));
-  std::string name = CO_TRY(text_at(*reference, "name"));
+  std::string from = CO_TRY(text_at(context, *reference, "from"));
+  std::string name = CO_TRY(text_at(context, *reference, "name"));
   if (equals_ignore_case(from, "ENV")) {
     if (auto value = context.variable(name)) co_return Secret(*value);
     co_return fail(
@@ -82,11 +84,15 @@ aio::Task<Result<Secret>> referred(Context& context, model::ComponentPtr referen
 aio::Task<Result<Secret>> password_of(Context& context, model::ComponentPtr provider, Where where) {
   switch (source_of(*provider)) {
     case Source::file:
-      co_return co_await from_file(context, CO_TRY(text_at(*provider, "passwordFile")), where);
+      co_return co_await from_file(
+          context,
+          CO_TRY(path_text(context, "passwordFile",
+                           CO_TRY(value_at(context, *provider, "passwordFile")))),
+          where);
     case Source::inlined:
-      co_return Secret(CO_TRY(text_at(*provider, "password")));
+      co_return Secret(CO_TRY(text_at(context, *provider, "password")));
     case Source::property: {
-      std::string name = CO_TRY(text_at(*provider, "property"));
+      std::string name = CO_TRY(text_at(context, *provider, "property"));
       if (auto value = context.property(name)) co_return Secret(*value);
       co_return fail(Error(Code::not_found, fmt::format("the property {} is not set", name), where)
                          .hint(fmt::format("-D {}=... sets it", name)));
@@ -200,7 +206,8 @@ engine::ComponentType secret_type() {
 }
 engine::ComponentType file_password_type() {
   return provider_type("FilePassword", "A password that stands on the first line of a file.",
-                       required("passwordFile", Type::string, "the file"), "FilePasswordProvider");
+                       required("passwordFile", Type::any, "the file, or what has its path"),
+                       "FilePasswordProvider");
 }
 engine::ComponentType inline_password_type() {
   auto password = required("password", Type::string, "the password, or a LAZY link to it");

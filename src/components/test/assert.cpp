@@ -40,10 +40,13 @@ class Assert : public engine::Component {
     CO_TRY(strings(context));
     CO_TRY(attributes(context));
     CO_TRY(vector(context));
-    if (auto file = CO_TRY(context.value_if("fileExists"))) {
-      std::string path = CO_TRY(co_await file_path(context, "fileExists"));
+    for (const char* name : {"fileExists", "dirExists"}) {
+      if (!CO_TRY(context.value_if(name))) continue;
+      std::string path = CO_TRY(co_await file_path(context, name));
       auto info = co_await context.world().disk.info(path);
-      if (!info) co_return fail(wrong(context, "fileExists", fmt::format("there is no {}", path)));
+      if (!info) co_return fail(wrong(context, name, fmt::format("there is no {}", path)));
+      if (std::string_view(name) == "dirExists" && !info->is_directory)
+        co_return fail(wrong(context, name, fmt::format("{} is no folder", path)));
     }
     if (CO_TRY(context.value_if("evaluatesTrue"))) {
       auto condition = CO_TRY(context.component_or_null("evaluatesTrue"));
@@ -141,7 +144,8 @@ engine::ComponentType assert_type() {
       attribute("attributeVectorMinLength", Type::integer, "elements at least"),
       attribute("attributeVectorMaxLength", Type::integer, "elements at most"),
       attribute("evaluatesTrue", Type::any, "LAZY link to a condition that must hold"),
-      attribute("fileExists", Type::string, "a file on the controller's machine"),
+      attribute("fileExists", Type::any, "a file on the controller's machine"),
+      attribute("dirExists", Type::any, "a folder there"),
       attribute("equalsString1", Type::string, "must be equal to equalsString2"),
       attribute("equalsString2", Type::string, "must be equal to equalsString1"),
       with_default("equalityIgnoresCase", Type::boolean, false, "a and A are equal in these"),

@@ -35,6 +35,13 @@ class ExceptionThrower : public engine::Component {
   aio::Task<Result<>> ping(Context& context) override {
     return throw_if(context, "failOnPing", "throwOnPing");
   }
+  /// Once: an end that failed is tried again, and then succeeds.
+  aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
+    if (context.record().memory.contains("failed at its end")) co_return Result<>{};
+    auto done = co_await throw_if(context, "failOnTerminate", "throwOnTerminate");
+    if (!done) context.remember("failed at its end", "yes");
+    co_return done;
+  }
   aio::Task<Result<>> prepare_update(Context& context, model::ComponentPtr wanted) override {
     if (!wanted->boolean("failOnUpdate").value_or(false)) co_return Result<>{};
     co_return fail(Code::conflict, CO_TRY(context.string_or("message", "")), wanted->where);
@@ -69,6 +76,8 @@ engine::ComponentType exception_thrower_type() {
       with_default("failOnDeploy", Type::boolean, false, "fail when it is deployed"),
       with_default("failOnStart", Type::boolean, false, "fail when it starts"),
       with_default("failOnPing", Type::boolean, false, "fail at liveness checks"),
+      with_default("failOnTerminate", Type::boolean, false, "fail at the first try to end it"),
+      with_default("throwOnTerminate", Type::boolean, false, "the same as failOnTerminate"),
       with_default("throwOnDeploy", Type::boolean, false, "the same as failOnDeploy"),
       with_default("throwOnStartup", Type::boolean, false, "the same as failOnStart"),
       with_default("throwOnPing", Type::boolean, false, "the same as failOnPing"),

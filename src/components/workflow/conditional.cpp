@@ -100,11 +100,17 @@ class WaitFor : public engine::Component {
 class PostCondition : public engine::Component {
  public:
   aio::Task<Result<>> work(Context& context) override {
-    auto record = CO_TRY(co_await context.perform("action", "action"));
-    if (record.is_normal() && !CO_TRY(co_await condition_holds(context, "condition")))
-      record = TerminationRecord::abnormal(context.path(), CO_TRY(failure_text(context)));
-    context.end(std::move(record));
-    co_return Result<>{};
+    std::string branch = chosen(context);
+    if (branch.empty()) {
+      auto record = CO_TRY(co_await context.perform("action", "action"));
+      if (!record.is_normal()) {
+        context.end(std::move(record));
+        co_return Result<>{};
+      }
+      branch = CO_TRY(co_await condition_holds(context, "condition")) ? "then" : "else";
+    }
+    co_return co_await run_branch(
+        context, branch, TerminationRecord::normal(context.path(), "there is no " + branch));
   }
 };
 
@@ -157,11 +163,13 @@ engine::ComponentType failing_wait_for_type() {
 
 engine::ComponentType post_condition_type() {
   return action_type(
-      "PostCondition", "Runs `action`, then asks `condition`: it must hold.",
-      {required("action", Type::component, "what runs"), condition_attribute(),
-       failure_text_attribute(),
-       with_default("message", Type::string, "the condition does not hold after the action",
-                    "what it says when it does not")},
+      "PostCondition",
+      "Runs `action`; when that has ended normally, asks `condition` and runs `then` or `else`, if "
+      "there is one.",
+      {required("action", Type::component, "what runs first"), condition_attribute(),
+       attribute("then", Type::component, "what runs when it holds"),
+       attribute("else", Type::component, "what runs when it does not"), failure_text_attribute(),
+       attribute("message", Type::string, "for `then` and `else` to link to")},
       [] { return std::make_unique<PostCondition>(); });
 }
 

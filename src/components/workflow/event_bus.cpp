@@ -216,10 +216,11 @@ engine::ComponentType event_send_type() {
 }
 
 engine::ComponentType event_counter_type() {
+  auto count = with_default("count", Type::integer, int32_t{1}, "how many it waits for");
+  count.least = 1;
   return bus_type(
       "EventCounter", "Ends after `count` events.",
-      {with_default("count", Type::integer, int32_t{1}, "how many it waits for"),
-       with_default("allDifferent", Type::boolean, false, "the same event counts once")},
+      {count, with_default("allDifferent", Type::boolean, false, "the same event counts once")},
       [] { return std::make_unique<EventCounter>(); });
 }
 

@@ -126,7 +126,8 @@ class Model {
         return tree.good ? run(tree.inner[0], now) : End{now + tree.time, false};
       case Tree::Kind::post_condition: {
         End end = run(tree.inner[0], now);
-        return {end.time, end.good && tree.good};
+        if (!end.good) return end;
+        return run(tree.inner[tree.good ? 1 : 2], end.time);
       }
       case Tree::Kind::run:
       case Tree::Kind::detaching: {
@@ -280,7 +281,8 @@ std::string text_of(const Tree& tree) {
     case Kind::slow_start:
       return with_action("SlowStart {");
     case Kind::post_condition:
-      return with_action(fmt::format("PostCondition {{ condition {};", tree.good));
+      return with_action(fmt::format("PostCondition {{ condition {};\n{}{}", tree.good,
+                                     inside(1, "then"), inside(2, "else")));
     case Kind::choice:
       return fmt::format("extends If {{ condition {};\n{}{}}}", tree.good, inside(0, "then"),
                          inside(1, "else"));
@@ -320,6 +322,7 @@ int inner_of(Tree::Kind kind) {
     case Kind::retract:
       return *rc::gen::inRange(1, 4);
     case Kind::attempt:
+    case Kind::post_condition:
       return 3;
     case Kind::choice:
     case Kind::wait:
@@ -331,7 +334,6 @@ int inner_of(Tree::Kind kind) {
     case Kind::delay:
     case Kind::slow_start:
     case Kind::failing_wait:
-    case Kind::post_condition:
     case Kind::run:
     case Kind::detaching:
     case Kind::handled:

@@ -42,11 +42,11 @@ class Repeat : public engine::Component {
 engine::ComponentType repeat_type() {
   auto count = attribute("count", Type::integer, "the round that runs");
   count.published = true;
-  auto type = action_type(
-      "Repeat", "Runs `action` `repeat` times, or until it ends abnormally.",
-      {required("action", Type::component, "what is repeated"),
-       with_default("repeat", Type::integer, int32_t{1}, "how many rounds; -1: for ever"), count},
-      [] { return std::make_unique<Repeat>(); });
+  auto rounds = with_default("repeat", Type::integer, int32_t{1}, "how many rounds; -1: for ever");
+  rounds.least = -1;
+  auto type = action_type("Repeat", "Runs `action` `repeat` times, or until it ends abnormally.",
+                          {required("action", Type::component, "what is repeated"), rounds, count},
+                          [] { return std::make_unique<Repeat>(); });
   type.aliases = {"org.smartfrog.sfcore.workflow.combinators.Repeat"};
   return type;
 }

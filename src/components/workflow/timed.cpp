@@ -56,17 +56,26 @@ class Delay : public engine::Component {
 
 }  // namespace
 
+namespace {
+/// A time from now on, in milliseconds or with a unit.
+model::AttributeSchema bounded(model::AttributeSchema time) {
+  time.least = 0;
+  time.most = 1e14;  // some thousand years: beyond, clocks end
+  return time;
+}
+}  // namespace
+
 engine::ComponentType timeout_type() {
   auto type = action_type("Timeout", "Ends abnormally when `action` takes longer than `time`.",
                           {required("action", Type::component, "what has to be in time"),
-                           time_attribute("time", 0, "how long it may take; 0: no limit")},
+                           bounded(time_attribute("time", 0, "how long it may take; 0: no limit"))},
                           [] { return std::make_unique<Timeout>(); });
   type.aliases = {"org.smartfrog.sfcore.workflow.combinators.Timeout"};
   return type;
 }
 
 engine::ComponentType during_type() {
-  auto time = time_attribute("time", "how long it runs");
+  auto time = bounded(time_attribute("time", "how long it runs"));
   time.required = true;
   auto type = action_type("During", "Runs `action` for `time`, then ends both normally.",
                           {required("action", Type::component, "what runs meanwhile"), time},
@@ -76,7 +85,7 @@ engine::ComponentType during_type() {
 }
 
 engine::ComponentType delay_type() {
-  auto time = time_attribute("time", "how long it waits");
+  auto time = bounded(time_attribute("time", "how long it waits"));
   time.required = true;
   auto type =
       action_type("Delay", "Waits for `time`, then runs `action`, if there is one.",

@@ -128,12 +128,55 @@ const Case cases[] = {
      "message \"never came\"; }",
      "abnormal", "never came"},
     {"PostConditionHolds",
-     "extends PostCondition { action extends DoNothing { time 5; } condition true; }", "normal",
-     ""},
-    {"PostConditionFails",
+     "extends PostCondition { action extends DoNothing { time 5; } condition true; then extends "
+     "DoNothing { time 5; message \"it was so\"; } }",
+     "normal", "it was so"},
+    {"PostConditionWithoutElse",
      "extends PostCondition { action extends DoNothing { time 5; } condition extends Equals { left "
-     "1; right 2; } message \"1 is not 2\"; }",
+     "1; right 2; } }",
+     "normal", "there is no else"},
+    {"PostConditionElse",
+     "extends PostCondition { action extends DoNothing { time 5; } condition false; message \"1 is "
+     "not 2\"; else extends Terminator { description PARENT:message; selftype Terminator:ABNORMAL; "
+     "} }",
      "abnormal", "1 is not 2"},
+    {"PostConditionNotAskedAfterAFailure",
+     "extends PostCondition { action extends DoNothing { time 5; terminationType \"abnormal\"; "
+     "message \"no good\"; } condition true; then extends DoNothing { time 5; } }",
+     "abnormal", "no good"},
+    {"AssertPostConditionMet",
+     "extends AssertPostConditionMet { action extends DoNothing { time 5; } condition false; }",
+     "abnormal", "Condition not met after action terminated"},
+    {"AssertPostConditionFailed",
+     "extends AssertPostConditionFailed { action extends DoNothing { time 5; } condition true; }",
+     "abnormal", "Condition should not be met"},
+    {"AssertPostConditionFailedAsWanted",
+     "extends AssertPostConditionFailed { action extends DoNothing { time 5; } condition false; }",
+     "normal", ""},
+    {"TerminatorEndsItself", "extends Terminator {}", "normal", "terminator action"},
+    {"TerminatorSaysWhy",
+     "extends Compound { victim extends DoNothing {} t extends Terminator { kill LAZY victim; type "
+     "\"abnormal\"; description \"it was time\"; } }",
+     "abnormal", "it was time"},
+    {"PropertySetAtRunTime",
+     "extends Sequence { s extends SetProperty { name \"colour\"; value \"green\"; "
+     "sfShouldTerminate true; } e extends "
+     "EvaluateCondition { condition extends StringEquals { left LAZY PROPERTY colour; right "
+     "(\"gr\" ++ \"een\"); } } }",
+     "normal", ""},
+    {"PropertyAsANumber",
+     "extends Sequence { s extends SetProperty { name \"number\"; value \"7\"; sfShouldTerminate "
+     "true; } e extends "
+     "EvaluateCondition { condition extends Equals { left LAZY IPROPERTY number; right 7; } } }",
+     "normal", ""},
+    {"PropertyUnset",
+     "extends Sequence { e extends EvaluateCondition { condition extends StringEquals { left LAZY "
+     "PROPERTY colour; right \"green\"; } } }",
+     "abnormal", "the property 'colour' is not set"},
+    {"PropertyOptional",
+     "extends Sequence { e extends EvaluateCondition { condition extends StringEquals { left LAZY "
+     "OPTIONAL(\"blue\") PROPERTY colour; right \"blue\"; } } }",
+     "normal", ""},
     {"EvaluateConditionFails",
      "extends EvaluateCondition { condition extends StringEquals { left \"a\"; right \"A\"; } "
      "message \"case matters\"; }",
