@@ -122,6 +122,7 @@ struct S3Request {
   std::string body;
   std::shared_ptr<net::BodySource> source;
   Bytes answer_limit = Bytes::mib(64);
+  bool drop_excess = false;                   ///< as of net::ClientRequest
   Duration deadline = Duration::seconds(60);  ///< of one attempt
   bool repeatable = true;
 };

@@ -81,6 +81,7 @@ Result<net::ClientRequest> signed_request(const Call& call) {
   out.body = request.body;
   out.source = request.source;
   out.answer_limit = request.answer_limit;
+  out.drop_excess = request.drop_excess;
   out.deadline = request.deadline;
   return out;
 }

@@ -154,7 +154,21 @@ aio::Task<Result<net::Response>> exchange(const Context& context, net::ClientReq
   }
 }
 
+namespace {
+/// Whether it is one: asked of a document without anything in it.
+Result<> check_xpath(const Context& context) {
+  auto path = context.string_or("resultXPath", "");
+  if (!path || path->empty()) return {};
+  auto document =
+      TRY(wire::xml::Document::parse("<x/>", "an empty document", {xml_max, xml_depth}));
+  auto found = document.select(*path);
+  if (!found) return fail(std::move(found).error().at(context.where("resultXPath")));
+  return {};
+}
+}  // namespace
+
 Result<> check_expected(const Context& context) {
+  TRY(check_xpath(context));
   auto expression = context.string_or("responseRegexp", "");
   if (!expression || expression->empty()) return {};
   auto pattern = Pattern::compile(*expression);

@@ -19,6 +19,50 @@ namespace {
 constexpr size_t body_shown = 300;
 constexpr const char* aws_host = "s3.amazonaws.com";
 
+constexpr Bytes unread_kept = Bytes::mib(1);  // of a body that nothing looks into: to show refusals
+constexpr Duration whole_object = Duration::minutes(15);
+
+/// Where `url` leads on S3: a bucket in the host's name or in front of the path, then the key.
+struct S3Address {
+  net::Url endpoint;
+  bool farm = false;  ///< S3 itself is meant: the chosen farm answers for it
+  std::string bucket, key;
+  std::vector<wire::Query::Pair> query;
+};
+
+Result<S3Address> s3_address(std::string_view text) {
+  S3Address out;
+  out.endpoint = TRY(net::Url::parse(text));
+  std::string target = std::exchange(out.endpoint.target, "/");
+  if (size_t mark = target.find('?'); mark != std::string::npos) {
+    out.query = TRY(wire::Query::parse(std::string_view(target).substr(mark + 1))).pairs();
+    target.resize(mark);
+  }
+  std::string path = TRY(wire::percent_decode(target));
+  path.erase(0, path.find_first_not_of('/'));
+  std::string suffix = fmt::format(".{}", aws_host);
+  out.farm = out.endpoint.host == aws_host || out.endpoint.host.ends_with(suffix);
+  if (out.endpoint.host.ends_with(suffix)) {
+    out.bucket = out.endpoint.host.substr(0, out.endpoint.host.size() - suffix.size());
+    out.key = std::move(path);
+    return out;
+  }
+  auto parts = cut(path, '/');
+  out.bucket = parts ? std::string(parts->first) : path;
+  if (parts) out.key = std::string(parts->second);
+  return out;
+}
+
+/// A name and password in an address are refused; until then they are shown to nobody.
+std::string without_user(const std::string& url) {
+  size_t begin = url.find("://");
+  if (begin == std::string::npos) return url;
+  begin += 3;
+  std::string authority = url.substr(begin, url.find_first_of("/?#", begin) - begin);
+  size_t at = authority.rfind('@');
+  return at == std::string::npos ? url : url.substr(0, begin) + "***" + url.substr(begin + at);
+}
+
 bool changes_something(const HttpAction& action) {
   return action.verb == "PUT" || action.verb == "POST" || action.verb == "DELETE";
 }
@@ -165,21 +209,31 @@ Result<bool> RemoteResource::is_aws(Context& context) const {
 }
 
 aio::Task<Result<cloud::S3>> RemoteResource::s3(Context& context) {
-  std::string host = CO_TRY(context.string_or("host", ""));
   auto own = CO_TRY(co_await keys_of(context, "username", "password"));
+  cloud::Endpoint endpoint;
+  endpoint.service = cloud::Service::s3;
+  endpoint.region = context.farm().region;
+  if (std::string url = CO_TRY(context.string_or("url", "")); !url.empty()) {
+    auto address = CO_TRY(s3_address(url));
+    if (address.farm) co_return co_await context.s3(own.access_key, own.secret_key);
+    endpoint.url = std::move(address.endpoint);
+    co_return co_await context.s3_at(std::move(endpoint), std::move(own));
+  }
+  std::string host = CO_TRY(context.string_or("host", ""));
   if (host.empty() || host == aws_host)
     co_return co_await context.s3(own.access_key, own.secret_key);
   std::string scheme = to_lower(CO_TRY(context.string_or("protocol", "https")));
   int64_t port = CO_TRY(context.integer_or("port", 0));
-  cloud::Endpoint endpoint;
-  endpoint.service = cloud::Service::s3;
-  endpoint.region = context.farm().region;
   endpoint.url = CO_TRY(net::Url::parse(port > 0 ? fmt::format("{}://{}:{}/", scheme, host, port)
                                                  : fmt::format("{}://{}/", scheme, host)));
   co_return co_await context.s3_at(std::move(endpoint), std::move(own));
 }
 
 Result<std::pair<std::string, std::string>> RemoteResource::bucket_and_key(Context& context) const {
+  if (std::string url = TRY(context.string_or("url", "")); !url.empty()) {
+    auto address = TRY(s3_address(url));
+    return std::pair{std::move(address.bucket), std::move(address.key)};
+  }
   std::string path(TRY(context.string_or("path", "")));
   while (path.starts_with('/')) path.erase(0, 1);
   while (path.ends_with('/')) path.pop_back();
@@ -194,12 +248,12 @@ Result<std::pair<std::string, std::string>> RemoteResource::bucket_and_key(Conte
 }
 
 Result<std::string> RemoteResource::url_text(Context& context) const {
+  std::string url = TRY(context.string_or("url", ""));
+  if (!url.empty()) return without_user(url);
   if (TRY(is_aws(context))) {
     auto [bucket, key] = TRY(bucket_and_key(context));
     return key.empty() ? bucket : bucket + "/" + key;
   }
-  std::string url = TRY(context.string_or("url", ""));
-  if (!url.empty()) return url;
   std::string scheme = to_lower(TRY(context.string_or("protocol", "http")));
   int64_t port = TRY(context.integer_or("port", 0));
   std::string path = TRY(context.string_or("path", "")), page = TRY(context.string_or("page", ""));
@@ -238,6 +292,19 @@ aio::Task<Result<net::Response>> RemoteResource::exchange(Context& context, Http
                                           follow);
 }
 
+namespace {
+/// A body that nothing looks into may have any size.
+template <class Request>
+Result<> take_any_size(const Context& context, Request& request) {
+  for (const char* name : {"responseRegexp", "resultXPath"})
+    if (!TRY(context.string_or(name, "")).empty()) return {};
+  request.answer_limit = unread_kept;
+  request.drop_excess = true;
+  request.deadline = whole_object;
+  return {};
+}
+}  // namespace
+
 aio::Task<Result<cloud::S3Request>> RemoteResource::s3_request(Context& context,
                                                                HttpAction action) {
   cloud::S3Request request;
@@ -245,7 +312,11 @@ aio::Task<Result<cloud::S3Request>> RemoteResource::s3_request(Context& context,
   auto [bucket, key] = CO_TRY(bucket_and_key(context));
   request.bucket = bucket;
   request.key = key;
-  request.query = CO_TRY(pairs_of(context, "queries"));
+  if (std::string url = CO_TRY(context.string_or("url", "")); !url.empty()) {
+    auto address = CO_TRY(s3_address(url));
+    for (auto& pair : address.query) request.query.emplace_back(pair.name, pair.value);
+  }
+  for (auto& pair : CO_TRY(pairs_of(context, "queries"))) request.query.push_back(std::move(pair));
   for (auto& [name, value] : CO_TRY(pairs_of(context, "headers"))) request.headers.add(name, value);
   if (action.verb == "PUT" || action.verb == "POST") {
     auto body = CO_TRY(co_await body_of(context, "datasource"));
@@ -253,6 +324,7 @@ aio::Task<Result<cloud::S3Request>> RemoteResource::s3_request(Context& context,
     if (!body.content_type.empty()) request.headers.set("Content-Type", body.content_type);
   }
   request.repeatable = action.verb != "POST";
+  if (action.verb == "GET") CO_TRY(take_any_size(context, request));
   request.deadline = CO_TRY(context.duration_or("readTimeout", "ms", request.deadline));
   co_return request;
 }
@@ -287,6 +359,7 @@ aio::Task<Result<net::ClientRequest>> RemoteResource::plain_request(Context& con
     request.body = std::move(body.bytes);
     if (!body.content_type.empty()) request.headers.set("Content-Type", body.content_type);
   }
+  if (action.verb == "GET") CO_TRY(take_any_size(context, request));
   request.deadline = CO_TRY(context.duration_or("readTimeout", "ms", request.deadline));
   request.connect_deadline =
       CO_TRY(context.duration_or("connectTimeout", "ms", request.connect_deadline));

@@ -46,8 +46,10 @@ aio::Task<Result<std::shared_ptr<net::BodySource>>> large_file(Context& context)
 class S3File : public RemoteResource {
  public:
   aio::Task<Result<>> deploy(Context& context) override {
+    bool whole = !CO_TRY(context.string_or("url", "")).empty();
     for (const char* name : {"bucket", "name"})
-      if (auto text = context.string(name); text && text->empty()) co_return unnamed(context, name);
+      if (auto text = context.string(name); text && text->empty() && !whole)
+        co_return unnamed(context, name);
     co_return co_await RemoteResource::deploy(context);
   }
 

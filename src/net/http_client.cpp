@@ -133,12 +133,12 @@ aio::Task<Result<std::unique_ptr<ResponseReader>>> open_within(std::shared_ptr<C
   co_return result;
 }
 
-aio::Task<Result<std::string>> collect(ResponseReader& reader, Bytes limit) {
+aio::Task<Result<std::string>> collect(ResponseReader& reader, Bytes limit, bool drop_excess) {
   auto most = static_cast<uint64_t>(limit.count());
   auto length = reader.content_length();
   std::string body;
   if (reader.finished()) co_return body;
-  if (length && *length > most)
+  if (length && *length > most && !drop_excess)
     co_return fail(Code::resource_exhausted,
                    fmt::format("an answer of {} bytes is more than {}", *length, limit.text()));
   body.resize(static_cast<size_t>(std::min<uint64_t>(length.value_or(16 << 10), 1 << 20)) + 1);
@@ -148,8 +148,9 @@ aio::Task<Result<std::string>> collect(ResponseReader& reader, Bytes limit) {
     size_t got = CO_TRY(co_await reader.read({body.data() + size, body.size() - size}));
     if (got == 0) break;
     size += got;
-    if (size > most)
+    if (size > most && !drop_excess)
       co_return fail(Code::resource_exhausted, "the answer is larger than " + limit.text());
+    size = std::min<size_t>(size, most);
   }
   body.resize(size);
   co_return body;
@@ -158,7 +159,7 @@ aio::Task<Result<std::string>> collect(ResponseReader& reader, Bytes limit) {
 aio::Task<Result<Response>> send_and_collect(std::shared_ptr<ClientPool> pool,
                                              ClientRequest request) {
   auto reader = CO_TRY(co_await open_within(pool, request));
-  auto body = co_await collect(*reader, request.answer_limit);
+  auto body = co_await collect(*reader, request.answer_limit, request.drop_excess);
   if (!body) co_return fail(std::move(body.error()).fact("sent", "yes"));
   Response response;
   response.status = reader->head().status;

@@ -43,6 +43,7 @@ struct ClientRequest {
   Duration deadline = Duration::seconds(30);  ///< whole exchange
   Duration connect_deadline = Duration::seconds(5);
   Bytes answer_limit = Bytes::mib(64);  ///< of the collected body
+  bool drop_excess = false;             ///< what is behind it is read and dropped, no error
 };
 
 struct Response {

@@ -151,8 +151,13 @@ TEST(HttpClient, limits_and_deadlines) {
     HttpClient client(stage.world);
     auto large = request_to(stage, "POST", "/", std::string(1000, 'x'));
     large.answer_limit = Bytes(999);
+    auto cut = large;
+    cut.drop_excess = true;
     auto result = co_await client.send(std::move(large));
     EXPECT_EQ(result.error().code, Code::resource_exhausted);
+    auto shortened = co_await client.send(std::move(cut));
+    EXPECT_TRUE(shortened) << shortened.error().render();
+    EXPECT_EQ(shortened->body.size(), 999u) << "the rest was read and dropped";
     auto endless = request_to(stage, "GET", "/stream");
     endless.answer_limit = Bytes(50000);
     result = co_await client.send(std::move(endless));

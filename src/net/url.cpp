@@ -55,7 +55,9 @@ Result<Url> Url::parse(std::string_view text) {
   rest.remove_prefix(end);
   rest = rest.substr(0, rest.find('#'));
   if (authority.find('@') != std::string_view::npos)
-    return bad(text, "a user name in a URL is not accepted");
+    return bad(
+        fmt::format("{}://***@{}{}", url.scheme, authority.substr(authority.rfind('@') + 1), rest),
+        "a user name in a URL is not accepted");
 
   std::string_view port;
   bool has_port = false;

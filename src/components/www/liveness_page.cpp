@@ -28,7 +28,11 @@ class LivenessPage : public RemoteResource {
     if (!CO_TRY(context.boolean_or("checkOnLiveness", true))) co_return Result<>{};
     int64_t every = std::max<int64_t>(1, CO_TRY(context.integer_or("checkFrequency", 1)));
     if (pings_++ % every != 0) co_return Result<>{};
-    co_return co_await look(context);
+    auto looked = co_await look(context);
+    // A wrong answer is one: it is not waited for until silence counts.
+    if (!looked && !looked.error().fact("http_status").empty())
+      looked.error().code = Code::conflict;
+    co_return looked;
   }
   aio::Task<Result<>> terminate(Context&, const TerminationRecord&) override {
     co_return Result<>{};
