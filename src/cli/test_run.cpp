@@ -3,18 +3,22 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "base/text.h"
 #include "cli/daemons.h"
 #include "cli/description.h"
 #include "cli/session.h"
 #include "cli/test_farm.h"
+#include "cli/variables.h"
 #include "components/registry.h"
 #include "controller/farm_setup.h"
 #include "controller/sealer.h"
 #include "engine/application.h"
 #include "farm/farm.h"
+#include "lang/format/format.h"
 #include "lang/lang.h"
+#include "protocol/events.h"
 #include "store/store.h"
 
 namespace croft::cli {
@@ -43,9 +47,11 @@ bool calls_a_farm(const model::Component& component, const engine::Registry& reg
   });
 }
 
+bool is_test_class(std::string_view sf_class) {
+  return sf_class == "croft.TestCompound" || sf_class == "croft.ExpectDeployFailure";
+}
 bool is_test(const engine::Node& node) {
-  return node.record.type == "croft.TestCompound" ||
-         node.record.type == "croft.ExpectDeployFailure";
+  return is_test_class(node.record.type);
 }
 
 bool flag_of(const engine::Node& node, const std::string& name) {
@@ -61,9 +67,11 @@ std::string text_of(const engine::Node& node, const std::string& name) {
   return text ? *text : "";
 }
 
-/// It may still begin something: a workflow that has not ended, and is no test that is over.
+/// It may still begin something: a workflow that has not ended, whose work is not done, and that is
+/// no test that is over.
 bool may_go_on(const engine::Node& node) {
-  if (!node.type || !node.type->actions || node.ended() || node.record.type == "croft.Container")
+  if (!node.type || !node.type->actions || node.ended() || node.work_over ||
+      node.record.type == "croft.Container")
     return false;
   return !is_test(node) || !flag_of(node, "finished");
 }
@@ -108,7 +116,7 @@ class Runner {
       cases = std::vector{std::move(failed)};
     }
     Duration took = world_.clock.now() - began;
-    for (TestCase& each : *cases) each.took = took / static_cast<int64_t>(cases->size());
+    if (cases->size() == 1) cases->front().took = took;
     co_return cases;
   }
 
@@ -133,6 +141,7 @@ class Runner {
           CO_TRY(cloud::farm_at(worker.farm->url, "us-east-1", cloud::FarmKind::embedded));
       wanted.farm_admin = farm::admin_socket(worker.farm->data);
     }
+    wanted.environment = named_variables(*description.root);
     for (const auto& given : invocation_.values("--property")) {
       auto parts = cut(given, '=');
       wanted.environment[engine::property_prefix + std::string(parts ? parts->first : given)] =
@@ -192,6 +201,7 @@ class Runner {
     auto over =
         co_await aio::deadline(world_.clock, options_.limit, until_over(application), "the test");
     auto cases = cases_of(application, file, over);
+    CO_TRY(co_await add_times(application, cases));
     auto gone =
         co_await aio::deadline(world_.clock, goodbye, until_gone(application), "taking it down");
     bool clean = gone && application.proof() && application.proof()->left.empty();
@@ -215,25 +225,91 @@ class Runner {
     co_return cases;
   }
 
-  static std::vector<TestCase> cases_of(const engine::Application& application,
-                                        const std::string& file, const Result<>& over) {
-    std::vector<TestCase> out;
-    const auto& record = application.record();
+  /// From its start to its end, or to now.
+  aio::Task<Result<>> add_times(engine::Application& application, std::vector<TestCase>& cases) {
+    std::map<std::string, std::pair<WallTime, WallTime>> times;
+    for (const TestCase& each : cases) {
+      WallTime now = world_.clock.wall();
+      times.try_emplace(each.name, now, now);
+    }
+    CO_TRY(co_await application.ledger().flush());
+    for (uint64_t from = 1;;) {
+      auto events = CO_TRY(co_await application.ledger().events(from));
+      if (events.empty()) break;
+      for (const auto& event : events) {
+        auto found = times.find(event.component);
+        if (found == times.end()) continue;
+        if (event.event == protocol::event::starting) found->second.first = event.time;
+        if (event.event == protocol::event::terminated) found->second.second = event.time;
+      }
+      from = events.back().seq + 1;
+    }
+    for (TestCase& each : cases) each.took = times[each.name].second - times[each.name].first;
+    co_return Result<>{};
+  }
+
+  /// Paths of the tests that the description holds, in its order. What is in a test is its own.
+  void add_described(const model::Component& component, const std::string& path, int depth,
+                     std::vector<std::string>& out) const {
+    constexpr int deepest = 200;
+    const auto* type = registry_.find(component.string("sfClass").value_or(""));
+    if (type && is_test_class(type->schema.sf_class)) return out.push_back(path);
+    if (depth > deepest) return;
+    for (const auto& attribute : component.attributes())
+      if (auto child = attribute.value.as_component(); child && child->eager)
+        add_described(*child, path + ":" + attribute.name, depth + 1, out);
+  }
+
+  std::vector<TestCase> cases_of(const engine::Application& application, const std::string& file,
+                                 const Result<>& over) const {
+    std::map<std::string, TestCase> begun;
+    std::vector<std::string> order;
+    add_described(*application.description().config, application.name(), 0, order);
     for (const auto& node : application.nodes()) {
       if (!is_test(*node)) continue;
-      TestCase test{file, node->record.path};
-      test.why = text_of(*node, "outcome");
-      if (flag_of(*node, "skipped")) {
-        test.outcome = TestOutcome::skipped;
-      } else if (flag_of(*node, "succeeded")) {
-        test.outcome = TestOutcome::passed;
-      } else if (!flag_of(*node, "finished")) {
-        test.why = over ? "it never came to its end" : over.error().line();
-        if (record.record && !record.record->cause.empty()) test.why += ": " + record.record->cause;
-      }
-      out.push_back(std::move(test));
+      const std::string& path = node->record.path;
+      if (std::ranges::find(order, path) == order.end()) order.push_back(path);
+      begun.emplace(path, case_of(*node, file, application.record(), over));
     }
-    if (!out.empty()) return out;
+    std::vector<TestCase> out;
+    bool explained = false;
+    for (const std::string& path : order) {
+      auto found = begun.find(path);
+      if (found != begun.end()) {
+        explained |= found->second.outcome == TestOutcome::failed;
+        out.push_back(found->second);
+        continue;
+      }
+      TestCase missing{file, path, TestOutcome::skipped};
+      missing.why = "it was not run: what is before it did not come to a good end";
+      out.push_back(std::move(missing));
+    }
+    // Tests that were not run are no success: where none of them says why, the whole does.
+    if (out.size() > begun.size() && !explained) {
+      TestCase whole = whole_case(file, application.record(), over);
+      if (begun.empty() || whole.outcome == TestOutcome::failed) out.insert(out.begin(), whole);
+    }
+    if (out.empty()) out.push_back(whole_case(file, application.record(), over));
+    return out;
+  }
+
+  static TestCase case_of(const engine::Node& node, const std::string& file,
+                          const engine::ApplicationRecord& record, const Result<>& over) {
+    TestCase test{file, node.record.path};
+    test.why = text_of(node, "outcome");
+    if (flag_of(node, "skipped")) {
+      test.outcome = TestOutcome::skipped;
+    } else if (flag_of(node, "succeeded")) {
+      test.outcome = TestOutcome::passed;
+    } else if (!flag_of(node, "finished")) {
+      test.why = over ? "it never came to its end" : over.error().line();
+      if (record.record && !record.record->cause.empty()) test.why += ": " + record.record->cause;
+    }
+    return test;
+  }
+
+  static TestCase whole_case(const std::string& file, const engine::ApplicationRecord& record,
+                             const Result<>& over) {
     TestCase whole{file, std::filesystem::path(file).stem().string()};
     bool good = over && (!record.record || record.record->is_normal()) && !record.error;
     whole.outcome = good ? TestOutcome::passed : TestOutcome::failed;
@@ -245,7 +321,7 @@ class Runner {
       whole.why = record.record->cause.empty()
                       ? record.record->description
                       : fmt::format("{}: {}", record.record->description, record.record->cause);
-    return {whole};
+    return whole;
   }
 
   aio::World& world_;
@@ -282,7 +358,9 @@ aio::Task<Result<>> work(Runner& runner, Queue& queue, std::string home) {
   co_return result ? ended : result;
 }
 
-bool has_config(const std::filesystem::path& path) {
+/// A part that others include has no sfConfig, and is no test; what is no description at all is
+/// told so when it is run.
+bool is_test_file(const std::filesystem::path& path) {
   std::ifstream in(path, std::ios::binary);
   std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
   if (text.size() > static_cast<size_t>(description_max.count())) return false;
@@ -294,7 +372,7 @@ bool has_config(const std::filesystem::path& path) {
     if (begins && after < text.size() && std::isspace(static_cast<unsigned char>(text[after])))
       return true;
   }
-  return false;
+  return !lang::format(path.string(), std::move(text));
 }
 
 }  // namespace
@@ -311,7 +389,8 @@ Result<std::vector<std::string>> test_files(const std::vector<std::string>& name
     }
     std::vector<std::string> found;
     for (const auto& entry : fs::recursive_directory_iterator(name, problem))
-      if (entry.is_regular_file() && entry.path().extension() == ".sf" && has_config(entry.path()))
+      if (entry.is_regular_file() && entry.path().extension() == ".sf" &&
+          is_test_file(entry.path()))
         found.push_back(entry.path().string());
     std::ranges::sort(found);
     if (found.empty())

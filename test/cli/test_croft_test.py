@@ -246,3 +246,43 @@ def test_the_examples_pass():
     assert result.returncode == 0, result.stdout + result.stderr
     document = json.loads(result.stdout)
     assert document["passed"] >= 14 and document["skipped"] == 0
+
+
+CASES = INCLUDES + """
+sfConfig extends Sequence {
+  quick extends TestCompound { action extends Compound { x 7; } tests extends DoNothing { time 1; } }
+  slow extends TestCompound { action extends Compound { x 7; } tests extends DoNothing { time 400; } }
+  bad extends TestCompound { action extends Compound { x 7; } tests extends Fail { message "broken"; } }
+  never extends TestCompound { action extends Compound { x 7; } }
+}
+"""
+
+
+def test_each_case_has_its_own_time_and_none_is_lost(tmp_path):
+    file, junit = tmp_path / "cases.sf", tmp_path / "junit.xml"
+    file.write_text(CASES)
+    result = croft_test(file, "--json", "--junit", junit)
+    document = json.loads(result.stdout)
+    assert [(test["name"], test["outcome"]) for test in document["tests"]] == [
+        ("cases:quick", "passed"), ("cases:slow", "passed"), ("cases:bad", "failed"), ("cases:never", "skipped")]
+    seconds = [test["seconds"] for test in document["tests"]]
+    assert seconds[1] >= 0.4 and seconds[1] > seconds[0] and seconds[3] == 0, seconds
+    assert "was not run" in document["tests"][3]["why"]
+    suite = ElementTree.parse(junit).getroot()[0]
+    assert [suite.get(name) for name in ("tests", "failures", "skipped")] == ["4", "1", "1"]
+
+
+def test_a_test_block_is_over_with_its_action(tmp_path):
+    file = tmp_path / "block.sf"
+    file.write_text(INCLUDES + "sfConfig extends TestBlock { action extends DoNothing { time 30; } }\n")
+    result = croft_test(file, "--timeout", "60s")
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_what_is_no_description_is_not_passed_over(tmp_path):
+    (tmp_path / "good.sf").write_text(PASSING)
+    (tmp_path / "part.sf").write_text("port 80;\n")
+    (tmp_path / "garbage.sf").write_text("this { is no ; description\n")
+    result = croft_test(tmp_path, "--json")
+    outcomes = {test["file"].rsplit("/", 1)[1]: test["outcome"] for test in json.loads(result.stdout)["tests"]}
+    assert outcomes == {"good.sf": "passed", "garbage.sf": "failed"} and result.returncode == 1
