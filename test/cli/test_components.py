@@ -1,7 +1,9 @@
 """Components on a real machine: links out of the work folder, modes, large uploads, changes in place."""
+import http.server
 import os
 import pathlib
 import stat
+import threading
 
 from support.clients import client
 from support.croft import wait_until
@@ -174,3 +176,81 @@ def test_a_sequence_goes_on_at_its_step_after_a_kill(croft, tmp_path):
     wait_until(lambda: '"app:s:stay"' in croft.run("events", "app", "--json").out, "the last step has begun")
     status = croft.ok("status", "app", "--json").json
     assert status["state"] == "running", status
+
+
+class Store(http.server.BaseHTTPRequestHandler):
+    """Answers everything, and keeps what it was asked."""
+    seen = []
+
+    def do_GET(self):
+        self.seen.append((self.path, self.headers.get("Authorization", "").split(",")[0], self.headers.get("Host")))
+        self.send_response(200)
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        self.wfile.write(b"hello")
+
+    def log_message(self, *_):
+        pass
+
+
+def test_a_url_is_where_signed_requests_go(croft, tmp_path):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Store)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    here = f"127.0.0.1:{server.server_port}"
+    outcome = up(croft, tmp_path, S3 + f"""
+sfConfig extends Compound {{
+  plain extends RemoteResource {{ url "http://{here}/some/key?a=1"; startActions [GET_ACTION]; authorization "HTTP_AWS"; {KEYS} }}
+  object extends GetS3File {{ url "http://{here}/bucket/a%20b"; bucket "other"; name "c"; {KEYS} }}
+}}
+""")
+    server.shutdown()
+    server.server_close()
+    assert outcome.code == 0, outcome
+    assert {path for path, _, host in Store.seen if host == here} == {"/some/key?a=1", "/bucket/a%20b"}
+    assert all(signed.startswith("AWS4-HMAC-SHA256 Credential=AKIDME/") for _, signed, _ in Store.seen), Store.seen
+
+
+def test_an_object_of_any_size_is_got(croft, tmp_path):
+    with open(work_folder(croft) / "large.bin", "wb") as file:
+        file.truncate(66 << 20)
+    outcome = up(croft, tmp_path, S3 + f"""
+sfConfig extends Compound {{
+  bucket extends TransientS3Bucket {{ bucket "demo-large"; {KEYS} }}
+  put extends PutS3File {{ bucket "demo-large"; name "x"; {KEYS} datasource extends FileDataSource {{ filename "large.bin"; }} }}
+  get extends GetS3File {{ bucket "demo-large"; name "x"; {KEYS} }}
+}}
+""", "-q")
+    assert outcome.code == 0, outcome
+    # In the order of the text, although nothing links them.
+    events = [line for line in croft.ok("events", "app", "--json").lines() if line["event"] == "RUNNING"]
+    order = [line["component"] for line in events]
+    assert order.index("app:bucket") < order.index("app:put") < order.index("app:get"), order
+    assert croft.ok("down", "app").code == 0
+
+
+def test_what_cannot_be_deployed_is_refused_by_check(croft, tmp_path):
+    nested = "sfConfig " + "extends Compound { a " * 230 + "1;" + " }" * 230 + "\n"
+    for text, says in (('sfConfig extends Compound { "a:b" extends Compound; }', "stands between names"),
+                       (f'sfConfig extends Compound {{ "{"n" * 4000}" extends Compound; }}', "at most 3072"),
+                       (nested, "more than 200 components")):
+        file = tmp_path / "wrong.sf"
+        file.write_text('#include "/org/smartfrog/components.sf"\n' + text + "\n")
+        outcome = croft.run("check", file)
+        assert outcome.code != 0 and says in outcome.err + outcome.out, outcome
+        assert "wrong.sf:" in outcome.err + outcome.out, "the place is said"
+
+
+def test_properties_and_variables_are_read_where_they_are_needed(croft, tmp_path):
+    file = tmp_path / "app.sf"
+    file.write_text(FILES + """
+sfConfig extends Compound {
+  a extends TextFile { filename "a"; text LAZY PROPERTY colour; }
+  b extends TextFile { filename "b"; text ("hello " ++ LAZY ENVPROPERTY GREETED); }
+  c extends TextFile { filename "c"; text LAZY OPTIONAL("none") PROPERTY absent; }
+  d extends File { parent LAZY PROPERTY user.home; filename "."; mustBeDir true; testOnStartup true; }
+}
+""")
+    outcome = croft.run("up", file, "--name", "app", "-D", "colour=blue", env={"GREETED": "frog"})
+    assert outcome.code == 0, outcome
+    work = pathlib.Path(croft.home, "work", "app")
+    assert [(work / name).read_text() for name in "abc"] == ["blue", "hello frog", "none"]

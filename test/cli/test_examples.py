@@ -1,5 +1,6 @@
 """The examples: each is right, and each that needs nothing from outside really runs."""
 import json
+import re
 import subprocess
 
 import pytest
@@ -35,3 +36,25 @@ def test_the_examples_of_components_do_what_they_say(tmp_path):
     assert skipped == ["java", "ssh", "tests:skipped"]
     families = {test["file"].rsplit("/", 1)[1] for test in document["tests"]}
     assert families == {path.name for path in (ROOT / "examples/components").glob("*.sf")}
+
+
+# What people come for, by family: each has to stand in some example, so that what it looks like can be copied.
+SHOWN = """
+Sequence Parallel RandomSequence Container FireBreak Try Retry Repeat Timeout During Delay Run Deployer DetachingCompound
+Finally SlowStart Retract Terminator DoNothing Attribute If WaitFor FailingWaitFor PostCondition EvaluateCondition LivenessTest
+EventBus EventSend OnEvent EventCounter EventQueue
+True False And Or Xor Not Equals StringEquals StringLength RunningFor IsPropertySet IsPropertyTrue ReferenceResolves IsOS
+RemoteResource LivenessPage WaitForPage TextDataSource HtmlTextDataSource FileDataSource
+S3Bucket TransientS3Bucket PersistentS3Bucket PutS3File HeadS3File GetS3File DeleteS3File
+ImageInstance ListInstances KillInstances ListEC2Images ListAmazonImages ValidateEC2Settings
+ClusterRole EC2ClusterRole EC2ClusterFarmer MockClusterFarmer ManualClusterFarmer FarmCustomer FarmIsAvailable
+FarmSupportsRole FarmHasDeployedInstances FarmCheckRoles
+Mkdir TempFile CopyFile TextFile FileExists ExecuteProgram RunShellScripts Shell Script
+FilePassword InlinePassword PropertyPassword PasswordChecker Echo SetProperty SystemProperties
+Assert AssertWorkflow TestCompound ExpectDeploy ExpectTerminate ExpectDeployFailure History HistoryLog TestBlock
+""".split()
+
+
+def test_each_type_of_the_usual_families_has_an_example():
+    words = set(re.findall(r"\w+", "\n".join(path.read_text() for path in ROOT.glob("examples/**/*.sf"))))
+    assert not sorted(set(SHOWN) - words)
