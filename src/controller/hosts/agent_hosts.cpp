@@ -38,9 +38,8 @@ aio::Task<Result<std::unique_ptr<AgentHosts>>> AgentHosts::open(aio::World& worl
                                                                 const trust::Encryption& encryption,
                                                                 net::HttpClient& http,
                                                                 AgentHostsOptions options) {
-  auto authority = CO_TRY(co_await trust::Authority::open(world, options.home + "/controller"));
   std::unique_ptr<AgentHosts> out(
-      new AgentHosts(world, store, encryption, http, std::move(options), std::move(authority)));
+      new AgentHosts(world, store, encryption, http, std::move(options)));
   CO_TRY(co_await out->records_.open(world.random));
   for (const auto& [key, record] : out->records_.all())
     if (record.joined.ns > 0) out->host_of(record);
@@ -88,7 +87,7 @@ aio::Task<Result<std::string>> AgentHosts::user_data(engine::Joining joining) {
   data.agent_url = std::move(joining.agent_url);
   data.agent_sha256 = options_.program.sha256;
   data.controller = at->address.text();
-  data.pin = authority_.pin();
+  data.pin = authority_->pin();
   data.rendezvous_url = std::move(joining.rendezvous_url);
   data.token = records_.token_of(joining.client_token);
   data.script = std::move(joining.script);
@@ -212,11 +211,11 @@ aio::Task<Result<protocol::Joined>> AgentHosts::join(protocol::Join join, std::s
 
 Result<std::string> AgentHosts::sign(const engine::Machine& machine,
                                      const std::string& request) const {
-  return authority_.sign(request, {.name = machine.instance,
-                                   .uri = uri_of(machine),
-                                   .addresses = {},
-                                   .server = false,
-                                   .lasts = agent_certificate});
+  return authority_->sign(request, {.name = machine.instance,
+                                    .uri = uri_of(machine),
+                                    .addresses = {},
+                                    .server = false,
+                                    .lasts = agent_certificate});
 }
 
 aio::Task<Result<std::string>> AgentHosts::renew(engine::Machine machine, std::string request) {
@@ -421,13 +420,13 @@ aio::Task<Result<std::shared_ptr<AgentHosts::Door>>> AgentHosts::open_door(std::
   auto key = CO_TRY(trust::make_key("croft controller"));
   net::TlsOptions tls;
   tls.certificate_pem =
-      CO_TRY(authority_.sign(key.request_pem, {.name = "croft controller",
-                                               .uri = {},
-                                               .addresses = {out->address.host},
-                                               .server = true,
-                                               .lasts = Duration::hours(24 * 365)}));
+      CO_TRY(authority_->sign(key.request_pem, {.name = "croft controller",
+                                                .uri = {},
+                                                .addresses = {out->address.host},
+                                                .server = true,
+                                                .lasts = Duration::hours(24 * 365)}));
   tls.key_pem = key.key_pem;
-  tls.ca_pem = authority_.certificate_pem();
+  tls.ca_pem = authority_->certificate_pem();
   tls.peer_may_be_unknown = true;
   out->tls = CO_TRY(net::TlsContext::server(tls));
   co_return out;
@@ -437,6 +436,8 @@ aio::Task<Result<std::shared_ptr<AgentHosts::Door>>> AgentHosts::door(std::strin
   auto lock = CO_TRY(co_await opening_.lock());
   auto found = doors_.find(farm_admin);
   if (found != doors_.end()) co_return found->second;
+  if (!authority_)
+    authority_ = CO_TRY(co_await trust::Authority::open(world_, options_.home + "/controller"));
   auto made = CO_TRY(co_await open_door(farm_admin));
   doors_[farm_admin] = made;
   if (serving_) serve_door(made);

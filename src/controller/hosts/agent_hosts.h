@@ -66,11 +66,10 @@ class AgentHosts : public engine::Hosts {
     std::shared_ptr<net::TlsContext> tls;
   };
   AgentHosts(aio::World& world, store::Store& store, const trust::Encryption& encryption,
-             net::HttpClient& http, AgentHostsOptions options, trust::Authority authority)
+             net::HttpClient& http, AgentHostsOptions options)
       : world_(world),
         http_(http),
         options_(std::move(options)),
-        authority_(std::move(authority)),
         records_(store, encryption),
         judge_({.period = options_.period}) {}
 
@@ -100,7 +99,7 @@ class AgentHosts : public engine::Hosts {
   aio::World& world_;
   net::HttpClient& http_;
   AgentHostsOptions options_;
-  trust::Authority authority_;
+  std::optional<trust::Authority> authority_;  // once there is a door: others need none
   MachineRecords records_;
   std::map<std::string, std::shared_ptr<RemoteHost>, std::less<>> hosts_;  // "application/instance"
   std::map<std::string, std::shared_ptr<Door>> doors_;  // by farm's admin socket; "": others
