@@ -143,7 +143,14 @@ aio::Task<Result<std::string>> collect(ResponseReader& reader, Bytes limit, bool
                    fmt::format("an answer of {} bytes is more than {}", *length, limit.text()));
   body.resize(static_cast<size_t>(std::min<uint64_t>(length.value_or(16 << 10), 1 << 20)) + 1);
   size_t size = 0;
+  std::string dropped;
   for (;;) {
+    if (drop_excess && size >= most) {
+      // The rest has to be read, not kept: in pieces of a size that costs little.
+      if (dropped.empty()) dropped.resize(64 << 10);
+      if (CO_TRY(co_await reader.read(dropped)) == 0) break;
+      continue;
+    }
     if (size == body.size()) body.resize(body.size() * 2);
     size_t got = CO_TRY(co_await reader.read({body.data() + size, body.size() - size}));
     if (got == 0) break;
