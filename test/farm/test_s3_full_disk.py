@@ -81,7 +81,7 @@ def test_a_full_disk_is_emptied_and_filled_again(disk, sizes):
     again = fill(s3, bucket, sizes[:1])
     expected = 20_000_000 // sizes[0]
     if len(again) < expected:  # files are removed, and pages given back, in the background
-        wait_until(lambda: put(s3, bucket, f"x{uuid.uuid4()}", sizes[0]) and len(listed(s3, bucket)) >= expected, "nearly all of the space is back")
+        wait_until(lambda: put(s3, bucket, f"x{uuid.uuid4()}", sizes[0]) and len(listed(s3, bucket)) >= expected, "nearly all of the space is back", limit=240)
     # What was refused meanwhile left nothing behind.
     report = subprocess.run([BINARY, "farm", "verify", "--data", disk.data], env=clean_environment(), capture_output=True, text=True,
                             timeout=60)
