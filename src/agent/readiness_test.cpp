@@ -73,7 +73,7 @@ TEST_F(Readiness, ACommand) {
 }
 
 TEST_F(Readiness, ItSaysSoItself) {
-  if (access("/usr/bin/python3", X_OK) != 0) GTEST_SKIP() << "no python3 to say it with";
+  ASSERT_EQ(access("/usr/bin/python3", X_OK), 0) << "no python3 to say it with";
   agent([](Agent& agent, testing::Stage& self) -> aio::Task<Result<>> {
     std::string gate = self.home + "/gate";
     Probe probe;
