@@ -85,8 +85,8 @@ if wants unit; then
 fi
 
 if wants tsan; then
-  stage "aio, store and engine with ThreadSanitizer"
-  mapfile -t modules < <(modules_with_tests | grep -xE 'aio|store|engine')
+  stage "aio and store, which have threads, with ThreadSanitizer"
+  mapfile -t modules < <(modules_with_tests | grep -xE "aio|store")
   if ((${#modules[@]})); then
     if build tsan "${modules[@]/%/_test}"; then unit_tests tsan "${modules[@]}"; else echo "the tsan build failed"; count 0 1; fi
   fi

@@ -106,6 +106,11 @@ def main():
                 [ask.url("list_objects_v2", Bucket="big", StartAfter=at()) for _ in range(300)],
             "list with prefix and delimiter, 100 keys":
                 [ask.url("list_objects_v2", Bucket="big", Prefix=at()[:-2], Delimiter="/") for _ in range(300)],
+            # Up to the first 7: groups of one key, and of 100,000.
+            "list 1,000 groups of the big bucket (delimiter)":
+                [ask.url("list_objects_v2", Bucket="big", Prefix="o/", Delimiter="7", StartAfter=at()) for _ in range(300)],
+            "the same among versions":
+                [ask.url("list_object_versions", Bucket="big", Prefix="o/", Delimiter="7", KeyMarker=at()) for _ in range(300)],
             "list one of the small buckets":
                 [ask.url("list_objects_v2", Bucket=f"bucket-{chance.randrange(options.buckets):06}") for _ in range(300)],
             "list buckets (all of them)": [ask.url("list_buckets")] * 20,

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what croft needs from Debian's packages: tools/setup.sh [build|test|demo|all]
+# Installs what croft needs from Debian's packages: tools/setup.sh [build|apps|test|demo|all]
 # Needs root or sudo only when something is missing; without either it names the packages.
 set -euo pipefail
 
@@ -8,6 +8,11 @@ build_packages=(
   libstdc++-12-dev libuv1-dev libboost1.81-dev libboost-json1.81-dev libpugixml-dev libsqlite3-dev
   libssl-dev libseccomp-dev libcap-dev libmnl-dev libcli11-dev libfmt-dev libspdlog-dev
   libarchive-dev libzstd-dev zlib1g-dev libpcre2-dev libyaml-dev
+)
+# What examples/ and test/apps/ run inside instances: the built-in image shows this machine's packages.
+app_packages=(
+  haproxy nginx-light tomcat10-common libjetty9-java default-jre-headless libpostgresql-jdbc-java
+  postgresql-15 patroni etcd-server redis-server unzip
 )
 run_packages=(nftables iproute2 e2fsprogs curl ca-certificates)
 test_packages=(
@@ -23,10 +28,11 @@ bench_packages=(libbenchmark-dev jsonnet nginx-light wrk hyperfine runit s6 supe
 
 case "${1:-build}" in
   build) wanted=("${build_packages[@]}" "${run_packages[@]}") ;;
-  demo) wanted=("${build_packages[@]}" "${run_packages[@]}") ;;
-  test) wanted=("${build_packages[@]}" "${run_packages[@]}" "${test_packages[@]}") ;;
-  all) wanted=("${build_packages[@]}" "${run_packages[@]}" "${test_packages[@]}" "${bench_packages[@]}") ;;
-  *) echo "usage: tools/setup.sh [build|test|demo|all]" >&2; exit 64 ;;
+  apps) wanted=("${run_packages[@]}" "${app_packages[@]}") ;;
+  demo) wanted=("${build_packages[@]}" "${run_packages[@]}" "${app_packages[@]}") ;;
+  test) wanted=("${build_packages[@]}" "${run_packages[@]}" "${app_packages[@]}" "${test_packages[@]}") ;;
+  all) wanted=("${build_packages[@]}" "${run_packages[@]}" "${app_packages[@]}" "${test_packages[@]}" "${bench_packages[@]}") ;;
+  *) echo "usage: tools/setup.sh [build|apps|test|demo|all]" >&2; exit 64 ;;
 esac
 
 missing=()

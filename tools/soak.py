@@ -51,14 +51,15 @@ def of_computer(instances):
 
 
 def of_router(farm):
-    """Inside the farm's own network: its links, and the lines of its packet filter."""
+    """Inside the farm's own network: its links, the lines of its packet filter; and of how many ended machines bytes are not yet counted."""
     record = (pathlib.Path(farm.data) / "machines/.router").read_bytes()
     key, value = struct.unpack_from("=II", record)  # sandbox/sheet.h: lengths, then the texts; "pid" comes first
     pid = record[8 + key:8 + key + value].decode()
     inside = ["nsenter", "-t", pid, "-n"]
     rules = subprocess.run([*inside, "nft", "list", "ruleset"], capture_output=True, text=True, check=True).stdout
     links = json.loads(subprocess.run([*inside, "ip", "-j", "link"], capture_output=True, text=True, check=True).stdout)
-    return {"router links": len(links), "router filter lines": len(rules.splitlines())}
+    untaken = os.listdir(pathlib.Path(farm.data) / "machines/.traffic")
+    return {"router links": len(links), "router filter lines": len(rules.splitlines()), "bytes not yet billed of": len(untaken)}
 
 
 class Soak:

@@ -155,6 +155,19 @@ std::vector<int> processes_of(const Cgroup& group) {
   return out;
 }
 
+std::optional<Duration> cpu_of(const Cgroup& group) {
+  for (const std::string& folder : group.folders) {
+    if (auto text = read_plain(folder + "/cpuacct.usage"))
+      if (auto ns = parse_i64(trim(*text))) return Duration::nanoseconds(*ns);
+    for (const std::string& line : split(read_plain(folder + "/cpu.stat").value_or(""), '\n')) {
+      auto words = cut(line, ' ');
+      if (!words || words->first != "usage_usec") continue;
+      if (auto us = parse_i64(words->second)) return Duration::microseconds(*us);
+    }
+  }
+  return std::nullopt;
+}
+
 void kill_all(const Cgroup& group) {
   bool killed = false;
   if (group.unified)

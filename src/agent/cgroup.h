@@ -2,6 +2,7 @@
 // controllers of version 1 one by one. What is not there is left out: the limit is then not kept,
 // and `missing` says so. Blocking calls to the kernel's file system, microseconds each.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,8 @@ class Cgroups {
 };
 
 std::vector<int> processes_of(const Cgroup& group);
+/// CPU time of all that ever ran in it; nullopt where the kernel does not count it.
+std::optional<Duration> cpu_of(const Cgroup& group);
 /// KILL to every process in it.
 void kill_all(const Cgroup& group);
 void remove(const Cgroup& group);

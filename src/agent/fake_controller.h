@@ -62,6 +62,13 @@ class FakeController {
     return authority_.sign(request, {.name = "i-1", .uri = "croft://app/web/i-1", .lasts = lasts});
   }
 
+  /// Where it is, signed.
+  Result<protocol::Rendezvous> rendezvous(uint64_t epoch) const {
+    protocol::Rendezvous out{{address()}, epoch, authority_.certificate_pem(), ""};
+    out.signature = TRY(authority_.sign_statement(protocol::statement_of(out)));
+    return out;
+  }
+
   /// Its answer; what else comes meanwhile is kept in `changes`, `data`, `ended`.
   aio::Task<Result<wire::json::Object>> call(std::string action, wire::json::Object request) {
     protocol::Call out{++calls_, fence, std::move(action), std::move(request)};
@@ -113,6 +120,7 @@ class FakeController {
       states[changed->state.name] = changed->state;
     if (auto* closed = std::get_if<protocol::Closed>(&message)) ended[closed->channel] = *closed;
     if (auto* alive = std::get_if<protocol::Alive>(&message)) alives.push_back(*alive);
+    if (auto* report = std::get_if<protocol::Report>(&message)) reports.push_back(*report);
     if (auto* renew = std::get_if<protocol::Renew>(&message)) renewals.push_back(*renew);
   }
   void hang_up() { stream_.reset(); }
@@ -129,6 +137,7 @@ class FakeController {
   std::map<uint32_t, protocol::Closed> ended;
   std::vector<protocol::Alive> alives;
   std::vector<protocol::Renew> renewals;
+  std::vector<protocol::Report> reports;
 
  private:
   FakeController(trust::Authority authority, std::unique_ptr<aio::Listener> listener, uint16_t port)

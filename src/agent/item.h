@@ -42,6 +42,8 @@ class Item {
   const model::HostWork& work() const { return work_; }
   /// Tells a change, once: the same phase with the same words is none.
   void say(Phase phase, std::string why = "");
+  /// Its secrets went with the machine's memory: it is not what it was any more, and says so.
+  void lacks_secrets() { state_.digest.clear(); }
 
  protected:
   Place& place_;

@@ -96,6 +96,8 @@ class Launcher {
   /// Ended ones too: wait() tells how it ended, as far as anyone knows.
   Running adopt(const Mark& mark, const std::string& cgroup);
   void forget(const Mark& mark);
+  /// The cgroup of that name, as far as there is one.
+  Cgroup group(const std::string& cgroup) const { return cgroups_.existing(cgroup); }
   /// Set and asked for by who supervises: that it was ready once.
   void note_ready(int pid) const;
   bool was_ready(int pid) const;

@@ -4,7 +4,6 @@
 
 #include "agent/backoff.h"
 #include "agent/link_session.h"
-#include "agent/stats.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "net/tls.h"
@@ -186,6 +185,7 @@ aio::Task<Result<>> Link::serve(std::string controller) {
   CO_TRY(co_await aio::deadline(world_.clock, limits_.greeting, greeting(*this, session),
                                 fmt::format("the greeting of {}", controller)));
   CO_TRY(co_await check_fence(session.welcome.fence));
+  if (!session.welcome.rendezvous.empty()) CO_TRY(co_await look_there(session.welcome.rendezvous));
   log::info("agent", "connected to {}", controller);
   session.heard = world_.clock.now();
   session_ = &session;
@@ -325,9 +325,11 @@ aio::Task<Result<wire::json::Object>> Link::act(Session& session, protocol::Call
     int number = CO_TRY(signal_number(CO_TRY(wire::json::string_at(request, "signal"))));
     CO_TRY(supervisor_.signal(CO_TRY(wire::json::string_at(request, "name")), number));
   } else if (call.action == "stats") {
-    out = stats_of(supervisor_.states());
+    out = stats_of(supervisor_.workloads());
   } else if (call.action == "reach") {
     CO_TRY(co_await reach(request));
+  } else if (call.action == "rendezvous") {
+    CO_TRY(co_await look_there(CO_TRY(wire::json::string_at(request, "url"))));
   } else if (call.action == "ping") {
     out["wall"] = world_.clock.wall().ns;
   } else if (call.action == "open") {

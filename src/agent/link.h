@@ -53,12 +53,18 @@ class Link {
   /// Asks another agent whether it lives, with a datagram that the controller has sealed for it.
   aio::Task<Result<>> reach(const wire::json::Object& request);
   aio::Task<Result<>> renew(Session& session);
+  bool report_due(const Session& session) const;
+  /// What agent and items use, as far as it has changed.
+  aio::Task<Result<>> report(Session& session);
   aio::Task<Result<>> take(Session& session, protocol::AgentMessage message);
   aio::Task<Result<>> answer(Session& session, protocol::Call call);
   aio::Task<Result<wire::json::Object>> act(Session& session, protocol::Call call);
   aio::Task<Result<wire::json::Object>> upgrade(wire::json::Object request);
   aio::Task<Result<>> check_fence(uint64_t fence);
   aio::Task<Result<>> rendezvous();
+  Result<protocol::Rendezvous> believed(const std::string& text) const;
+  /// Where the rendezvous object is from now on.
+  aio::Task<Result<>> look_there(std::string url);
   protocol::Hello hello() const;
 
   aio::World& world_;

@@ -7,6 +7,8 @@
 
 #include "agent/item.h"
 #include "agent/link_session.h"
+#include "agent/stats.h"
+#include "aio/scope.h"
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -21,7 +23,6 @@ constexpr Duration renew_retry = Duration::minutes(1);
 constexpr Duration look_most = Duration::minutes(10);  // at the clock, which may be set meanwhile
 constexpr Bytes rendezvous_most = Bytes::kib(64);
 constexpr Bytes program_most = Bytes::mib(64);
-constexpr size_t controllers_max = 16;
 constexpr Duration reach_patience = Duration::milliseconds(400);
 
 }  // namespace
@@ -44,6 +45,8 @@ aio::Task<Result<>> Link::beat(Session& session) {
     if (session.beats - session.answered > beats_unanswered_max || !session.datagrams)
       CO_TRY(co_await session.say(protocol::Alive{beats_, changes_}));
     CO_TRY(co_await supervisor_.tend_logs());
+    // With a beat, so that an idle host is not woken for it.
+    if (report_due(session)) session.scope->spawn(report(session));
     CO_TRY(co_await world_.clock.sleep(period));
     // What a burst of calls needed goes back to the machine.
     if (std::exchange(busy_, false)) malloc_trim(0);
@@ -51,6 +54,59 @@ aio::Task<Result<>> Link::beat(Session& session) {
     if (session.acknowledged && quiet > std::max(limits_.silence, period * unanswered_beats))
       co_return fail(Code::timeout, fmt::format("nothing was heard for {}", quiet.text()));
   }
+}
+
+bool Link::report_due(const Session& session) const {
+  Duration every = session.welcome.report;
+  if (every <= Duration() || session.reporting) return false;
+  for (const Item* item : supervisor_.tellers())
+    every = std::min(every, std::get<model::ProcessWork>(item->work().what).metrics->period);
+  // The beat that is nearest to it.
+  return world_.clock.now() - session.reported + session.welcome.period / 2 >= every;
+}
+
+aio::Task<Result<>> Link::report(Session& session) {
+  struct Asked {
+    std::string name;
+    Result<std::map<std::string, double>> figures;
+  };
+  session.reporting = true;
+  session.reported = world_.clock.now();
+  auto workloads = supervisor_.workloads();
+  auto usages = CO_TRY(co_await aio::blocking(
+      world_, aio::Pool::disk, [&workloads]() -> Result<Usages> { return measure(workloads); }));
+  std::vector<Asked> answers;
+  for (const Item* item : supervisor_.tellers())
+    if (usages.items.contains(item->work().name))  // else it began meanwhile: the next time
+      answers.push_back({item->work().name, std::map<std::string, double>{}});
+  aio::Scope asking(co_await aio::here());
+  auto ask = [](Link& self, Asked& into) -> aio::Task<Result<>> {
+    auto item = self.supervisor_.find(into.name);
+    if (!item) co_return Result<>{};
+    const auto& process = std::get<model::ProcessWork>((*item)->work().what);
+    into.figures = co_await figures_at(self.world_, *process.metrics, process.metric_names);
+    if (!into.figures && into.figures.error().code == Code::cancelled)
+      co_return fail(into.figures.error());
+    co_return Result<>{};
+  };
+  for (Asked& each : answers) asking.spawn(ask(*this, each));
+  CO_TRY(co_await asking.join());
+  for (Asked& each : answers) {
+    if (each.figures)
+      usages.items[each.name].metrics = *std::move(each.figures);
+    else
+      log::warn("agent", "{} tells no metrics: {}", each.name, each.figures.error().line());
+  }
+  protocol::Report changed;
+  if (session.told.agent != usages.agent) changed.agent = usages.agent;
+  for (const auto& [name, usage] : usages.items) {
+    auto before = session.told.items.find(name);
+    if (before == session.told.items.end() || before->second != usage) changed.items[name] = usage;
+  }
+  session.told = {usages.agent, std::move(usages.items)};
+  session.reporting = false;
+  if (changed.agent || !changed.items.empty()) CO_TRY(co_await session.say(std::move(changed)));
+  co_return Result<>{};
 }
 
 aio::Task<Result<>> Link::hear_beats(Session& session) {
@@ -118,6 +174,26 @@ aio::Task<Result<>> Link::renew(Session& session) {
   }
 }
 
+Result<protocol::Rendezvous> Link::believed(const std::string& text) const {
+  auto object = TRY(wire::json::parse_object(text, "the rendezvous object"));
+  auto out = TRY(protocol::rendezvous_from(object));
+  TRY(trust::check_statement(protocol::statement_of(out), out.signature, out.authority,
+                             identity_.pin));
+  // An older one is a replay, or a server that lags.
+  if (out.epoch < identity_.epoch)
+    return fail(Code::conflict, fmt::format("its epoch is {}, and {} was seen already", out.epoch,
+                                            identity_.epoch));
+  return out;
+}
+
+aio::Task<Result<>> Link::look_there(std::string url) {
+  CO_TRY(net::Url::parse(url));
+  if (url == identity_.rendezvous) co_return Result<>{};
+  identity_.rendezvous = std::move(url);
+  auto lock = CO_TRY(co_await saving_.lock());
+  co_return co_await folder_.save(identity_);
+}
+
 aio::Task<Result<>> Link::rendezvous() {
   if (identity_.rendezvous.empty()) co_return Result<>{};
   net::ClientRequest request;
@@ -133,20 +209,14 @@ aio::Task<Result<>> Link::rendezvous() {
               response ? fmt::format("status {}", response->status) : response.error().line());
     co_return Result<>{};
   }
-  auto object = wire::json::parse_object(response->body, "the rendezvous object");
-  auto controllers = object ? wire::json::strings_at(*object, "controllers")
-                            : Result<std::vector<std::string>>(fail(std::move(object).error()));
-  auto epoch = object ? wire::json::int_or(*object, "epoch", 0) : Result<int64_t>(0);
-  // An older one is a replay, or a server that lags.
-  if (!controllers || !epoch || controllers->empty() || controllers->size() > controllers_max ||
-      static_cast<uint64_t>(*epoch) < identity_.epoch) {
-    log::warn("agent", "the rendezvous object is not usable{}",
-              controllers ? "" : ": " + controllers.error().line());
+  auto checked = believed(response->body);
+  if (!checked) {
+    log::warn("agent", "the rendezvous object is not believed: {}", checked.error().line());
     co_return Result<>{};
   }
-  bool same = identity_.controllers == *controllers;
-  identity_.controllers = *std::move(controllers);
-  identity_.epoch = static_cast<uint64_t>(*epoch);
+  bool same = identity_.controllers == checked->controllers;
+  identity_.controllers = std::move(checked->controllers);
+  identity_.epoch = checked->epoch;
   if (same) co_return Result<>{};
   log::info("agent", "controllers are now {}", croft::join(identity_.controllers, ", "));
   auto lock = CO_TRY(co_await saving_.lock());

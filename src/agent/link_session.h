@@ -23,6 +23,9 @@ struct Link::Session {
   uint64_t beats = 0, answered = 0;  ///< datagrams sent; how many there were at the last answer
   std::unique_ptr<aio::Datagrams> datagrams;
   std::optional<trust::KeyPair> coming;
+  Moment reported;          ///< when the last Report was begun
+  bool reporting = false;   ///< one is under way
+  protocol::Report told{};  ///< what the controller knows
 
   aio::Task<Result<>> say(protocol::AgentMessage message) {
     co_return co_await outgoing.push(

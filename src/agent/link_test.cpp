@@ -60,10 +60,26 @@ class Linked : public ::testing::Test {
     controller->lasts = self.lasts;
     controller->lost_joins = self.lost_joins;
     // Where agents find controllers whose addresses they do not know.
-    std::string object =
-        fmt::format(R"({{"controllers":["{}"],"epoch":3}})", controller->address());
-    net::HttpServer rendezvous(
-        world, [&object](net::Exchange& exchange) { return exchange.respond(200, {}, object); });
+    auto genuine = CO_TRY(controller->rendezvous(3));
+    std::vector<std::string> objects{wire::json::compact(protocol::to_json(genuine))};
+    if (self.forgeries) {
+      auto moved_on = genuine;
+      moved_on.controllers = {"127.0.0.1:2"};
+      auto stranger = CO_TRY(co_await trust::Authority::open(world, self.home + "/stranger"));
+      auto foreign = moved_on;
+      foreign.authority = stranger.certificate_pem();
+      foreign.signature = CO_TRY(stranger.sign_statement(protocol::statement_of(foreign)));
+      auto later = genuine;
+      later.epoch = 9;
+      for (const auto& each : {moved_on, foreign, later})
+        objects.push_back(wire::json::compact(protocol::to_json(each)));
+      objects.emplace_back(R"({"controllers":["127.0.0.1:2"],"epoch":9})");
+    }
+    net::HttpServer rendezvous(world, [&objects](net::Exchange& exchange) {
+      std::string object = objects.back();  // the genuine one last
+      if (objects.size() > 1) objects.pop_back();
+      return exchange.respond(200, {}, object);
+    });
     auto listener = CO_TRY(world.net.listen({"127.0.0.1", 0, ""}));
     std::string url = "http://" + listener->local().text() + "/controllers.json";
     aio::Scope serving(co_await aio::here());
@@ -101,6 +117,7 @@ class Linked : public ::testing::Test {
   Duration lasts = Duration::hours(24);
   size_t lost_joins = 0;
   bool moved = false;
+  bool forgeries = false;  ///< come from the rendezvous before the genuine object
 };
 
 wire::json::Object apply_of(const model::HostWork& work) {
@@ -119,6 +136,45 @@ wire::json::Object named(std::string name) {
   wire::json::Object out;
   out["name"] = std::move(name);
   return out;
+}
+
+TEST_F(Linked, TellsWhatItsItemsUseAndWhatTheyTellOfThemselves) {
+  play([](Scene& scene) -> aio::Task<Result<>> {
+    FakeController& controller = scene.controller;
+    controller.welcome.report = Duration::milliseconds(100);
+    CO_TRY(co_await controller.meet());
+    std::string page = scene.folder.path() + "/figures";
+    model::HostWork work = sleeper(
+        fmt::format("echo 'queue{{a=\"b\"}} 3\nqueue 4\nother 1' > {}; exec sleep 1000", page));
+    auto& process = std::get<model::ProcessWork>(work.what);
+    process.metrics.emplace().kind = model::Probe::Kind::file;
+    process.metrics->path = page;
+    process.metric_names = {"queue"};
+    CO_TRY(co_await controller.call("apply", apply_of(work)));
+    auto told = [&controller]() -> const model::WorkUsage* {
+      for (const auto& report : controller.reports)
+        if (auto found = report.items.find("app:web");
+            found != report.items.end() && !found->second.metrics.empty())
+          return &found->second;
+      return nullptr;
+    };
+    while (!told()) controller.keep(CO_TRY(co_await controller.receive()));
+    EXPECT_EQ(told()->metrics, (std::map<std::string, double>{{"queue", 7}}));
+    EXPECT_GT(told()->memory, Bytes(0));
+    EXPECT_GE(told()->files, 3);
+    EXPECT_EQ(told()->processes, 1);
+    bool agent_told = false;
+    for (const auto& report : controller.reports) agent_told |= report.agent.has_value();
+    EXPECT_TRUE(agent_told);
+    // A page that is none is said in the agent's log, and what the host measures still comes.
+    CO_TRY(co_await scene.world.disk.write_file(page, "<html>", 0644));
+    auto without = [&controller] {
+      auto found = controller.reports.back().items.find("app:web");
+      return found != controller.reports.back().items.end() && found->second.metrics.empty();
+    };
+    while (!without()) controller.keep(CO_TRY(co_await controller.receive()));
+    co_return co_await scene.supervisor.remove("app:web");
+  });
 }
 
 TEST_F(Linked, JoinsSaysHelloAndObeys) {
@@ -195,6 +251,31 @@ TEST_F(Linked, FindsControllersThatMoved) {
     auto kept = CO_TRY(co_await scene.folder.load());
     EXPECT_EQ(kept.controllers.at(0), scene.controller.address());
     EXPECT_EQ(kept.epoch, 3u);
+    co_return Result<>{};
+  });
+}
+
+TEST_F(Linked, WhatTheAuthorityHasNotSignedIsNoRendezvous) {
+  moved = forgeries = true;
+  play([](Scene& scene) -> aio::Task<Result<>> {
+    CO_TRY(co_await scene.controller.meet());
+    auto kept = CO_TRY(co_await scene.folder.load());
+    EXPECT_EQ(kept.controllers, std::vector<std::string>{scene.controller.address()});
+    EXPECT_EQ(kept.epoch, 3u);
+    co_return Result<>{};
+  });
+}
+
+TEST_F(Linked, TheRendezvousMayBeElsewhereLater) {
+  play([](Scene& scene) -> aio::Task<Result<>> {
+    FakeController& controller = scene.controller;
+    controller.welcome.rendezvous = "http://127.0.0.1:1/one";
+    CO_TRY(co_await controller.meet());
+    CO_TRY(co_await controller.call("ping", {}));
+    EXPECT_EQ(CO_TRY(co_await scene.folder.load()).rendezvous, "http://127.0.0.1:1/one");
+    CO_TRY(co_await controller.call("rendezvous", {{"url", "http://127.0.0.1:1/two"}}));
+    EXPECT_EQ(CO_TRY(co_await scene.folder.load()).rendezvous, "http://127.0.0.1:1/two");
+    EXPECT_FALSE(co_await controller.call("rendezvous", {{"url", "no address"}}));
     co_return Result<>{};
   });
 }

@@ -59,16 +59,37 @@ uint64_t back_by_lines(const std::string& file, int64_t& lines) {
 /// The last note at or before that moment; nullopt: the file has none.
 std::optional<uint64_t> offset_at(const std::string& file, WallTime moment) {
   std::optional<uint64_t> out;
-  for (const std::string& line : split(read_plain(file + times).value_or(""), '\n')) {
-    auto parts = cut(line, ' ');
-    auto at = parts ? parse_i64(parts->first) : std::nullopt;
-    if (!at || *at > moment.ns) continue;
-    if (auto offset = parse_u64(parts->second)) out = offset;
-  }
+  for (const LogNote& note : log_notes(file))
+    if (note.time.ns <= moment.ns) out = note.size;
   return out;
 }
 
+/// Where the line begins that is at `offset`.
+uint64_t line_begin(const std::string& file, uint64_t offset) {
+  uint64_t from = offset > piece_bytes ? offset - piece_bytes : 0;
+  std::string before(offset - from, '\0');
+  int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return offset;
+  ssize_t got = ::pread(fd, before.data(), before.size(), static_cast<off_t>(from));
+  ::close(fd);
+  if (got != static_cast<ssize_t>(before.size())) return offset;
+  size_t newline = before.rfind('\n');
+  if (newline != std::string::npos) return from + newline + 1;
+  return from == 0 ? 0 : offset;
+}
+
 }  // namespace
+
+std::vector<LogNote> log_notes(const std::string& file) {
+  std::vector<LogNote> out;
+  for (const std::string& line : split(read_plain(file + times).value_or(""), '\n')) {
+    auto parts = cut(line, ' ');
+    auto at = parts ? parse_i64(parts->first) : std::nullopt;
+    auto size = parts ? parse_u64(parts->second) : std::nullopt;
+    if (at && size) out.push_back({WallTime{*at}, *size});
+  }
+  return out;
+}
 
 uint64_t size_of(const std::string& file) {
   struct stat info{};
@@ -114,7 +135,8 @@ LogStart log_start_by_lines(const std::vector<std::string>& files, int64_t lines
 
 LogStart log_start_since(const std::vector<std::string>& files, WallTime moment) {
   for (size_t i = files.size(); i-- > 0;)
-    if (auto offset = offset_at(files[i], moment)) return {i, std::min(*offset, size_of(files[i]))};
+    if (auto offset = offset_at(files[i], moment))
+      return {i, line_begin(files[i], std::min(*offset, size_of(files[i])))};
   return {};
 }
 

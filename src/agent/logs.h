@@ -18,7 +18,12 @@ uint64_t log_share(const LogLimits& limits);
 /// Moves the log aside when it is longer than its share. The writer keeps its descriptor: what it
 /// writes between copy and cut is lost.
 void rotate_log(const std::string& file, const LogLimits& limits);
-/// "By now it was so long".
+/// "By then it was so long."
+struct LogNote {
+  WallTime time;
+  uint64_t size = 0;
+};
+std::vector<LogNote> log_notes(const std::string& file);
 void note_log_time(const std::string& file, WallTime now, uint64_t size);
 void remove_log(const std::string& file);
 
@@ -34,7 +39,7 @@ struct LogStart {
 };
 /// So many lines before the end.
 LogStart log_start_by_lines(const std::vector<std::string>& files, int64_t lines);
-/// What was written after that moment, as far as notes tell: a second or so more.
+/// What was written after that moment, as far as notes tell: a second or so more, in whole lines.
 LogStart log_start_since(const std::vector<std::string>& files, WallTime moment);
 
 }  // namespace croft::agent

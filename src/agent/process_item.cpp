@@ -38,16 +38,24 @@ class ProcessItem final : public Item {
  private:
   Result<> start();
   void take_over();
+  // A process that runs well costs memory for live() and watch() all the time. The others are not
+  // inlined: what they need would be part of that, thousands of bytes each.
   aio::Task<Result<Ended>> live();
   aio::Task<Result<>> watch();
-  aio::Task<Result<>> become_ready();
-  aio::Task<Result<>> ask_until_ready(model::Probe probe);
-  aio::Task<Result<>> hear_until_ready();
-  aio::Task<Result<>> stay_alive();
-  aio::Task<Result<>> hear_on();
-  aio::Task<Result<>> stop();
-  aio::Task<Result<>> bury(Ended ended);
-  aio::Task<Result<bool>> rest(Ended ended);
+  [[gnu::noinline]] aio::Task<Result<>> become_ready();
+  [[gnu::noinline]] aio::Task<Result<>> ask_until_ready(model::Probe probe);
+  [[gnu::noinline]] aio::Task<Result<>> hear_until_ready();
+  [[gnu::noinline]] aio::Task<Result<>> stay_alive();
+  [[gnu::noinline]] aio::Task<Result<>> hear_on();
+  /// In place of what there is nothing for.
+  [[gnu::noinline]] static aio::Task<Result<>> forever() {
+    aio::Event never;
+    co_return co_await never.wait();
+  }
+  [[gnu::noinline]] aio::Task<Result<>> stop();
+  [[gnu::noinline]] aio::Task<Result<>> bury(Ended ended);
+  [[gnu::noinline]] aio::Task<Result<bool>> rest(Ended ended);
+  [[gnu::noinline]] aio::Task<Result<bool>> ended_before();
   void fail_or_back_off(const std::string& how, Duration delay);
   bool notifies() const {
     return process_.ready && process_.ready->kind == model::Probe::Kind::notify;
@@ -116,13 +124,7 @@ aio::Task<Result<>> ProcessItem::keep() {
   if (process_.alive && process_.alive->kind == model::Probe::Kind::notify)
     co_return fail(Code::invalid_argument,
                    "'notify' tells that a process is ready, not that it is alive");
-  auto done = CO_TRY(co_await place_.folder.load_done(work_.name));
-  if (done && done->digest == work_.digest) {
-    state_.exit_code = done->code;
-    if (done->signal) state_.exit_signal = done->signal;
-    say(Phase::ended, done->why);
-    co_return Result<>{};
-  }
+  if (CO_TRY(co_await ended_before())) co_return Result<>{};
   if (adopted_) take_over();
   for (;;) {
     Ended ended{127, 0, true};
@@ -138,6 +140,16 @@ aio::Task<Result<>> ProcessItem::keep() {
     if (!CO_TRY(co_await rest(ended))) co_return Result<>{};
     ++state_.restarts;
   }
+}
+
+/// It is one that is not started again, and has ended.
+aio::Task<Result<bool>> ProcessItem::ended_before() {
+  auto done = CO_TRY(co_await place_.folder.load_done(work_.name));
+  if (!done || done->digest != work_.digest) co_return false;
+  state_.exit_code = done->code;
+  if (done->signal) state_.exit_signal = done->signal;
+  say(Phase::ended, done->why);
+  co_return true;
 }
 
 /// From now to its end.
@@ -162,7 +174,8 @@ aio::Task<Result<>> ProcessItem::watch() {
     place_.launcher.note_ready(running_->pid());
   }
   tell(Phase::ready, "");
-  auto outcome = co_await aio::race(stay_alive(), hear_on());
+  auto outcome = co_await aio::race(process_.alive ? stay_alive() : forever(),
+                                    socket_ ? hear_on() : forever());
   co_return outcome.index() == 0 ? std::get<0>(std::move(outcome))
                                  : std::get<1>(std::move(outcome));
 }
@@ -215,20 +228,14 @@ aio::Task<Result<>> ProcessItem::hear_until_ready() {
 
 // Nobody else empties the socket, and a full one would stop the process.
 aio::Task<Result<>> ProcessItem::hear_on() {
-  while (socket_) {
+  for (;;) {
     std::string message = CO_TRY(co_await socket_->receive());
     if (std::string status = notified(message, "STATUS"); !status.empty())
       tell(Phase::ready, std::move(status));
   }
-  aio::Event never;
-  co_return co_await never.wait();
 }
 
 aio::Task<Result<>> ProcessItem::stay_alive() {
-  if (!process_.alive) {
-    aio::Event never;
-    co_return co_await never.wait();
-  }
   model::Probe probe = *process_.alive;
   probe::Surroundings around;
   around.log_file = place_.folder.log_file(work_.name);

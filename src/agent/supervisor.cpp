@@ -34,6 +34,7 @@ aio::Task<Result<>> Supervisor::start() {
   for (Folder::Kept& kept : CO_TRY(co_await place_.folder.load_works())) {
     auto entry = add(std::move(kept.work));
     entry->lacks_secrets = kept.lacks_secrets;
+    if (kept.lacks_secrets) entry->item->lacks_secrets();
     loaded.push_back(std::move(entry));
   }
   for (Mark& mark : marks) {
@@ -76,18 +77,23 @@ aio::Task<Result<>> Supervisor::finish() {
 
 /// Until another thing is wanted of it.
 aio::Task<Result<>> Supervisor::keep_one(Entry& entry) {
-  if (entry.half_changed && !entry.removing)
-    co_return co_await place_.world.clock.sleep(retry_pause);
+  if (entry.half_changed && !entry.removing) co_return co_await until_poked(entry, retry_pause);
   if (entry.lacks_secrets) {
     entry.item->say(Item::Phase::waiting,
                     "the machine started anew: its secrets come again from a controller");
-    co_return co_await entry.poke.wait();
+    co_return co_await until_poked(entry, {});
   }
   auto outcome = co_await aio::race(entry.item->keep(), entry.poke.wait());
   if (outcome.index() == 1) co_return std::get<1>(std::move(outcome));
   auto kept = std::get<0>(std::move(outcome));
   if (!kept && kept.error().code == Code::cancelled) co_return kept;
   if (!kept) entry.item->say(Item::Phase::failing, kept.error().line());
+  co_return co_await until_poked(entry, {});
+}
+
+/// Or, with `most`, so long, whatever is wanted.
+aio::Task<Result<>> Supervisor::until_poked(Entry& entry, Duration most) {
+  if (most > Duration()) co_return co_await place_.world.clock.sleep(most);
   co_return co_await entry.poke.wait();
 }
 
@@ -182,6 +188,24 @@ aio::Task<Result<>> Supervisor::remove(std::string name) {
 std::vector<model::WorkState> Supervisor::states() const {
   std::vector<model::WorkState> out;
   for (const auto& [name, entry] : entries_) out.push_back(entry->item->state());
+  return out;
+}
+
+std::vector<Workload> Supervisor::workloads() const {
+  std::vector<Workload> out;
+  for (const auto& [name, entry] : entries_)
+    if (entry->item->state().pid > 0)
+      out.push_back({entry->item->state(), place_.launcher.group(cgroup_name(name))});
+  return out;
+}
+
+std::vector<const Item*> Supervisor::tellers() const {
+  std::vector<const Item*> out;
+  for (const auto& [name, entry] : entries_) {
+    const auto* process = std::get_if<model::ProcessWork>(&entry->item->work().what);
+    if (process && process->metrics && entry->item->state().pid > 0)
+      out.push_back(entry->item.get());
+  }
   return out;
 }
 

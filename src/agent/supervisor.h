@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "agent/item.h"
+#include "agent/stats.h"
 #include "aio/scope.h"
 #include "aio/sync.h"
 
@@ -26,6 +27,10 @@ class Supervisor {
   /// Returns once it is gone. No such item: success.
   aio::Task<Result<>> remove(std::string name);
   std::vector<model::WorkState> states() const;
+  /// Those whose process runs.
+  std::vector<Workload> workloads() const;
+  /// Items that tell figures of their own, and run.
+  std::vector<const Item*> tellers() const;
   /// Code::not_found with the nearest name.
   Result<const Item*> find(const std::string& name) const;
   Result<> signal(const std::string& name, int number);
@@ -53,7 +58,9 @@ class Supervisor {
 
   std::shared_ptr<Entry> add(model::HostWork work);
   aio::Task<Result<>> drive(std::shared_ptr<Entry> entry);
-  aio::Task<Result<bool>> change(Entry& entry);
+  // Not inlined: what they need is no part of what each item holds all the time.
+  [[gnu::noinline]] aio::Task<Result<bool>> change(Entry& entry);
+  [[gnu::noinline]] aio::Task<Result<>> until_poked(Entry& entry, Duration most);
   aio::Task<Result<>> keep_one(Entry& entry);
   aio::Task<Result<>> clear_strays(std::vector<Mark> strays);
   void changed(const model::WorkState& state) {

@@ -175,6 +175,7 @@ TEST_F(Supervising, SecretsLieInMemoryOnly) {
         }));
     EXPECT_EQ(state.phase, Phase::waiting);
     EXPECT_TRUE(state.why.starts_with("the machine started anew")) << state.why;
+    EXPECT_TRUE(state.digest.empty()) << "its controller would not know that it has to come again";
     co_return co_await agent.supervisor.remove("app:web");
   });
 }

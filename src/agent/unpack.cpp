@@ -21,7 +21,7 @@ constexpr std::string_view zip_mark = "PK\x03\x04";
 
 aio::Task<Result<std::string>> output_of(aio::World& world, std::vector<std::string> command,
                                          std::string log) {
-  std::string name = command.front();
+  std::string name = command.front() == "/bin/sh" ? command[3] : command.front();
   aio::ProcessOptions options;
   options.command = std::move(command);
   options.environment = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -142,18 +142,13 @@ aio::Task<Result<>> unpack_into(aio::World& world, Unpacking order, std::string 
     if (std::string why = unsafe_name(name); !why.empty())
       co_return fail(Code::corrupt, fmt::format("the archive has the name '{}', which {}",
                                                 printable(name.substr(0, 200)), why));
-  std::vector<std::string> command;
+  // Folders that the archive only implies are for everybody to enter, whatever our umask is.
+  std::vector<std::string> command = {"/bin/sh", "-c", "umask 022; exec \"$0\" \"$@\""};
   if (zip)
-    command = {"unzip", "-q", "-o", order.archive, "-d", fresh};
+    command.insert(command.end(), {"unzip", "-q", "-o", order.archive, "-d", fresh});
   else
-    command = {"tar",
-               "-x",
-               "-f",
-               order.archive,
-               "-C",
-               fresh,
-               "--no-same-owner",
-               fmt::format("--strip-components={}", order.strip)};
+    command.insert(command.end(), {"tar", "-x", "-f", order.archive, "-C", fresh, "--no-same-owner",
+                                   fmt::format("--strip-components={}", order.strip)});
   CO_TRY(co_await output_of(world, std::move(command), log));
   co_return co_await aio::blocking(world, aio::Pool::disk, [&]() -> Result<> {
     for (int i = 0; zip && i < order.strip; ++i) TRY(strip_once(fresh));

@@ -36,6 +36,11 @@ class TimerQueue {
     timers_.insert(std::move(node));
     found->second = at;
   }
+  /// Moves a timer that would run before `at`.
+  void not_before(Id id, Moment at) {
+    auto found = moments_.find(id);
+    if (found != moments_.end() && found->second < at) reschedule(id, at);
+  }
   std::optional<Moment> next() const {
     if (timers_.empty()) return std::nullopt;
     return timers_.begin()->first.first;

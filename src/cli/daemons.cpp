@@ -116,6 +116,7 @@ std::string farm_folder(const std::string& home) {
 
 aio::Task<Result<bool>> ensure_controller(aio::World& world, terminal::Terminal& terminal,
                                           std::string home) {
+  if (logged_in(home)) co_return false;
   ControllerClient client(world, home);
   // One that is just ending breaks the connection: then there is soon none, or another.
   for (Moment end = world.clock.now() + ready_limit;;) {
@@ -146,7 +147,8 @@ aio::Task<Result<EmbeddedFarm>> running_farm(aio::World& world, std::string home
 }
 
 aio::Task<Result<EmbeddedFarm>> ensure_farm(aio::World& world, terminal::Terminal& terminal,
-                                            std::string home) {
+                                            std::string home, std::optional<int> only_for) {
+  if (logged_in(home)) co_return EmbeddedFarm{};  // the other machine's affair
   auto found = co_await running_farm(world, home);
   if (found) co_return found;
   std::string data = farm_folder(home);
@@ -159,6 +161,8 @@ aio::Task<Result<EmbeddedFarm>> ensure_farm(aio::World& world, terminal::Termina
       "farm",
       {"farm", "serve", "--data", data, "--listen", listen, "--pid-file", home + "/farm.pid"},
       home + "/farm.log"};
+  if (only_for)
+    daemon.arguments.insert(daemon.arguments.end(), {"--until-exit-of", std::to_string(*only_for)});
   auto farm = CO_TRY(co_await start_and_wait<EmbeddedFarm>(
       world, daemon, [&world, home] { return probe_farm(world, home); }));
   farm.started = true;

@@ -1,6 +1,7 @@
 // The two processes that `up` starts on this machine when they do not run: the controller of a home
 // and its embedded farm. Both are this same binary, in a session of their own.
 #pragma once
+#include <optional>
 #include <string>
 
 #include "aio/world.h"
@@ -19,9 +20,10 @@ struct EmbeddedFarm {
 aio::Task<Result<bool>> ensure_controller(aio::World& world, terminal::Terminal& terminal,
                                           std::string home);
 
-/// The same for the farm of `home`.
+/// The same for the farm of `home`. `only_for`: the process with whose end a farm that this call
+/// starts goes, even where that process was killed.
 aio::Task<Result<EmbeddedFarm>> ensure_farm(aio::World& world, terminal::Terminal& terminal,
-                                            std::string home);
+                                            std::string home, std::optional<int> only_for = {});
 
 /// The farm of `home` when it runs; Code::unavailable otherwise.
 aio::Task<Result<EmbeddedFarm>> running_farm(aio::World& world, std::string home);

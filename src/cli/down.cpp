@@ -3,29 +3,44 @@
 
 #include "cli/application.h"
 #include "cli/daemons.h"
+#include "cli/follow.h"
 #include "cli/session.h"
+#include "cli/up_request.h"
 #include "cli/verbs.h"
 
 namespace croft::cli {
 namespace {
 
-aio::Task<Result<>> show_events(ControllerClient& client, Invocation& invocation,
-                                std::string target) {
-  LineReader lines(CO_TRY(co_await client.open(target)));
-  while (true) {
-    auto line = CO_TRY(co_await lines.next());
-    if (!line) co_return Result<>{};
-    auto event = wire::json::parse_object(*line, "an event");
-    if (event && !invocation.json)
-      invocation.terminal.note(event_text(invocation.terminal, *event));
-  }
+/// What carries the tags of an application whose state is gone. Without --yes it is only shown: it
+/// may be another controller's.
+aio::Task<Result<int>> remove_lost(aio::World& world, Invocation& invocation, std::string name) {
+  bool yes = invocation.flag("--yes");
+  auto request = CO_TRY(co_await prepare_account(world, invocation));
+  ControllerClient client(world, invocation.home);
+  auto answer =
+      CO_TRY(co_await client.call("POST",
+                                  fmt::format("/v1/lost/{}?remove={}&kept={}", path_segment(name),
+                                              yes, invocation.flag("--kept")),
+                                  request.body, Duration::minutes(10)));
+  const auto* left = CO_TRY(wire::json::array_at(answer, "left"));
+  if (invocation.json)
+    invocation.terminal.print(wire::json::pretty(answer));
+  else
+    invocation.terminal.print(proof_text(invocation.terminal, answer));
+  if (!left->empty() && !yes)
+    invocation.terminal.note(fmt::format(
+        "nothing was removed: croft down --lost {} --yes does it, if no other controller holds it",
+        name));
+  if (left->empty()) co_return exit_code::done;
+  co_return yes ? exit_code::failed : exit_code::changes;
 }
 
 aio::Task<Result<int>> down(aio::World& world, Invocation& invocation) {
   std::string name = invocation.positional(0);
   if (name.empty()) co_return fail(wrong_argument("APP takes the name of an application, not ''"));
+  if (invocation.flag("--lost")) co_return co_await remove_lost(world, invocation, name);
   std::string target = "/v1/applications/" + path_segment(name);
-  if (!co_await world.disk.info(invocation.home + "/controller"))
+  if (!logged_in(invocation.home) && !co_await world.disk.info(invocation.home + "/controller"))
     co_return fail(Error(Code::not_found, fmt::format("no application '{}': nothing has ever run "
                                                       "under {}",
                                                       name, invocation.home))
@@ -41,8 +56,8 @@ aio::Task<Result<int>> down(aio::World& world, Invocation& invocation) {
       co_await client.call("DELETE", target + (invocation.flag("--kept") ? "?kept=true" : "")));
   int64_t seq = CO_TRY(wire::json::int_or(accepted, "seq", 1));
   auto outcome = co_await aio::race(
-      show_events(client, invocation,
-                  fmt::format("{}/events?from={}&follow=true&until=settled", target, seq)),
+      follow_events(client, invocation,
+                    fmt::format("{}/events?from={}&follow=true&until=settled", target, seq)),
       world.processes.signal({SIGINT, SIGTERM}));
   if (outcome.index() == 1) {
     invocation.terminal.note(
@@ -80,6 +95,12 @@ int run_down(Invocation& invocation) {
 }  // namespace
 
 Command down_command() {
+  auto options = account_options();
+  options.insert(
+      options.begin(),
+      {{"--kept", "", "remove what is kept on purpose, too"},
+       {"--lost", "", "its state is gone: show what carries its tags on the account of --farm"},
+       {"--yes", "", "with --lost: remove it"}});
   return {.path = "down",
           .summary = "remove an application and prove that nothing is left",
           .details =
@@ -88,7 +109,7 @@ Command down_command() {
               "that is nothing but what is kept on purpose.",
           .example = "croft down talk",
           .positionals = {{"APP", "name of the application"}},
-          .options = {{"--kept", "", "remove what is kept on purpose, too"}},
+          .options = std::move(options),
           .run = run_down};
 }
 

@@ -2,7 +2,9 @@
 #include "farm/farm.h"
 
 #include <csignal>
+#include <limits>
 
+#include "aio/real/descriptors.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cli/application.h"
@@ -11,11 +13,13 @@
 #include "cli/session.h"
 #include "cli/verbs.h"
 #include "sandbox/sandbox.h"
+#include "sandbox/sys.h"
 
 namespace croft::cli {
 namespace {
 
 constexpr std::string_view default_region = "us-east-1";
+constexpr Duration owner_check = Duration::milliseconds(500);
 constexpr Duration folder_check = Duration::seconds(5);
 constexpr Duration end_limit = Duration::seconds(60);
 constexpr Duration verify_limit = Duration::hours(24);  ///< terabytes are read
@@ -36,6 +40,25 @@ aio::Task<Result<>> folder_vanished(aio::World& world, farm::Farm& farm, std::st
   }
 }
 
+/// Nobody but the process `pid` needs this farm: it goes, with all that is on it, when that has.
+aio::Task<Result<>> owner_ended(aio::World& world, farm::Farm& farm, std::optional<int64_t> pid) {
+  if (!pid) co_return co_await world.clock.sleep(Duration::forever());
+  auto began = sandbox::start_time_of(static_cast<int>(*pid));
+  while (began != 0 && sandbox::start_time_of(static_cast<int>(*pid)) == began)
+    CO_TRY(co_await world.clock.sleep(owner_check));
+  log::warn("farm", "process {} has ended: the farm goes, too", *pid);
+  CO_TRY(co_await aio::deadline(world.clock, end_limit, farm.end_for_good(), "ending the farm"));
+  co_return co_await world.clock.sleep(end_limit);  // serve() returns meanwhile
+}
+
+Result<std::optional<int64_t>> owner_of(const Invocation& invocation) {
+  auto text = invocation.value("--until-exit-of");
+  if (!text) return std::nullopt;
+  auto pid = parse_i64(*text);
+  if (pid && *pid > 0 && *pid <= std::numeric_limits<int>::max()) return pid;
+  return fail(wrong_argument(fmt::format("--until-exit-of takes a process id, not '{}'", *text)));
+}
+
 aio::Task<Result<int>> farm_serve(aio::World& world, Invocation& invocation) {
   CO_TRY(log::open("", log::Level::info));
   farm::FarmOptions options;
@@ -48,15 +71,16 @@ aio::Task<Result<int>> farm_serve(aio::World& world, Invocation& invocation) {
                              std::pair{"--stale-reads", &options.stale_reads},
                              std::pair{"--late-lists", &options.late_lists}})
     if (auto text = invocation.value(flag)) *field = CO_TRY(Duration::parse(*text));
+  auto owner = CO_TRY(owner_of(invocation));
   auto farm = CO_TRY(co_await farm::Farm::open(world, options));
   std::optional<PidFile> pid;
   if (auto path = invocation.value("--pid-file")) pid.emplace(CO_TRY(PidFile::write(*path)));
   invocation.terminal.print(invocation.json
                                 ? wire::json::compact(wire::json::Object{{"url", farm->url()}})
                                 : "serving EC2 and S3 at " + farm->url());
-  auto ends =
-      co_await aio::race(aio::race(farm->serve(), world.processes.signal({SIGTERM, SIGINT})),
-                         folder_vanished(world, *farm, options.data));
+  auto ends = co_await aio::race(
+      aio::race(farm->serve(), world.processes.signal({SIGTERM, SIGINT})),
+      aio::race(folder_vanished(world, *farm, options.data), owner_ended(world, *farm, owner)));
   if (ends.index() == 1) {
     log::warn("farm", "{} has vanished: ending", options.data);
     co_return exit_code::failed;
@@ -226,6 +250,7 @@ int run_farm_verify(Invocation& invocation) {
   return run_verb(invocation, farm_verify);
 }
 int run_farm_serve(Invocation& invocation) {
+  aio::allow_many_files();
   return run_verb(invocation, farm_serve);
 }
 int run_account_add(Invocation& invocation) {
@@ -285,6 +310,8 @@ Command farm_serve_command() {
                   {"--late-lists", "DURATION", "and S3 lists"},
                   {"--lifecycle-day", "DURATION",
                    "how long a day of a lifecycle rule takes (default: 24h)"},
+                  {"--until-exit-of", "PID",
+                   "end, with all instances and data, when that process has ended"},
                   {"--pid-file", "FILE", "write the process id there"}},
       .run = run_farm_serve};
 }

@@ -1,6 +1,7 @@
 #include "cli/session.h"
 
 #include "controller/controller.h"
+#include "net/tls.h"
 #include "protocol/json_model.h"
 #include "wire/uri.h"
 
@@ -18,27 +19,54 @@ void add_end_of_controller(Error& error) {
 
 }  // namespace
 
-ControllerClient::ControllerClient(aio::World& world, std::string home)
-    : world_(world), socket_(controller::controller_socket(home)), http_(world) {}
+namespace {
+net::ClientOptions client_options(const Result<std::optional<Login>>& login) {
+  net::ClientOptions out;
+  if (!login || !*login) return out;
+  net::TlsOptions tls;
+  tls.pin = (*login)->fingerprint;
+  // The authority signs for servers nothing but its own controller.
+  tls.check_name = false;
+  if (auto context = net::TlsContext::client(tls)) out.tls = *context;
+  return out;
+}
+}  // namespace
 
-net::ClientRequest ControllerClient::request(std::string method, std::string target) const {
+ControllerClient::ControllerClient(aio::World& world, std::string home)
+    : world_(world),
+      socket_(controller::controller_socket(home)),
+      login_(login_of(home)),
+      http_(world, client_options(login_)) {}
+
+ControllerClient::ControllerClient(aio::World& world, Login login)
+    : world_(world), login_(std::move(login)), http_(world, client_options(login_)) {}
+
+Result<net::ClientRequest> ControllerClient::request(std::string method, std::string target) {
+  if (!login_) return fail(login_.error());
   net::ClientRequest out;
   out.method = std::move(method);
-  out.url.scheme = "unix";
-  out.url.host = socket_;
+  if (*login_) {
+    out.url = TRY(net::Url::parse((*login_)->url));
+    out.headers.add("Authorization", "Bearer " + (*login_)->token.reveal());
+  } else {
+    out.url.scheme = "unix";
+    out.url.host = socket_;
+  }
   out.url.target = std::move(target);
   return out;
 }
 
 aio::Task<Result<wire::json::Object>> ControllerClient::call(std::string method, std::string target,
                                                              std::string body, Duration deadline) {
-  auto message = request(std::move(method), std::move(target));
+  auto message = CO_TRY(request(std::move(method), std::move(target)));
   message.deadline = deadline;
   if (!body.empty()) message.headers.add("Content-Type", "application/json");
   message.body = std::move(body);
   auto answer = co_await http_.send(std::move(message));
   if (!answer) {
-    if (answer.error().fact("sent") == "no" || answer.error().code == Code::not_found)
+    if (*login_)
+      answer.error().hint(fmt::format("this home is logged in to {}", (*login_)->url));
+    else if (answer.error().fact("sent") == "no" || answer.error().code == Code::not_found)
       answer.error().fact("no_controller", socket_);
     else
       add_end_of_controller(answer.error());
@@ -54,7 +82,7 @@ aio::Task<Result<wire::json::Object>> ControllerClient::call(std::string method,
 }
 
 aio::Task<Result<std::unique_ptr<net::ResponseStream>>> ControllerClient::open(std::string target) {
-  auto message = request("GET", std::move(target));
+  auto message = CO_TRY(request("GET", std::move(target)));
   message.deadline = Duration::forever();
   auto stream = CO_TRY(co_await http_.open(std::move(message)));
   if (stream->head().status / 100 == 2) co_return stream;

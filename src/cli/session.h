@@ -6,6 +6,7 @@
 
 #include "aio/real/real_world.h"
 #include "cli/command.h"
+#include "cli/login.h"
 #include "net/http_client.h"
 #include "wire/json.h"
 
@@ -20,10 +21,11 @@ int run_verb(Invocation& invocation, Verb verb) {
   return code ? *code : invocation.fail(code.error());
 }
 
-/// The controller's API over its unix socket.
+/// The controller's API over its unix socket, or by TLS where the home is logged in elsewhere.
 class ControllerClient {
  public:
   ControllerClient(aio::World& world, std::string home);
+  ControllerClient(aio::World& world, Login login);
 
   /// The JSON answer of a 2xx; otherwise the Error that the controller sent. Code::unavailable with
   /// the fact "no_controller" when nothing listens.
@@ -34,9 +36,10 @@ class ControllerClient {
   aio::Task<Result<std::unique_ptr<net::ResponseStream>>> open(std::string target);
 
  private:
-  net::ClientRequest request(std::string method, std::string target) const;
+  Result<net::ClientRequest> request(std::string method, std::string target);
   aio::World& world_;
   std::string socket_;
+  Result<std::optional<Login>> login_;
   net::HttpClient http_;
 };
 

@@ -33,6 +33,7 @@ aio::Task<Result<>> stop_farm(aio::World& world, std::string home, bool destroy)
 }
 
 aio::Task<Result<int>> stop(aio::World& world, Invocation& invocation) {
+  CO_TRY(check_here(invocation.home, "stopping"));
   bool destroy = invocation.flag("--destroy");
   auto info = co_await world.disk.info(farm_folder(invocation.home));
   // Machines of a farm that does not run can only be ended by a farm that does.

@@ -70,8 +70,8 @@ Result<TestOptions> options_of(const Invocation& invocation) {
   TestOptions out;
   auto workers = parse_u64(invocation.value("--jobs").value_or("2"));
   if (!workers || *workers < 1 || *workers > 64)
-    return fail(Code::invalid_argument,
-                fmt::format("--jobs takes 1 to 64, not '{}'", *invocation.value("--jobs")));
+    return fail(
+        wrong_argument(fmt::format("--jobs takes 1 to 64, not '{}'", *invocation.value("--jobs"))));
   out.workers = *workers;
   out.limit = TRY(Duration::parse(invocation.value("--timeout").value_or("5m"), "s"));
   const char* base = std::getenv("TMPDIR");

@@ -1,5 +1,7 @@
 #include "cli/test_run.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -67,12 +69,14 @@ std::string text_of(const engine::Node& node, const std::string& name) {
   return text ? *text : "";
 }
 
-/// It may still begin something: a workflow that has not ended, whose work is not done, and that is
-/// no test that is over.
+/// It may still begin something, or end by itself: a workflow or a step that has not ended, whose
+/// work is not done, and that is no test that is over.
 bool may_go_on(const engine::Node& node) {
-  if (!node.type || !node.type->actions || node.ended() || node.work_over ||
+  if (!node.type || !node.type->works || node.ended() || node.work_over ||
       node.record.type == "croft.Container")
     return false;
+  if (!node.type->actions)
+    return node.context.boolean_or("sfShouldTerminate", false).value_or(false);
   return !is_test(node) || !flag_of(node, "finished");
 }
 
@@ -170,7 +174,7 @@ class Runner {
       // A folder of its own: the last one's farm may still be ending.
       std::string home = fmt::format("{}/farm-{}", worker.home, worker.farms++);
       CO_TRY(co_await world_.disk.make_dirs(home));
-      worker.farm = CO_TRY(co_await ensure_farm(world_, invocation_.terminal, home));
+      worker.farm = CO_TRY(co_await ensure_farm(world_, invocation_.terminal, home, ::getpid()));
       worker.described = std::move(described);
     }
     if (own) co_return Result<>{};

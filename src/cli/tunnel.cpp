@@ -1,5 +1,6 @@
 #include "cli/tunnel.h"
 
+#include "cli/login.h"
 #include "controller/hosts/tunnel.h"
 
 namespace croft::cli {
@@ -16,6 +17,7 @@ Tunnel::Target Tunnel::target(std::string_view path) {
 
 aio::Task<Result<std::unique_ptr<Tunnel>>> Tunnel::open(aio::World& world, std::string home,
                                                         Target target, json::Object request) {
+  CO_TRY(check_here(home, "what goes to a machine through the controller"));
   auto stream = co_await world.net.connect(aio::Address{.path = controller::tunnel_socket(home)});
   if (!stream)
     co_return fail(Error(Code::unavailable, "no controller runs under " + home)

@@ -2,6 +2,8 @@
 #include <csignal>
 
 #include "cli/application.h"
+#include "cli/follow.h"
+#include "cli/saved_plan_file.h"
 #include "cli/session.h"
 #include "cli/up_request.h"
 #include "cli/verbs.h"
@@ -9,115 +11,10 @@
 namespace croft::cli {
 namespace {
 
-constexpr Duration look_every = Duration::milliseconds(150);
-constexpr Duration tell_every = Duration::seconds(10);
-constexpr Duration second_interrupt = Duration::seconds(3);
-constexpr size_t waits_shown = 8;
-
-/// Events as notes above the live area, until the application has settled.
-aio::Task<Result<>> follow_events(ControllerClient& client, Invocation& invocation,
-                                  std::string target) {
-  LineReader lines(CO_TRY(co_await client.open(target)));
-  while (true) {
-    auto line = CO_TRY(co_await lines.next());
-    if (!line) co_return Result<>{};
-    auto event = wire::json::parse_object(*line, "an event");
-    if (event && !invocation.json) {
-      std::string text = event_text(invocation.terminal, *event);
-      if (!text.empty()) invocation.terminal.note(text);
-    }
-  }
-}
-
-/// Counts, and what is waited for: redrawn on a terminal, elsewhere told again while it lasts.
-aio::Task<Result<>> draw_progress(aio::World& world, ControllerClient& client,
-                                  Invocation& invocation, std::string target) {
-  bool live = invocation.terminal.is_live();
-  for (;;) {
-    if (!live) CO_TRY(co_await world.clock.sleep(tell_every));
-    auto application = co_await client.call("GET", target);
-    if (application) {
-      auto lines = waiting_lines(*application);
-      if (lines.size() > waits_shown) {
-        size_t more = lines.size() - waits_shown;
-        lines.resize(waits_shown);
-        lines.push_back(fmt::format("  and {} more", more));
-      }
-      lines.insert(lines.begin(), counts_text(*application));
-      if (live) invocation.terminal.live(lines);
-      for (const std::string& line : lines)
-        if (!live) invocation.terminal.note(line);
-    }
-    if (live) CO_TRY(co_await world.clock.sleep(look_every));
-  }
-}
-
-/// Both until the events end.
-aio::Task<Result<>> show_until_settled(aio::World& world, ControllerClient& client,
-                                       Invocation& invocation, std::string name, int64_t from) {
-  std::string target = "/v1/applications/" + path_segment(name);
-  auto events = follow_events(
-      client, invocation, fmt::format("{}/events?from={}&follow=true&until=settled", target, from));
-  if (invocation.json) co_return co_await events;
-  auto first =
-      co_await aio::race(std::move(events), draw_progress(world, client, invocation, target));
-  invocation.terminal.settle();
-  if (first.index() == 0) co_return std::move(std::get<0>(first));
-  co_return std::move(std::get<1>(first));
-}
-
-/// The first Ctrl-C detaches, a second one within three seconds cancels (DESIGN 8.3).
-aio::Task<Result<int>> detach_or_cancel(aio::World& world, ControllerClient& client,
-                                        Invocation& invocation, std::string name) {
-  auto& terminal = invocation.terminal;
-  terminal.settle();
-  terminal.note(fmt::format(
-      "detached: the controller goes on with '{}'. Ctrl-C again within 3 s cancels it.", name));
-  terminal.note(fmt::format(
-      "look: croft status {0}    follow: croft events {0} -f    remove: croft down {0}", name));
-  auto again =
-      co_await aio::race(world.processes.signal({SIGINT}), world.clock.sleep(second_interrupt));
-  if (again.index() == 0) {
-    CO_TRY(co_await client.call("DELETE", "/v1/applications/" + path_segment(name)));
-    terminal.note(fmt::format("cancelled: '{}' is being removed; croft down {} waits for the proof",
-                              name, name));
-  }
-  if (invocation.json) {
-    auto application =
-        CO_TRY(co_await client.call("GET", "/v1/applications/" + path_segment(name)));
-    application["interrupted"] = again.index() == 0 ? "cancelled" : "detached";
-    terminal.print(wire::json::pretty(application));
-  }
-  co_return exit_code::interrupted;
-}
-
-Error failure_of(const wire::json::Object& application, const std::string& name) {
-  auto error = wire::json::object_if(application, "error");
-  bool removing = text_member(application, "phase") == "terminating";
-  if (error && *error) {
-    Error first = error_from_answer(application, "");
-    if (removing)
-      first.hint(
-          fmt::format("what it made is not all removed yet: {}", text_member(application, "why")));
-    return first;
-  }
-  if (removing)
-    return Error(Code::conflict, fmt::format("an earlier '{}' is still being removed: {}", name,
-                                             text_member(application, "why")))
-        .hint(fmt::format("croft down {} tries again at once; then croft up", name));
-  std::string why = text_member(application, "why");
-  return Error(Code::internal,
-               fmt::format("'{}' did not start{}", name, why.empty() ? "" : ": " + why));
-}
-
-/// What it ended with, where it came up and ended by itself as it should: a workflow that is done.
-std::optional<std::string> normal_end(const wire::json::Object& application) {
-  if (text_member(application, "phase") != "terminated") return std::nullopt;
-  auto error = wire::json::object_if(application, "error");
-  auto record = wire::json::object_if(application, "record");
-  if (!error || *error || !record || !*record) return std::nullopt;
-  if (text_member(**record, "type") != "normal") return std::nullopt;
-  return text_member(**record, "description");
+aio::Task<Result<UpRequest>> request_of(aio::World& world, Invocation& invocation) {
+  if (co_await is_saved_plan(world, invocation.positional(0)))
+    co_return co_await read_saved_plan(world, invocation);
+  co_return co_await prepare_up(world, invocation);
 }
 
 /// What `up` was asked for, on its way to the controller.
@@ -130,11 +27,11 @@ struct Handover {
 aio::Task<Result<int64_t>> hand_over(aio::World& world, ControllerClient& client,
                                      Invocation& invocation, Handover& handover) {
   UpRequest& request = handover.request;
-  request = CO_TRY(co_await prepare_up(world, invocation));
+  request = CO_TRY(co_await request_of(world, invocation));
   invocation.terminal.note(fmt::format("{} on {}", request.name, request.farm_text));
   handover.sent = true;
   auto accepted =
-      CO_TRY(co_await client.call("POST", "/v1/applications", request.body, Duration::minutes(2)));
+      CO_TRY(co_await client.call("POST", request.target, request.body, Duration::minutes(2)));
   request.body.clear();
   co_return wire::json::int_or(accepted, "seq", 1);
 }
@@ -149,7 +46,7 @@ int interrupted_early(Invocation& invocation) {
 }
 
 aio::Task<Result<int>> up(aio::World& world, Invocation& invocation) {
-  auto& terminal = invocation.terminal;
+  if (invocation.flag("--dry-run")) co_return co_await show_plan(world, invocation);
   ControllerClient client(world, invocation.home);
   Handover handover;
   auto begun = co_await aio::race(hand_over(world, client, invocation, handover),
@@ -159,37 +56,7 @@ aio::Task<Result<int>> up(aio::World& world, Invocation& invocation) {
   if (begun.index() == 1)
     co_return co_await detach_or_cancel(world, client, invocation, request.name);
   int64_t seq = CO_TRY(std::move(std::get<0>(begun)));
-
-  auto outcome =
-      co_await aio::race(show_until_settled(world, client, invocation, request.name, seq),
-                         world.processes.signal({SIGINT, SIGTERM}));
-  if (outcome.index() == 1)
-    co_return co_await detach_or_cancel(world, client, invocation, request.name);
-  CO_TRY(std::move(std::get<0>(outcome)));
-
-  // A workflow may have ended between its last event and now: then its end is waited for.
-  auto application = CO_TRY(co_await client.call(
-      "GET", "/v1/applications/" + path_segment(request.name) + "?wait=settled"));
-  bool running = text_member(application, "phase") == "running";
-  if (invocation.json) terminal.print(wire::json::pretty(application));
-  if (auto end = normal_end(application)) {
-    if (!invocation.json)
-      terminal.print(
-          fmt::format("'{}' has ended normally{}", request.name, end->empty() ? "" : ": " + *end));
-    co_return exit_code::done;
-  }
-  if (!running) {
-    Error error = failure_of(application, request.name);
-    error.hint(fmt::format("croft events {0} has the story; croft down {0} shows what is left",
-                           request.name));
-    if (invocation.json) co_return exit_code::failed;
-    co_return fail(std::move(error));
-  }
-  if (!invocation.json) {
-    terminal.print(tree_text(terminal, application));
-    terminal.print(fmt::format("'{}' runs: {}", request.name, counts_text(application)));
-  }
-  co_return exit_code::done;
+  co_return co_await follow_up(world, client, invocation, request.name, seq);
 }
 
 int run_up(Invocation& invocation) {
@@ -199,6 +66,9 @@ int run_up(Invocation& invocation) {
 }  // namespace
 
 Command up_command() {
+  auto options = up_options();
+  options.push_back(
+      {"--dry-run", "", "show what would be done, as croft plan does, and do nothing"});
   return {
       .path = "up",
       .summary = "deploy a description, or continue or update one",
@@ -208,8 +78,10 @@ Command up_command() {
           "runs. Returns when everything runs; when starting fails, what was rented is given back "
           "unless --keep-on-failure is given. Ctrl-C detaches, a second one cancels.",
       .example = "croft up examples/talk/talk.sf",
-      .positionals = {{"FILE", "the description: a file, a folder, or s3://BUCKET/KEY"}},
-      .options = up_options(),
+      .positionals =
+          {{"FILE",
+            "the description: a file, a folder, or s3://BUCKET/KEY; or a plan of croft plan -o"}},
+      .options = std::move(options),
       .run = run_up};
 }
 

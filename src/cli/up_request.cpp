@@ -64,6 +64,19 @@ wire::json::Object environment_of(const Invocation& invocation,
   return out;
 }
 
+/// PATH=ID[,ID], as often as it is given.
+Result<wire::json::Object> imports_object(const Invocation& invocation) {
+  wire::json::Object out;
+  for (const auto& given : invocation.values("--import")) {
+    auto parts = cut(given, '=');
+    if (!parts || parts->first.empty() || parts->second.empty())
+      return fail(wrong_argument(
+          fmt::format("--import takes PATH=ID, such as web=i-0123456789abcdef0, not '{}'", given)));
+    out[parts->first] = join(split(parts->second, ','), " ");
+  }
+  return out;
+}
+
 wire::json::Object farm_object(const cloud::Farm& farm, const EmbeddedFarm& embedded) {
   wire::json::Object out{{"region", farm.region}, {"why", farm.why}};
   switch (farm.kind) {
@@ -94,14 +107,21 @@ Result<wire::json::Object> options_object(const Invocation& invocation) {
   for (const auto& folder : invocation.values("--allow-files"))
     folders.push_back(wire::json::Value(std::filesystem::absolute(folder).string()));
   if (!folders.empty()) out["allowFiles"] = std::move(folders);
+  for (auto [flag, member] :
+       {std::pair{"--target", "targets"}, std::pair{"--exclude", "excludes"}}) {
+    auto paths = invocation.values(flag);
+    if (!paths.empty()) out[member] = wire::json::Array(paths.begin(), paths.end());
+  }
   for (auto [flag, member] : {std::pair{"--max-instances", "maxInstances"},
-                              std::pair{"--account-instances", "accountInstances"}}) {
+                              std::pair{"--account-instances", "accountInstances"},
+                              std::pair{"--parallelism", "parallelism"}}) {
     auto given = invocation.value(flag);
     if (!given) continue;
     auto number = parse_u64(*given);
-    if (!number || *number > 1'000'000)
-      return fail(
-          wrong_argument(fmt::format("{} takes a number up to 1000000, not '{}'", flag, *given)));
+    bool least_one = flag == std::string_view("--parallelism");
+    if (!number || *number > 1'000'000 || (least_one && *number == 0))
+      return fail(wrong_argument(fmt::format("{} takes a number {} 1000000, not '{}'", flag,
+                                             least_one ? "from 1 to" : "up to", *given)));
     out[member] = static_cast<int64_t>(*number);
   }
   for (auto [flag, member] :
@@ -117,6 +137,34 @@ Result<wire::json::Object> options_object(const Invocation& invocation) {
   return out;
 }
 
+/// DESIGN 8.1.
+Result<cloud::Farm> chosen_farm(const Invocation& invocation) {
+  auto environment = cloud::process_environment();
+  std::string region =
+      invocation.value("--region").value_or(cloud::region_of(environment, cloud::Credentials{}));
+  auto chosen = cloud::choose_farm(invocation.value("--farm").value_or(""), environment, region);
+  if (!chosen && invocation.value("--farm")) chosen.error().fact("command_line", "wrong");
+  return chosen;
+}
+
+/// Starts what does not run: the controller, and the embedded farm where it is meant.
+aio::Task<Result<EmbeddedFarm>> ensure_both(aio::World& world, Invocation& invocation,
+                                            const cloud::Farm& farm, UpRequest& out) {
+  EmbeddedFarm embedded;
+  out.started_something =
+      CO_TRY(co_await ensure_controller(world, invocation.terminal, invocation.home));
+  if (farm.kind == cloud::FarmKind::embedded) {
+    CO_TRY(check_here(invocation.home, "an up on the embedded farm"));
+    embedded = CO_TRY(co_await ensure_farm(world, invocation.terminal, invocation.home));
+    out.started_something |= embedded.started;
+    out.farm_text = "the embedded farm at " + embedded.url;
+  } else {
+    out.farm_text = farm.text();
+  }
+  out.farm = farm_object(farm, embedded);
+  co_return embedded;
+}
+
 /// What an application is named after: "talk" of "talk.sf", "examples/talk/" and "s3://b/talk.sf".
 std::string base_of(const std::string& file) {
   std::error_code problem;
@@ -126,16 +174,21 @@ std::string base_of(const std::string& file) {
 
 }  // namespace
 
+std::vector<Option> account_options() {
+  return {{"--farm", "WHICH",
+           "embedded, aws, or the URL of an EC2 and S3 endpoint (default: CROFT_FARM, else "
+           "AWS_ENDPOINT_URL*, else embedded)"},
+          {"--region", "NAME", "region to rent in (default: AWS_REGION, else us-east-1)"}};
+}
+
 std::vector<Option> up_options() {
   auto options = options_with_parameters();
+  auto account = account_options();
+  options.insert(options.end(), account.begin(), account.end());
   options.insert(
       options.end(),
       {
           {"--name", "APP", "name of the application (default: the file's name without .sf)"},
-          {"--farm", "WHICH",
-           "embedded, aws, or the URL of an EC2 and S3 endpoint (default: CROFT_FARM, else "
-           "AWS_ENDPOINT_URL*, else embedded)"},
-          {"--region", "NAME", "region to rent in (default: AWS_REGION, else us-east-1)"},
           {"--owner", "NAME", "value of the tag croft:owner (default: the user's name)"},
           {"--max-instances", "N",
            "never rent more for this application; maxInstances of sfConfig holds beside it "
@@ -148,6 +201,16 @@ std::vector<Option> up_options() {
           {"--allow-files", "DIR", "open this folder to the application's file components, too",
            true},
           {"--allow-shell", "", "its components may run programs on the controller's machine"},
+          {"--target", "PATH",
+           "act upon this component alone, with what is in it and what it needs; the rest stays as "
+           "it is",
+           true},
+          {"--exclude", "PATH", "leave this component, and what needs it, as it is", true},
+          {"--import", "PATH=ID",
+           "let this component take over what exists, an instance or a bucket, instead of making "
+           "it",
+           true},
+          {"--parallelism", "N", "how many steps are under way at once (default: 256)"},
           {"--strict", "", "attributes that the component type does not know are errors"},
       });
   return options;
@@ -156,37 +219,34 @@ std::vector<Option> up_options() {
 aio::Task<Result<UpRequest>> prepare_up(aio::World& world, Invocation& invocation) {
   std::string file = invocation.positional(0);
   auto description = CO_TRY(load_description(invocation, file, invocation.flag("--strict")));
-  auto environment = cloud::process_environment();
-  std::string region =
-      invocation.value("--region").value_or(cloud::region_of(environment, cloud::Credentials{}));
-  auto chosen = cloud::choose_farm(invocation.value("--farm").value_or(""), environment, region);
-  if (!chosen && invocation.value("--farm")) chosen.error().fact("command_line", "wrong");
-  auto farm = CO_TRY(std::move(chosen));
+  auto farm = CO_TRY(chosen_farm(invocation));
   auto options = CO_TRY(options_object(invocation));
+  auto imports = CO_TRY(imports_object(invocation));
 
   UpRequest out;
   if (auto given = invocation.value("--name"))
     if (auto good = controller::check_name(*given); !good)
       co_return fail(std::move(good).error().fact("command_line", "wrong"));
   out.name = invocation.value("--name").value_or(application_name(base_of(file)));
-  EmbeddedFarm embedded;
-  out.started_something =
-      CO_TRY(co_await ensure_controller(world, invocation.terminal, invocation.home));
-  if (farm.kind == cloud::FarmKind::embedded) {
-    embedded = CO_TRY(co_await ensure_farm(world, invocation.terminal, invocation.home));
-    out.started_something |= embedded.started;
-    out.farm_text = "the embedded farm at " + embedded.url;
-  } else {
-    out.farm_text = farm.text();
-  }
+  CO_TRY(co_await ensure_both(world, invocation, farm, out));
   PlainSealer plain;
   wire::json::Object body{{"name", out.name},
                           {"file", file},
                           {"description", CO_TRY(protocol::pack(description, &plain))},
-                          {"farm", farm_object(farm, embedded)},
+                          {"farm", out.farm},
                           {"options", std::move(options)},
                           {"environment", environment_of(invocation, description)}};
+  if (!imports.empty()) body["imports"] = std::move(imports);
   out.body = wire::json::compact(body);
+  co_return out;
+}
+
+aio::Task<Result<UpRequest>> prepare_account(aio::World& world, Invocation& invocation) {
+  auto farm = CO_TRY(chosen_farm(invocation));
+  UpRequest out;
+  CO_TRY(co_await ensure_both(world, invocation, farm, out));
+  out.body = wire::json::compact(
+      wire::json::Object{{"farm", out.farm}, {"environment", aws_environment()}});
   co_return out;
 }
 

@@ -12,12 +12,23 @@ struct UpRequest {
   std::string name;
   std::string body;       ///< JSON; holds secrets, goes through the unix socket alone
   std::string farm_text;  ///< "the embedded farm at http://127.0.0.1:40123"
+  std::string target = "/v1/applications";  ///< of the controller's API
+  wire::json::Object farm;                  ///< what `body` says of it
   bool started_something = false;
 };
 
 /// Loads and checks FILE, chooses the farm (DESIGN 8.1) and makes sure that the controller and,
 /// where it is meant, the embedded farm run.
 aio::Task<Result<UpRequest>> prepare_up(aio::World& world, Invocation& invocation);
+
+/// What `up` would do, shown: `croft plan`, and `up --dry-run`.
+aio::Task<Result<int>> show_plan(aio::World& world, Invocation& invocation);
+
+/// Which account of which farm is meant: `farm` and the body {"farm", "environment"}; the
+/// controller and, where it is meant, the embedded farm run.
+aio::Task<Result<UpRequest>> prepare_account(aio::World& world, Invocation& invocation);
+/// --farm and --region.
+std::vector<Option> account_options();
 
 /// Options that `up` and `plan` share.
 std::vector<Option> up_options();

@@ -64,8 +64,8 @@ aio::Task<Result<>> try_objects(aio::World& world, net::HttpClient& http, S3 s3,
   plain.url =
       CO_TRY(net::Url::parse(CO_TRY(s3.presign("GET", bucket, put.key, Duration::minutes(1)))));
   CO_TRY(expect(CO_TRY(co_await http.send(plain)).body == "hello", "a presigned URL"));
-  std::string parts = CO_TRY(
-      co_await s3.upload(bucket, "big", std::make_shared<Zeros>((5 << 20) + 17), Bytes::mib(5)));
+  std::string parts = CO_TRY(co_await s3.upload(
+      bucket, "big", std::make_shared<Zeros>((5 << 20) + 17), {}, Bytes::mib(5)));
   CO_TRY(expect(parts.ends_with("-2\""), "a multipart upload"));
   auto stream = CO_TRY(co_await s3.open_object({bucket, "big", "", 0, {}, Bytes::mib(64)}));
   std::vector<char> buffer(1 << 16);
@@ -90,7 +90,7 @@ aio::Task<Result<>> try_s3(aio::World& world, net::HttpClient& http, Ec2 ec2, S3
   CO_TRY(expect(CO_TRY(co_await s3.get_bucket_tags(bucket)).empty(), "no tags yet"));
   CO_TRY(
       co_await s3.put_bucket_tags(bucket, {{tag_application, bucket}, {tag_component, "try:b"}}));
-  Swept swept = CO_TRY(co_await sweep(ec2, s3, {bucket, {}, false, true}));
+  Swept swept = CO_TRY(co_await sweep(ec2, s3, {.application = bucket, .instances = false}));
   CO_TRY(expect(swept.found.size() == 1 && swept.found[0].component == "try:b",
                 "the sweep finds the tagged bucket"));
   auto clash = co_await s3.delete_object("croft-no-such-bucket-" + bucket.substr(10), "k");
@@ -101,7 +101,8 @@ aio::Task<Result<>> try_s3(aio::World& world, net::HttpClient& http, Ec2 ec2, S3
   uint64_t gone = CO_TRY(co_await empty_bucket(s3, bucket));
   CO_TRY(expect(gone == 3, fmt::format("emptied of 2 objects and 1 upload ({} went)", gone)));
   CO_TRY(co_await s3.delete_bucket(bucket));
-  swept = CO_TRY(co_await sweep(ec2, s3, {bucket, {bucket}, false, true}));
+  swept = CO_TRY(co_await sweep(
+      ec2, s3, {.application = bucket, .known_buckets = {bucket}, .instances = false}));
   CO_TRY(expect(swept.found.empty(), "nothing left of S3"));
   co_return Result<>{};
 }
@@ -134,7 +135,8 @@ aio::Task<Result<>> try_instances(aio::World& world, Ec2 ec2, S3 s3, std::string
   for (const Instance& instance : first.instances) ids.push_back(instance.id);
   CO_TRY(co_await aio::deadline(world.clock, patience,
                                 wait_for(world, ec2, ids[0], InstanceState::running), "starting"));
-  Swept swept = CO_TRY(co_await sweep(ec2, s3, {request.client_token, {}, true, false}));
+  Swept swept =
+      CO_TRY(co_await sweep(ec2, s3, {.application = request.client_token, .buckets = false}));
   CO_TRY(expect(swept.found.size() == ids.size(), "the sweep finds the instances"));
   CO_TRY(expect(CO_TRY(co_await ec2.describe_instance_status(ids)).size() == ids.size(),
                 "DescribeInstanceStatus"));
@@ -157,7 +159,7 @@ aio::Task<Result<>> try_instances(aio::World& world, Ec2 ec2, S3 s3, std::string
   CO_TRY(co_await aio::deadline(world.clock, patience,
                                 wait_for(world, ec2, ids[0], InstanceState::terminated),
                                 "terminating"));
-  swept = CO_TRY(co_await sweep(ec2, s3, {request.client_token, {}, true, false}));
+  swept = CO_TRY(co_await sweep(ec2, s3, {.application = request.client_token, .buckets = false}));
   CO_TRY(expect(swept.found.empty(), "nothing left of EC2"));
   co_return Result<>{};
 }
@@ -176,7 +178,7 @@ aio::Task<Result<>> try_ec2(aio::World& world, Ec2 ec2, S3 s3, std::string image
   CO_TRY(expect(!pair.material.empty(), "CreateKeyPair gives the key"));
   auto twice = co_await ec2.create_key_pair(key);
   CO_TRY(expect(!twice && twice.error().code == Code::already_exists, "InvalidKeyPair.Duplicate"));
-  Swept swept = CO_TRY(co_await sweep(ec2, s3, {key, {}, true, false}));
+  Swept swept = CO_TRY(co_await sweep(ec2, s3, {.application = key, .buckets = false}));
   CO_TRY(expect(swept.found.size() == 1 && swept.found[0].kind == "key pair",
                 "the sweep finds the key pair"));
   CO_TRY(co_await ec2.delete_key_pair(key));

@@ -18,6 +18,7 @@ struct Endpoint {
   net::Url url;  ///< scheme, host, port; the path is a prefix (usually "/")
   std::string region = "us-east-1";
   bool path_style = true;  ///< S3: /bucket/key; else bucket.host/key
+  bool foreign = false;    ///< no farm's that was chosen: a server that a description names
 };
 
 enum class FarmKind { embedded, aws, url };

@@ -161,9 +161,10 @@ class S3 {
   aio::Task<Result<std::vector<DeleteFailure>>> delete_many(std::string bucket,
                                                             std::vector<ObjectVersion> which) const;
 
-  aio::Task<Result<std::string>> create_upload(
-      std::string bucket, std::string key,
-      std::string content_type = "application/octet-stream") const;
+  /// `headers`: what the object has in the end; its Content-Type among them, else bytes.
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+  aio::Task<Result<std::string>> create_upload(std::string bucket, std::string key,
+                                               Headers headers = {}) const;
   aio::Task<Result<Part>> upload_part(std::string bucket, std::string key, std::string upload_id,
                                       int number, std::string body) const;
   /// The object's ETag. A 200 that carries an error in its body is an error.
@@ -173,10 +174,14 @@ class S3 {
   aio::Task<Result<>> abort_upload(std::string bucket, std::string key,
                                    std::string upload_id) const;
   aio::Task<Result<UploadPage>> list_uploads(std::string bucket, std::string key_marker = "",
-                                             std::string id_marker = "") const;
+                                             std::string id_marker = "",
+                                             std::string prefix = "") const;
+  /// Ids of those under way to exactly `key`. Where a farm cannot list them: none.
+  aio::Task<Result<std::vector<std::string>>> uploads_to(std::string bucket, std::string key) const;
   /// A body of any size in parts of `part_size` (at least 5 MiB), aborted on failure.
   aio::Task<Result<std::string>> upload(std::string bucket, std::string key,
                                         std::shared_ptr<net::BodySource> source,
+                                        Headers headers = {},
                                         Bytes part_size = Bytes::mib(8)) const;
 
   /// A URL that works for `valid` (1 s to 7 days) without credentials.

@@ -91,7 +91,7 @@ aio::Task<Result<net::Response>> attempt(std::shared_ptr<const Call> call, net::
   net::ClientRequest request = CO_TRY(signed_request(*call));
   request.deadline =
       std::min(request.deadline, limits.deadline - call->connection.world.clock.now());
-  tell_deadline(request, call->connection.world.clock.wall());
+  if (!call->endpoint.foreign) tell_deadline(request, call->connection.world.clock.wall());
   net::Url url = request.url;
   aio::CrashPoints& crash = call->connection.world.crash;
   bool changes = call->request.method != "GET" && call->request.method != "HEAD";

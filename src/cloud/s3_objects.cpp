@@ -237,10 +237,11 @@ aio::Task<Result<std::vector<DeleteFailure>>> S3::delete_many(
 }
 
 aio::Task<Result<std::string>> S3::create_upload(std::string bucket, std::string key,
-                                                 std::string content_type) const {
+                                                 Headers headers) const {
   S3Request request = object_call("POST", std::move(bucket), std::move(key));
   request.query = {{"uploads", ""}};
-  request.headers.set("Content-Type", std::move(content_type));
+  request.headers.set("Content-Type", "application/octet-stream");
+  for (auto& [name, value] : headers) request.headers.set(name, std::move(value));
   // A repeat makes a second upload that nobody would finish.
   request.repeatable = false;
   net::Response answer = CO_TRY(co_await send(std::move(request)));
@@ -292,11 +293,12 @@ aio::Task<Result<>> S3::abort_upload(std::string bucket, std::string key,
 }
 
 aio::Task<Result<UploadPage>> S3::list_uploads(std::string bucket, std::string key_marker,
-                                               std::string id_marker) const {
+                                               std::string id_marker, std::string prefix) const {
   S3Request request = object_call("GET", std::move(bucket), "");
   request.query = {{"uploads", ""}, {"encoding-type", "url"}, {"max-uploads", "1000"}};
   if (!key_marker.empty()) request.query.emplace_back("key-marker", key_marker);
   if (!id_marker.empty()) request.query.emplace_back("upload-id-marker", id_marker);
+  if (!prefix.empty()) request.query.emplace_back("prefix", prefix);
   net::Response answer = CO_TRY(co_await send(std::move(request)));
   Document document = CO_TRY(parse_answer(answer, "ListMultipartUploadsResult", endpoint_.url));
   Element root = document.root();
@@ -308,6 +310,22 @@ aio::Task<Result<UploadPage>> S3::list_uploads(std::string bucket, std::string k
     out.next_key = CO_TRY(names.read(root.child("NextKeyMarker")));
     out.next_id = root.child("NextUploadIdMarker").text();
   }
+  co_return out;
+}
+
+aio::Task<Result<std::vector<std::string>>> S3::uploads_to(std::string bucket,
+                                                           std::string key) const {
+  std::vector<std::string> out;
+  std::string at_key, at_id;
+  do {
+    Result<UploadPage> page = co_await list_uploads(bucket, at_key, at_id, key);
+    if (!page && page.error().code == Code::unsupported) break;
+    if (!page) co_return fail(std::move(page).error());
+    for (Upload& one : page->uploads)
+      if (one.key == key) out.push_back(std::move(one.id));
+    at_key = page->next_key;
+    at_id = page->next_id;
+  } while (!at_key.empty() && at_key == key);
   co_return out;
 }
 
@@ -345,11 +363,11 @@ aio::Task<Result<std::string>> upload_all(S3 s3, std::string bucket, std::string
 }  // namespace
 
 aio::Task<Result<std::string>> S3::upload(std::string bucket, std::string key,
-                                          std::shared_ptr<net::BodySource> source,
+                                          std::shared_ptr<net::BodySource> source, Headers headers,
                                           Bytes part_size) const {
   uint64_t size = static_cast<uint64_t>(std::max(part_size.count(), part_size_min));
   size = std::max<uint64_t>(size, source->size() / parts_max + 1);
-  std::string id = CO_TRY(co_await create_upload(bucket, key));
+  std::string id = CO_TRY(co_await create_upload(bucket, key, std::move(headers)));
   Result<std::string> etag = co_await upload_all(*this, bucket, key, id, std::move(source), size);
   if (etag) co_return etag;
   // What was stored already costs money until it is aborted, even when we are being cancelled.

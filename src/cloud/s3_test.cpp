@@ -158,8 +158,8 @@ TEST(S3, AbortsAnUploadThatFails) {
        {403, s3_error("AccessDenied", "No."), {}, {}, false},
        {204, "", {}, {}, false}},
       [](Stage& stage) -> Task<Result<>> {
-        auto failed =
-            co_await stage.s3.upload("b", "k", std::make_shared<Letters>(6 << 20), Bytes::mib(5));
+        auto failed = co_await stage.s3.upload("b", "k", std::make_shared<Letters>(6 << 20), {},
+                                               Bytes::mib(5));
         EXPECT_EQ(failed.error().code, Code::permission_denied);
         co_return Result<>{};
       });

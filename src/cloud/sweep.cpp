@@ -20,6 +20,16 @@ struct BucketSweep {
   Swept& out;
 };
 
+bool belongs(const std::vector<Tag>& tags, const std::string& application) {
+  std::string named = tag_value(tags, tag_application);
+  return application.empty() ? !named.empty() : named == application;
+}
+
+std::vector<Filter> filters_for(const std::string& application) {
+  if (application.empty()) return {{"tag-key", {tag_application}}};
+  return {{fmt::format("tag:{}", tag_application), {application}}};
+}
+
 Found found_of(std::string kind, std::string id, std::vector<Tag> tags) {
   Found out;
   out.kind = std::move(kind);
@@ -46,7 +56,7 @@ aio::Task<Result<>> look_by_name(BucketSweep& sweep, std::string name) {
 aio::Task<Result<>> look_at_bucket(BucketSweep& sweep, std::string name) {
   Result<std::vector<Tag>> tags = co_await sweep.s3.get_bucket_tags(name);
   if (tags) {
-    bool ours = tag_value(*tags, tag_application) == sweep.application;
+    bool ours = belongs(*tags, sweep.application);
     // Made, but the tags never arrived: only the journal knows it.
     bool known = sweep.known.contains(name) && tag_value(*tags, tag_application).empty();
     if (ours || known) sweep.out.found.push_back(found_of("bucket", name, std::move(*tags)));
@@ -98,7 +108,8 @@ aio::Task<Result<>> sweep_buckets(S3 s3, const SweepRequest& request, Swept& out
                     false,
                     out};
   std::set<std::string> names = sweep.known;
-  for (Bucket& bucket : CO_TRY(co_await s3.list_buckets())) names.insert(std::move(bucket.name));
+  if (!request.only_known_buckets)
+    for (Bucket& bucket : CO_TRY(co_await s3.list_buckets())) names.insert(std::move(bucket.name));
   aio::Scope scope(co_await aio::here());
   for (const std::string& name : names) scope.spawn(look_in_turn(sweep, name));
   CO_TRY(co_await scope.join());
@@ -111,13 +122,13 @@ aio::Task<Result<>> sweep_buckets(S3 s3, const SweepRequest& request, Swept& out
 
 aio::Task<Result<>> sweep_instances(Ec2 ec2, const SweepRequest& request, Swept& out) {
   DescribeInstances describe;
-  describe.filters = {{fmt::format("tag:{}", tag_application), {request.application}}};
+  describe.filters = filters_for(request.application);
   for (Instance& instance : CO_TRY(co_await ec2.describe_instances(describe))) {
     if (instance.state == InstanceState::terminated ||
         instance.state == InstanceState::shutting_down)
       continue;
     // A farm that does not know the filter must not make us return what is not ours.
-    if (tag_value(instance.tags, tag_application) != request.application) continue;
+    if (!belongs(instance.tags, request.application)) continue;
     Found found = found_of("instance", instance.id, std::move(instance.tags));
     found.state = name_of(instance.state);
     out.found.push_back(std::move(found));
@@ -126,8 +137,8 @@ aio::Task<Result<>> sweep_instances(Ec2 ec2, const SweepRequest& request, Swept&
 }
 
 aio::Task<Result<>> sweep_key_pairs(Ec2 ec2, const SweepRequest& request, Swept& out) {
-  std::vector<Filter> filters = {{fmt::format("tag:{}", tag_application), {request.application}}};
-  Result<std::vector<KeyPair>> pairs = co_await ec2.describe_key_pairs({}, filters);
+  Result<std::vector<KeyPair>> pairs =
+      co_await ec2.describe_key_pairs({}, filters_for(request.application));
   if (!pairs) {
     Code code = pairs.error().code;
     if (code == Code::cancelled || code == Code::unavailable || code == Code::unauthenticated)
@@ -136,7 +147,7 @@ aio::Task<Result<>> sweep_key_pairs(Ec2 ec2, const SweepRequest& request, Swept&
     co_return Result<>{};
   }
   for (KeyPair& pair : *pairs)
-    if (tag_value(pair.tags, tag_application) == request.application)
+    if (belongs(pair.tags, request.application))
       out.found.push_back(found_of("key pair", pair.name, std::move(pair.tags)));
   co_return Result<>{};
 }
@@ -154,6 +165,20 @@ aio::Task<Result<Swept>> sweep(Ec2 ec2, S3 s3, SweepRequest request) {
     return std::tie(a.kind, a.id) < std::tie(b.kind, b.id);
   });
   co_return out;
+}
+
+aio::Task<Result<>> remove_found(Ec2 ec2, S3 s3, Found found) {
+  if (found.kind == "instance") {
+    CO_TRY(co_await ec2.terminate_instances({found.id}));
+    co_return Result<>{};
+  }
+  if (found.kind == "bucket") {
+    CO_TRY(co_await empty_bucket(s3, found.id));
+    co_return co_await s3.delete_bucket(found.id);
+  }
+  if (found.kind == "key pair") co_return co_await ec2.delete_key_pair(found.id);
+  co_return fail(Code::unsupported,
+                 fmt::format("croft cannot remove a {} it has no record of", found.kind));
 }
 
 }  // namespace croft::cloud

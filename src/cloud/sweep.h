@@ -25,15 +25,19 @@ struct Swept {
 };
 
 struct SweepRequest {
-  std::string application;
+  std::string application;  ///< empty: of whatever application
   /// Buckets that the journal names. Where the farm cannot tag buckets these are asked for by name;
   /// where it can, they are looked at too (a bucket may have been made and not yet tagged).
   std::vector<std::string> known_buckets;
+  bool only_known_buckets = false;  ///< the account's others are not looked at
   bool instances = true;
   bool buckets = true;
 };
 
 /// Terminated and shutting-down instances are not "found".
 aio::Task<Result<Swept>> sweep(Ec2 ec2, S3 s3, SweepRequest request);
+
+/// Returns it: an instance is terminated, a bucket emptied and deleted, a key pair deleted.
+aio::Task<Result<>> remove_found(Ec2 ec2, S3 s3, Found found);
 
 }  // namespace croft::cloud

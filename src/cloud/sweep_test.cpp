@@ -38,7 +38,7 @@ TEST(Sweep, FindsWhatCarriesTheTagAndIsNotOnItsWayOut) {
        {200, buckets, {}, {}, false},
        {200, tags_xml("shop"), {}, {}, false}},
       [](Stage& stage) -> Task<Result<>> {
-        Swept swept = CO_TRY(co_await sweep(stage.ec2, stage.s3, {"shop", {}, true, true}));
+        Swept swept = CO_TRY(co_await sweep(stage.ec2, stage.s3, {.application = "shop"}));
         EXPECT_EQ(swept.found.size(), 3u);
         EXPECT_EQ(swept.found.at(0).id, "mine");
         EXPECT_EQ(swept.found.at(1).id, "i-1");
@@ -55,8 +55,9 @@ TEST(Sweep, AsksForBucketsByNameWhereAFarmKeepsNoTags) {
                {501, s3_error("NotImplemented", "No tags."), {}, {}, false},
                {200, "", {}, {}, false}},
               [](Stage& stage) -> Task<Result<>> {
-                Swept swept =
-                    CO_TRY(co_await sweep(stage.ec2, stage.s3, {"shop", {"mine"}, false, true}));
+                Swept swept = CO_TRY(co_await sweep(
+                    stage.ec2, stage.s3,
+                    {.application = "shop", .known_buckets = {"mine"}, .instances = false}));
                 EXPECT_EQ(swept.found.size(), 1u);
                 EXPECT_EQ(swept.notes.size(), 1u);
                 co_return Result<>{};
@@ -67,7 +68,9 @@ TEST(Sweep, FindsABucketThatWasMadeAndNeverTagged) {
   with_script(
       {{200, buckets, {}, {}, false}, {404, s3_error("NoSuchTagSet", "None."), {}, {}, false}},
       [](Stage& stage) -> Task<Result<>> {
-        Swept known = CO_TRY(co_await sweep(stage.ec2, stage.s3, {"shop", {"mine"}, false, true}));
+        Swept known = CO_TRY(
+            co_await sweep(stage.ec2, stage.s3,
+                           {.application = "shop", .known_buckets = {"mine"}, .instances = false}));
         EXPECT_EQ(known.found.size(), 1u);
         co_return Result<>{};
       });
@@ -76,7 +79,7 @@ TEST(Sweep, FindsABucketThatWasMadeAndNeverTagged) {
 TEST(Sweep, FailsWhenItCannotAsk) {
   with_script({{403, ec2_error("UnauthorizedOperation", "No."), {}, {}, false}},
               [](Stage& stage) -> Task<Result<>> {
-                auto failed = co_await sweep(stage.ec2, stage.s3, {"shop", {}, true, true});
+                auto failed = co_await sweep(stage.ec2, stage.s3, {.application = "shop"});
                 EXPECT_EQ(failed.error().code, Code::permission_denied);
                 co_return Result<>{};
               });

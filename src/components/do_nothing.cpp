@@ -40,6 +40,7 @@ engine::ComponentType do_nothing_type() {
   schema.doc = "Waits for `time`, then ends with `terminationType`.";
   auto time = attribute("time", Type::duration, "until its end; absent or negative: never");
   time.bare_unit = "ms";
+  time.forever = true;
   schema.attributes = {
       time,
       with_default("terminationType", Type::string, "normal", "type of its termination record"),

@@ -39,6 +39,35 @@ bool is_gone(InstanceState state) {
   return state == InstanceState::terminated || state == InstanceState::shutting_down;
 }
 
+bool asked_before(const Context& context) {
+  return context.record().intent && context.record().intent->action == run_intent;
+}
+
+/// What was asked for before, where the answer was lost: the same question with the same token.
+void as_before(const Context& context, cloud::RunInstances& wanted) {
+  const auto& facts = context.record().intent->facts;
+  auto text = [&](const char* name) {
+    auto found = facts.find(name);
+    return found == facts.end() ? std::string() : found->second;
+  };
+  auto number = [&](const char* name, int fallback) {
+    return static_cast<int>(parse_u64(text(name)).value_or(static_cast<uint64_t>(fallback)));
+  };
+  wanted.min_count = number("minCount", wanted.min_count);
+  wanted.max_count = number("maxCount", wanted.max_count);
+  if (!text("token").empty()) wanted.client_token = text("token");
+  if (!text("zone").empty()) wanted.zone = text("zone");
+}
+
+/// A call for replacements is another call than the one before it.
+std::string token_of(const Context& context) {
+  auto round = context.record().memory.find("round");
+  return round == context.record().memory.end() ? context.client_token()
+                                                : context.client_token() + "-" + round->second;
+}
+
+}  // namespace
+
 std::string listed(const std::vector<std::string>& ids) {
   std::vector<std::string> shown(
       ids.begin(), ids.begin() + static_cast<ptrdiff_t>(std::min(ids.size(), ids_shown)));
@@ -47,9 +76,8 @@ std::string listed(const std::vector<std::string>& ids) {
                                 : text;
 }
 
-/// By filter, so that an id the farm has forgotten is simply missing.
-aio::Task<Result<std::map<std::string, cloud::Instance>>> look(cloud::Ec2 ec2,
-                                                               std::vector<std::string> ids) {
+aio::Task<Result<std::map<std::string, cloud::Instance>>> ImageInstance::look(
+    cloud::Ec2 ec2, std::vector<std::string> ids) {
   constexpr size_t filter_values = 200;
   std::map<std::string, cloud::Instance> out;
   for (size_t at = 0; at < ids.size(); at += filter_values) {
@@ -63,15 +91,6 @@ aio::Task<Result<std::map<std::string, cloud::Instance>>> look(cloud::Ec2 ec2,
   }
   co_return out;
 }
-
-/// A call for replacements is another call than the one before it.
-std::string token_of(const Context& context) {
-  auto round = context.record().memory.find("round");
-  return round == context.record().memory.end() ? context.client_token()
-                                                : context.client_token() + "-" + round->second;
-}
-
-}  // namespace
 
 std::vector<std::string> ImageInstance::open_ids(const Context& context) {
   std::vector<std::string> ids;
@@ -97,6 +116,8 @@ Result<cloud::RunInstances> ImageInstance::request(Context& context) {
                 context.where("imageID"));
   int64_t least = TRY(context.integer_or("minCount", 1));
   int64_t most = TRY(context.integer_or("maxCount", least));
+  // What has a size by a metric begins with the least.
+  if (context.description() && context.description()->find("scale")) most = least;
   if (least < 1 || most < least || most > 100'000)
     return fail(
         Code::invalid_argument,
@@ -125,19 +146,7 @@ Result<cloud::RunInstances> ImageInstance::request(Context& context) {
     if (auto* name = group.get<std::string>())
       (name->starts_with("sg-") ? out.security_group_ids : out.security_groups).push_back(*name);
   out.tags = context.tags();
-  for (const auto& item : TRY(context.vector_or_empty("tags"))) {
-    const auto* pair = item.get<model::Vector>();
-    const auto* name = pair && pair->size() == 2 ? (*pair)[0].get<std::string>() : nullptr;
-    const auto* value = name ? (*pair)[1].get<std::string>() : nullptr;
-    if (!value)
-      return fail(Error(Code::type_mismatch, "tags are pairs of strings", context.where("tags"))
-                      .hint("tags [[\"team\", \"blue\"]];"));
-    if (name->starts_with("croft:") || name->starts_with("aws:"))
-      return fail(Code::invalid_argument,
-                  fmt::format("the tag {} is not for descriptions to set", *name),
-                  context.where("tags"));
-    out.tags.push_back({*name, *value});
-  }
+  for (auto& tag : TRY(own_tags(context))) out.tags.push_back(std::move(tag));
   return out;
 }
 
@@ -147,11 +156,19 @@ aio::Task<Result<>> ImageInstance::deploy(Context& context) {
 }
 
 aio::Task<Result<>> ImageInstance::start(Context& context) {
+  CO_TRY(co_await start_machines(context));
+  co_return context.done(model::TerminationRecord::normal(context.path(), "its machines run"),
+                         false);
+}
+
+aio::Task<Result<>> ImageInstance::start_machines(Context& context) {
   auto ec2 = CO_TRY(co_await client(context));
-  bool open = context.record().intent && context.record().intent->action == run_intent;
+  bool open = is_renting(context);
   // What was lost while no controller looked is dealt with as a loss, not as a start that fails.
   if (context.ran_before() && !open && !open_ids(context).empty()) CO_TRY(co_await ping(context));
   if (open_ids(context).empty() || open) CO_TRY(co_await rent(context, ec2));
+  // What was imported may be less than what there has to be.
+  if (!context.ran_before()) CO_TRY(co_await replace_lost(context, ec2));
   co_return co_await wait_until_running(context, ec2);
 }
 
@@ -196,54 +213,49 @@ aio::Task<Result<>> ImageInstance::make_joining(Context& context, cloud::RunInst
                  context.where("userData"));
 }
 
-/// Lost machines come back as others, as many as minCount lacks.
-aio::Task<Result<>> ImageInstance::replace_lost(Context& context, cloud::Ec2 ec2) {
-  int64_t least = CO_TRY(context.integer_or("minCount", 1));
-  auto missing = least - static_cast<int64_t>(open_ids(context).size());
-  if (!context.record().intent) {
-    if (missing <= 0) co_return Result<>{};
-    auto round = context.record().memory.find("round");
-    auto number = round == context.record().memory.end() ? 0 : parse_u64(round->second).value_or(0);
-    context.remember("round", fmt::format("{}", number + 1));
-    context.event(protocol::event::replacing,
-                  fmt::format("{} instances are rented instead", missing));
-  }
-  CO_TRY(co_await rent(context, ec2, static_cast<int>(std::max<int64_t>(1, missing))));
-  co_return co_await wait_until_running(context, ec2);
+Result<> ImageInstance::within_limits(Context& context, cloud::RunInstances& wanted) {
+  int64_t free = context.free_instances();
+  if (free < wanted.min_count)
+    return fail(Error(Code::resource_exhausted,
+                      fmt::format("at least {} instances are needed, and the limits of the "
+                                  "application leave {}",
+                                  wanted.min_count, free),
+                      context.where("minCount"))
+                    .hint("see maxInstances of sfConfig, --max-instances, --account-instances"));
+  wanted.max_count = static_cast<int>(std::min<int64_t>(wanted.max_count, free));
+  return {};
 }
 
 aio::Task<Result<>> ImageInstance::rent(Context& context, cloud::Ec2 ec2, int missing) {
   cloud::RunInstances wanted = CO_TRY(request(context));
-  bool hosts = holds_hosts(context);
+  bool spread = CO_TRY(is_spread(context));
   if (missing > 0) wanted.min_count = wanted.max_count = missing;
-  if (context.record().intent && context.record().intent->action == run_intent) {
-    if (hosts) CO_TRY(co_await make_joining(context, wanted));
-    // Asked for before, and the answer was lost: the same question with the same token.
-    const auto& facts = context.record().intent->facts;
-    auto number = [&](const char* name, int fallback) {
-      auto found = facts.find(name);
-      auto parsed = found == facts.end() ? std::nullopt : parse_u64(found->second);
-      return parsed ? static_cast<int>(*parsed) : fallback;
-    };
-    wanted.min_count = number("minCount", wanted.min_count);
-    wanted.max_count = number("maxCount", wanted.max_count);
-  } else {
+  if (!asked_before(context)) {
     CO_TRY(co_await check_image(context, ec2, wanted.image_id));
-    int64_t free = context.free_instances();
-    if (free < wanted.min_count)
-      co_return fail(
-          Error(Code::resource_exhausted,
-                fmt::format("at least {} instances are needed, and the limits of the "
-                            "application leave {}",
-                            wanted.min_count, free),
-                context.where("minCount"))
-              .hint("see maxInstances of sfConfig, --max-instances, --account-instances"));
-    wanted.max_count = static_cast<int>(std::min<int64_t>(wanted.max_count, free));
-    if (hosts) CO_TRY(co_await make_joining(context, wanted));
+    if (!is_renting(context)) CO_TRY(within_limits(context, wanted));
+  }
+  if (holds_hosts(context)) CO_TRY(co_await make_joining(context, wanted));
+  if (asked_before(context)) {
+    cloud::RunInstances again = wanted;
+    as_before(context, again);
+    auto made = co_await ask_for(context, ec2, std::move(again));
+    if (!made && !(spread && made.error().code == Code::resource_exhausted))
+      co_return fail(std::move(made).error());
+    if (!spread) co_return Result<>{};
+  }
+  if (spread) co_return co_await deal(context, ec2, std::move(wanted));
+  CO_TRY(co_await ask_for(context, ec2, std::move(wanted)));
+  co_return Result<>{};
+}
+
+aio::Task<Result<int>> ImageInstance::ask_for(Context& context, cloud::Ec2 ec2,
+                                              cloud::RunInstances wanted) {
+  if (!asked_before(context))
     CO_TRY(co_await context.intend(run_intent, {{"minCount", fmt::format("{}", wanted.min_count)},
                                                 {"maxCount", fmt::format("{}", wanted.max_count)},
+                                                {"token", wanted.client_token},
+                                                {"zone", wanted.zone},
                                                 {"imageId", wanted.image_id}}));
-  }
   context.waits(
       wanted.min_count == wanted.max_count
           ? fmt::format("{} instances are asked for", wanted.min_count)
@@ -263,7 +275,9 @@ aio::Task<Result<>> ImageInstance::rent(Context& context, cloud::Ec2 ec2, int mi
   std::vector<engine::Rented> made;
   for (const auto& instance : reservation->instances)
     made.push_back(context.rented("instance", instance.id));
-  co_return co_await context.settle(std::move(made));
+  auto count = static_cast<int>(made.size());
+  CO_TRY(co_await context.settle(std::move(made)));
+  co_return count;
 }
 
 /// Which of ours are gone. An error when fewer than minCount are left.
@@ -347,17 +361,22 @@ aio::Task<Result<>> ImageInstance::ping(Context& context) {
 aio::Task<Result<>> ImageInstance::work(Context& context) {
   if (!holds_hosts(context)) co_return Result<>{};
   engine::Hosts* hosts = CO_TRY(context.hosts());
-  for (;;) {
+  aio::Clock& clock = context.world().clock;
+  for (Moment due = clock.now();;) {
+    if (clock.now() >= due)
+      due = clock.now() + CO_TRY(co_await tell_rendezvous(
+                              context, CO_TRY(co_await keys_of(context, "id", "key"))));
     std::vector<std::string> lost;
     for (const std::string& id : open_ids(context)) {
       auto host = hosts->find(context.application(), id);
       auto why = host ? host->lost() : std::nullopt;
       if (!why) continue;
-      context.event(protocol::event::instances_gone, fmt::format("{}: {}", id, *why));
       lost.push_back(id);
     }
     if (!lost.empty()) CO_TRY(co_await fence(context, std::move(lost)));
-    CO_TRY(co_await hosts->changed().wait());
+    auto woken = co_await aio::deadline(clock, due - clock.now(), hosts->changed().wait(),
+                                        "a change of hosts");
+    if (!woken && woken.error().code != Code::timeout) co_return woken;
   }
 }
 
@@ -366,6 +385,11 @@ aio::Task<Result<>> ImageInstance::fence(Context& context, std::vector<std::stri
   auto ec2 = CO_TRY(co_await client(context));
   auto still = open_ids(context);
   std::erase_if(lost, [&](const auto& id) { return std::ranges::find(still, id) == still.end(); });
+  CO_TRY(co_await spare_stopped(context, ec2, lost));
+  for (const std::string& id : lost)
+    if (auto host = CO_TRY(context.hosts())->find(context.application(), id))
+      context.event(protocol::event::instances_gone,
+                    fmt::format("{}: {}", id, host->lost().value_or("")));
   if (!lost.empty()) CO_TRY(co_await give_back(context, ec2, lost));
   CO_TRY(co_await forget_hosts(context, std::move(lost)));
   auto done = co_await look_after(context, ec2, true);
@@ -376,6 +400,7 @@ aio::Task<Result<>> ImageInstance::fence(Context& context, std::vector<std::stri
 /// Holds what the farm says against what there has to be.
 aio::Task<Result<>> ImageInstance::look_after(Context& context, cloud::Ec2 ec2, bool changed) {
   auto seen = CO_TRY(co_await look(ec2, open_ids(context)));
+  changed |= CO_TRY(co_await start_stopped(context, ec2, seen));
   std::vector<std::string> gone;
   Result<> enough = judge(context, seen, gone);
   if (!gone.empty()) {
@@ -384,8 +409,7 @@ aio::Task<Result<>> ImageInstance::look_after(Context& context, cloud::Ec2 ec2, 
     CO_TRY(co_await forget_hosts(context, gone));
   }
   if (changed || !gone.empty()) publish(context, seen);
-  bool again = context.record().intent && context.record().intent->action == run_intent;
-  if ((!enough || again) && CO_TRY(context.string_or("onLoss", "END")) == "REPLACE")
+  if ((!enough || is_renting(context)) && CO_TRY(context.string_or("onLoss", "END")) == "REPLACE")
     co_return co_await replace_lost(context, ec2);
   co_return enough;
 }
@@ -394,11 +418,14 @@ aio::Task<Result<>> ImageInstance::look_after(Context& context, cloud::Ec2 ec2, 
 /// it.
 aio::Task<Result<>> ImageInstance::find_lost(Context& context, cloud::Ec2 ec2) {
   std::vector<engine::Rented> made;
+  auto fact = context.record().intent->facts.find("token");
+  std::string token =
+      fact == context.record().intent->facts.end() ? token_of(context) : fact->second;
   for (int i = 0; i < looks_for_lost && made.empty(); ++i) {
     if (i > 0) CO_TRY(co_await context.world().clock.sleep(lost_pause));
     context.waits("looking for instances of a call whose answer was lost");
     cloud::DescribeInstances query;
-    query.filters = {{"client-token", {token_of(context)}}};
+    query.filters = {{"client-token", {token}}};
     for (const auto& instance : CO_TRY(co_await ec2.describe_instances(std::move(query))))
       if (!is_gone(instance.state)) made.push_back(context.rented("instance", instance.id));
   }

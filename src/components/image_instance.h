@@ -11,6 +11,9 @@
 
 namespace croft::components {
 
+/// The first few of them, for people.
+std::string listed(const std::vector<std::string>& ids);
+
 class ImageInstance : public engine::Component {
  public:
   aio::Task<Result<>> deploy(engine::Context& context) override;
@@ -20,22 +23,47 @@ class ImageInstance : public engine::Component {
                                 const model::TerminationRecord& record) override;
   aio::Task<Result<std::optional<engine::Keys>>> account(engine::Context& context) override;
   bool silence_ends() const override { return false; }
+  aio::Task<Result<>> repair(engine::Context& context, std::vector<engine::Drift> drifts) override;
+  Result<std::vector<cloud::Tag>> wanted_tags(engine::Context& context) override;
+  std::string imports() const override { return "instance"; }
+  bool must_end(const engine::Context&) const override { return true; }
   aio::Task<Result<>> work(engine::Context& context) override;
 
  protected:
+  aio::Task<Result<>> start_machines(engine::Context& context);
   /// Ids of what it rents now.
   static std::vector<std::string> open_ids(const engine::Context& context);
+  /// What the farm says of them, by filter, so that an id it has forgotten is simply missing.
+  static aio::Task<Result<std::map<std::string, cloud::Instance>>> look(
+      cloud::Ec2 ec2, std::vector<std::string> ids);
   /// It rents others than before.
   virtual void machines_changed() {}
+  /// So many further machines, running and, where they are hosts, joined.
+  aio::Task<Result<>> rent_more(engine::Context& context, int64_t count);
+  /// These are given back.
+  aio::Task<Result<>> give_up(engine::Context& context, std::vector<std::string> ids);
+
+  std::map<std::string, int> starts_;  // of what was stopped, since it last ran
+  aio::Mutex tending_;                 // ping() and work() both make up for what is gone
 
  private:
   aio::Task<Result<cloud::Ec2>> client(engine::Context& context);
   Result<cloud::RunInstances> request(engine::Context& context);
+  Result<std::vector<cloud::Tag>> own_tags(engine::Context& context) const;
   aio::Task<Result<>> check_image(engine::Context& context, cloud::Ec2 ec2, std::string image);
   /// Some component is to run on its machines.
   virtual bool holds_hosts(const engine::Context& context) const;
   aio::Task<Result<>> make_joining(engine::Context& context, cloud::RunInstances& wanted);
   aio::Task<Result<>> rent(engine::Context& context, cloud::Ec2 ec2, int missing = 0);
+  /// One call, or the same again where its answer was lost; how many it gave.
+  aio::Task<Result<int>> ask_for(engine::Context& context, cloud::Ec2 ec2,
+                                 cloud::RunInstances wanted);
+  Result<> within_limits(engine::Context& context, cloud::RunInstances& wanted);
+  // image_zones.cpp: machines dealt over zones, by one call each.
+  static bool is_renting(const engine::Context& context);
+  static Result<bool> is_spread(const engine::Context& context);
+  aio::Task<Result<std::vector<std::string>>> zones_of(engine::Context& context, cloud::Ec2 ec2);
+  aio::Task<Result<>> deal(engine::Context& context, cloud::Ec2 ec2, cloud::RunInstances wanted);
   aio::Task<Result<>> replace_lost(engine::Context& context, cloud::Ec2 ec2);
   aio::Task<Result<>> wait_until_running(engine::Context& context, cloud::Ec2 ec2);
   Result<> judge(engine::Context& context, const std::map<std::string, cloud::Instance>& seen,
@@ -44,11 +72,13 @@ class ImageInstance : public engine::Component {
   /// Ends machines that are held to be dead, so that none can come back, and makes up for them.
   aio::Task<Result<>> fence(engine::Context& context, std::vector<std::string> lost);
   aio::Task<Result<>> look_after(engine::Context& context, cloud::Ec2 ec2, bool changed = false);
+  aio::Task<Result<>> spare_stopped(engine::Context& context, cloud::Ec2 ec2,
+                                    std::vector<std::string>& lost);
+  aio::Task<Result<bool>> start_stopped(engine::Context& context, cloud::Ec2 ec2,
+                                        std::map<std::string, cloud::Instance>& seen);
   aio::Task<Result<>> find_lost(engine::Context& context, cloud::Ec2 ec2);
   aio::Task<Result<>> give_back(engine::Context& context, cloud::Ec2 ec2,
                                 std::vector<std::string> ids);
-
-  aio::Mutex tending_;  // ping() and work() both make up for what is gone
 };
 
 /// Of both: what renting machines of one image takes and publishes.

@@ -30,6 +30,13 @@ Result<std::vector<plan::Rent>> image_instance_rents(const model::Component& com
 }
 
 namespace {
+model::AttributeSchema spread() {
+  auto out = with_default("spread", Type::string, "NONE",
+                          "BY_ZONE: as many in each zone; one that is lost is made up for in the "
+                          "zone that has the fewest");
+  out.choices = {"NONE", "BY_ZONE"};
+  return out;
+}
 model::AttributeSchema on_loss() {
   auto out = with_default("onLoss", Type::string, "END",
                           "fewer than minCount are left: END it, or REPLACE what is gone");
@@ -80,6 +87,8 @@ model::ComponentSchema image_instance_schema() {
       attribute("tags", Type::vector, "[name, value] pairs, beside croft's own"),
       on_loss(),
       attribute("zone", Type::string, "availability zone; empty: any"),
+      updated(spread()),
+      updated(attribute("zones", Type::strings, "the zones meant by spread; else all of the farm")),
       attribute("instanceProfile", Type::string, "role whose temporary keys they get"),
       updated(attribute("awsServer", Type::string,
                         "kept for old descriptions: the farm is chosen by --farm")),

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "components/registry.h"
+#include "lang/check/schema.h"
 #include "lang/lang.h"
 
 namespace croft::components {
@@ -92,6 +93,60 @@ TEST(Library, DefaultsAreTheSchemas) {
           << schema->type << ":" << wanted->name;
     }
   }
+}
+
+/// What a check has against one value of one attribute.
+std::vector<std::string> against(const model::ComponentSchema& schema, const std::string& name,
+                                 model::Value value) {
+  auto component = std::make_shared<model::Component>();
+  component->set("sfClass", schema.sf_class);
+  component->set(name, std::move(value));
+  std::vector<std::string> out;
+  model::Findings findings;
+  lang::check_component(*component, schema, schemas(), {}, findings);
+  for (const Error& error : findings.errors)
+    if (error.where.path.ends_with(name)) out.push_back(error.what);
+  return out;
+}
+
+TEST(Library, NoDurationIsNegative) {
+  size_t durations = 0;
+  for (const auto& [child, schema] : all_types())
+    for (const auto* attribute : schemas().attributes(*schema)) {
+      if (attribute->type != model::Type::duration) continue;
+      ++durations;
+      std::vector<model::Value> negative = {model::Value("-5s")};
+      if (!attribute->bare_unit.empty()) negative.emplace_back(int32_t{-5});
+      for (const auto& value : negative) {
+        auto said = against(*schema, attribute->name, value);
+        if (attribute->forever) {
+          EXPECT_TRUE(said.empty()) << schema->type << ":" << attribute->name;
+          EXPECT_TRUE(attribute->doc.find("ever") != std::string::npos ||
+                      attribute->doc.find("negative") != std::string::npos)
+              << schema->type << ":" << attribute->name << " does not say what negative means";
+        } else {
+          ASSERT_FALSE(said.empty())
+              << schema->type << ":" << attribute->name << " takes " << lang::print_value(value);
+          EXPECT_NE(said.front().find("least"), std::string::npos) << said.front();
+        }
+      }
+      EXPECT_FALSE(against(*schema, attribute->name, model::Value("5 bananas")).empty())
+          << schema->type << ":" << attribute->name;
+    }
+  EXPECT_GT(durations, 30u);
+}
+
+TEST(Library, EveryNumberHasItsBoundsOrSaysWhatANegativeOneMeans) {
+  for (const auto& [child, schema] : all_types())
+    for (const auto* attribute : schemas().attributes(*schema)) {
+      bool number =
+          attribute->type == model::Type::integer || attribute->type == model::Type::number;
+      if (!number || attribute->published || attribute->least) continue;
+      bool told = false;
+      for (const char* word : {"negative", "-1", "kept for old", "same seed"})
+        told |= attribute->doc.find(word) != std::string::npos;
+      EXPECT_TRUE(told) << schema->type << ":" << attribute->name << ", " << attribute->doc;
+    }
 }
 
 }  // namespace

@@ -178,8 +178,10 @@ const Case cases[] = {
      "extends ReplaceFileVar { filename \"in\"; varReplace [\"x\"]; } } }",
      "abnormal", "two strings"},
     {"AKeyIsAddedOnce",
-     "extends Sequence { a extends AppendSSHKey { filename \"ssh/keys\"; key \"ssh-ed25519 AAAA "
-     "me\"; } b extends AppendSSHKey { filename \"ssh/keys\"; key \"ssh-ed25519 AAAA me\"; } c "
+     "extends Sequence { a extends AppendSSHKey { sfShouldTerminate true; filename \"ssh/keys\"; "
+     "key \"ssh-ed25519 AAAA "
+     "me\"; } b extends AppendSSHKey { sfShouldTerminate true; filename \"ssh/keys\"; key "
+     "\"ssh-ed25519 AAAA me\"; } c "
      "extends EvaluateCondition { condition extends FileExists { filename \"ssh/keys\"; minSize "
      "20; "
      "maxSize 20; } } }",
@@ -191,9 +193,11 @@ const Case cases[] = {
      "extends Sequence { a extends AppendSSHKey { filename \"k\"; key \"-----BEGIN KEY-----\"; } }",
      "abnormal", "private key"},
     {"LinesOnceMore",
-     "extends Sequence { a extends AppendLines { filename \"l\"; lines [\"x\"]; "
+     "extends Sequence { a extends AppendLines { sfShouldTerminate true; filename \"l\"; lines "
+     "[\"x\"]; "
      "addOnlyMissingLines "
-     "false; } b extends AppendLines { filename \"l\"; lines [\"x\"]; addOnlyMissingLines false; } "
+     "false; } b extends AppendLines { sfShouldTerminate true; filename \"l\"; lines [\"x\"]; "
+     "addOnlyMissingLines false; } "
      "n "
      "extends EvaluateCondition { condition extends FileExists { filename \"l\"; minSize 4; "
      "maxSize "

@@ -1,6 +1,7 @@
 #include "components/registry.h"
 
 #include "base/machine.h"
+#include "components/host/metric.h"
 #include "lang/lang.h"
 
 namespace croft::components {
@@ -167,7 +168,12 @@ constexpr engine::ComponentType (*all_types[])() = {prim_type,
                                                     notify_probe_type,
                                                     package_type,
                                                     cron_type,
-                                                    artifact_type};
+                                                    artifact_type,
+                                                    metric_type,
+                                                    library_type,
+                                                    library_artifact_type,
+                                                    load_class_type,
+                                                    supervised_type};
 }  // namespace
 
 engine::Registry make_registry() {
@@ -176,6 +182,7 @@ engine::Registry make_registry() {
   lang::Options options;
   options.machine = {host_name(), host_address(), {}};
   registry.compute_with(lang::run_time(std::move(options)));
+  registry.check_with(lang::may_become);
   return registry;
 }
 

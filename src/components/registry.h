@@ -13,6 +13,7 @@ const model::SchemaSet& schemas();
 // One function a type, in the file of its name.
 engine::ComponentType prim_type();
 engine::ComponentType compound_type();
+engine::ComponentType supervised_type();
 engine::ComponentType do_nothing_type();
 engine::ComponentType remote_resource_type();
 engine::ComponentType s3_bucket_type();
@@ -146,6 +147,9 @@ engine::ComponentType web_server_type();
 engine::ComponentType java_type();
 engine::ComponentType download_type();
 engine::ComponentType load_property_file_type();
+engine::ComponentType library_type();
+engine::ComponentType library_artifact_type();
+engine::ComponentType load_class_type();
 
 // ssh/
 engine::ComponentType ssh_exec_type();

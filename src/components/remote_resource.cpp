@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "components/data_source.h"
 #include "components/http_exchange.h"
 #include "components/passwords/passwords.h"
 #include "components/registry.h"
+#include "protocol/events.h"
 #include "wire/uri.h"
 
 namespace croft::components {
@@ -74,10 +77,10 @@ std::string shown(std::string_view body) {
   return text;
 }
 
-/// `["k", v]` pairs and plain strings of a list, as name and value.
-Result<std::vector<std::pair<std::string, std::string>>> pairs_of(Context& context,
-                                                                  std::string_view attribute) {
-  std::vector<std::pair<std::string, std::string>> out;
+/// `["k", v]` pairs and plain strings of a list, as name and value; a string without '=' has none.
+using Pairs = std::vector<std::pair<std::string, std::optional<std::string>>>;
+Result<Pairs> pairs_of(Context& context, std::string_view attribute) {
+  Pairs out;
   auto text_of = [](const model::Value& value) -> std::string {
     if (auto* text = value.get<std::string>()) return *text;
     if (auto number = value.as_integer()) return fmt::format("{}", *number);
@@ -90,8 +93,10 @@ Result<std::vector<std::pair<std::string, std::string>>> pairs_of(Context& conte
     if (pair && pair->size() == 2) {
       out.emplace_back(text_of((*pair)[0]), text_of((*pair)[1]));
     } else if (auto* text = item.get<std::string>()) {
-      auto parts = cut(*text, '=');
-      out.emplace_back(parts ? parts->first : *text, parts ? parts->second : "");
+      if (auto parts = cut(*text, '='))
+        out.emplace_back(parts->first, std::string(parts->second));
+      else
+        out.emplace_back(*text, std::nullopt);
     } else {
       return fail(Error(Code::type_mismatch,
                         fmt::format("{} holds a {}", attribute, item.kind_name()),
@@ -121,9 +126,8 @@ aio::Task<Result<>> RemoteResource::start(Context& context) {
     context.waits(fmt::format("{} {}", action.verb, CO_TRY(url_text(context))));
     CO_TRY(co_await start_action(context, action));
   }
-  if (CO_TRY(context.boolean_or("sfShouldTerminate", false)))
-    context.end(model::TerminationRecord::normal(context.path(), "its start actions are done"));
-  co_return Result<>{};
+  co_return context.done(
+      model::TerminationRecord::normal(context.path(), "its start actions are done"), false);
 }
 
 aio::Task<Result<>> RemoteResource::ping(Context& context) {
@@ -132,11 +136,53 @@ aio::Task<Result<>> RemoteResource::ping(Context& context) {
   co_return Result<>{};
 }
 
+namespace {
+constexpr int end_attempts = 3;
+constexpr Duration end_pause = Duration::seconds(1);
+constexpr Duration end_limit = Duration::seconds(60);  // of one attempt, unless readTimeout says
+
+/// Something that croft made is there: it is not given up.
+bool holds_something(const Context& context) {
+  return std::ranges::any_of(context.record().rented, &engine::Rented::open);
+}
+}  // namespace
+
+/// What an action at the end cannot do is told and passed over, as old descriptions count on: a
+/// server that is gone keeps nothing from ending. Only what was rented is tried for ever.
 aio::Task<Result<>> RemoteResource::terminate(Context& context, const model::TerminationRecord&) {
   if (context.record().intent) CO_TRY(co_await finish_intent(context));
-  auto actions = CO_TRY(actions_of(context, "terminateActions"));
-  for (const HttpAction& action : actions) CO_TRY(co_await end_action(context, action));
+  auto actions = actions_of(context, "terminateActions");
+  if (!actions && holds_something(context)) co_return fail(std::move(actions).error());
+  if (!actions) pass_over(context, "terminateActions", actions.error());
+  for (const HttpAction& action : actions ? *actions : std::vector<HttpAction>{})
+    CO_TRY(co_await end_patiently(context, action));
   co_return co_await after_end(context);
+}
+
+void RemoteResource::pass_over(Context& context, const std::string& what, const Error& error) {
+  context.event(protocol::event::message,
+                fmt::format("{} at its end failed and is passed over: {}", what, error.line()));
+}
+
+aio::Task<Result<>> RemoteResource::end_patiently(Context& context, HttpAction action) {
+  if (holds_something(context)) co_return co_await end_action(context, std::move(action));
+  auto given = context.duration_or("readTimeout", "ms", end_limit);
+  Duration limit = given && *given < Duration::forever() ? *given : end_limit;
+  for (int attempt = 1;; ++attempt) {
+    auto done = co_await aio::deadline(context.world().clock, limit, end_action(context, action),
+                                       action.verb + " at its end");
+    if (done || done.error().code == Code::cancelled || holds_something(context)) co_return done;
+    if (outcome_unknown(done.error()) && attempt < end_attempts) {
+      context.waits(
+          fmt::format("{}; try {} of {}", done.error().line(), attempt + 1, end_attempts));
+      CO_TRY(co_await context.world().clock.sleep(end_pause * attempt));
+      continue;
+    }
+    context.waits("");
+    pass_over(context, action.verb, done.error());
+    if (context.record().intent) CO_TRY(co_await context.settle({}, {}, done.error()));
+    co_return Result<>{};
+  }
 }
 
 aio::Task<Result<>> RemoteResource::prepare_update(Context& context, model::ComponentPtr wanted) {
@@ -212,6 +258,7 @@ aio::Task<Result<cloud::S3>> RemoteResource::s3(Context& context) {
   auto own = CO_TRY(co_await keys_of(context, "username", "password"));
   cloud::Endpoint endpoint;
   endpoint.service = cloud::Service::s3;
+  endpoint.foreign = true;
   endpoint.region = context.farm().region;
   if (std::string url = CO_TRY(context.string_or("url", "")); !url.empty()) {
     auto address = CO_TRY(s3_address(url));
@@ -265,8 +312,16 @@ Result<std::string> RemoteResource::url_text(Context& context) const {
     out += wire::percent_encode_path(piece);
   }
   wire::Query query;
-  for (auto& [name, value] : TRY(pairs_of(context, "queries"))) query.add(name, value);
+  for (auto& [name, value] : TRY(pairs_of(context, "queries")))
+    value ? query.add(name, *value) : query.add_flag(name);
   return query.empty() ? out : out + "?" + query.text();
+}
+
+Result<cloud::S3::Headers> RemoteResource::headers_of(Context& context) const {
+  cloud::S3::Headers out;
+  for (auto& [name, value] : TRY(pairs_of(context, "headers")))
+    out.emplace_back(std::move(name), value.value_or(""));
+  return out;
 }
 
 aio::Task<Result<net::Response>> RemoteResource::exchange(Context& context, HttpAction action) {
@@ -316,8 +371,9 @@ aio::Task<Result<cloud::S3Request>> RemoteResource::s3_request(Context& context,
     auto address = CO_TRY(s3_address(url));
     for (auto& pair : address.query) request.query.emplace_back(pair.name, pair.value);
   }
-  for (auto& pair : CO_TRY(pairs_of(context, "queries"))) request.query.push_back(std::move(pair));
-  for (auto& [name, value] : CO_TRY(pairs_of(context, "headers"))) request.headers.add(name, value);
+  for (auto& [name, value] : CO_TRY(pairs_of(context, "queries")))
+    request.query.emplace_back(name, value.value_or(""));
+  for (auto& [name, value] : CO_TRY(headers_of(context))) request.headers.add(name, value);
   if (action.verb == "PUT" || action.verb == "POST") {
     auto body = CO_TRY(co_await body_of(context, "datasource"));
     request.body = std::move(body.bytes);
@@ -353,7 +409,7 @@ aio::Task<Result<net::ClientRequest>> RemoteResource::plain_request(Context& con
   request.method = action.verb;
   request.url = CO_TRY(net::Url::parse(CO_TRY(url_text(context))));
   CO_TRY(onto_embedded_farm(context, request.url));
-  for (auto& [name, value] : CO_TRY(pairs_of(context, "headers"))) request.headers.add(name, value);
+  for (auto& [name, value] : CO_TRY(headers_of(context))) request.headers.add(name, value);
   if (action.verb == "PUT" || action.verb == "POST") {
     auto body = CO_TRY(co_await body_of(context, "datasource"));
     request.body = std::move(body.bytes);
@@ -400,92 +456,6 @@ Result<> RemoteResource::judge(Context& context, const HttpAction& action,
       Error(Code::type_mismatch,
             fmt::format("{} {} answered with the type '{}'", action.verb, url, printable(got)),
             context.where("mimeType")));
-}
-
-namespace {
-model::AttributeSchema published_result() {
-  auto out = attribute("result", Type::string, "what resultXPath selected first");
-  out.published = true;
-  out.change = model::Change::update;
-  return out;
-}
-}  // namespace
-
-model::ComponentSchema remote_resource_schema() {
-  model::ComponentSchema schema;
-  schema.base = "croft.Prim";
-  auto updated = [](model::AttributeSchema attribute) {
-    attribute.change = model::Change::update;
-    return attribute;
-  };
-  auto password =
-      updated(attribute("password", Type::any, "secret of the user, or a component that gives it"));
-  password.secret = true;
-  auto authorization =
-      updated(with_default("authorization", Type::string, "", "how requests are signed"));
-  authorization.choices = {"", "HTTP_BASIC", "HTTP_AWS", "HTTP_NTLM", "HTTP_DIGEST"};
-  auto port = with_default("port", Type::integer, 0, "0: the protocol's own");
-  port.least = 0;
-  port.most = 65535;
-  auto timeout = [&](const char* name, const char* doc) {
-    auto out = updated(attribute(name, Type::duration, doc));
-    out.bare_unit = "ms";
-    return out;
-  };
-  schema.attributes = {
-      attribute("url", Type::string, "the whole address; else it is put together from the next"),
-      attribute("protocol", Type::string, "http or https"),
-      attribute("host", Type::string,
-                "name or address; on S3 types the chosen farm's unless another is named"),
-      port,
-      attribute("path", Type::string, "first part of the path; the bucket on S3"),
-      attribute("page", Type::string, "rest of the path; the object's key on S3"),
-      attribute("queries", Type::vector, "pairs [\"k\", v] after the '?'"),
-      authorization,
-      updated(attribute("username", Type::string, "who signs: user name or access key id")),
-      password,
-      updated(attribute("authenticationRequired", Type::boolean, "kept for old descriptions")),
-      updated(with_default("startActions", Type::vector, model::Vector{},
-                           "what makes it: [verb, minCode, maxCode] each")),
-      updated(with_default("livenessActions", Type::vector, model::Vector{},
-                           "what shows that it is there")),
-      updated(with_default("terminateActions", Type::vector, model::Vector{}, "what removes it")),
-      updated(attribute("headers", Type::vector, "pairs of further headers")),
-      updated(attribute("mimeType", Type::vector, "types that answers may have; empty: any")),
-      updated(attribute("datasource", Type::any, "component that gives the body of PUT and POST")),
-      timeout("connectTimeout", "milliseconds until a connection stands; negative: the usual"),
-      timeout("readTimeout", "milliseconds for a whole exchange; negative: for ever"),
-      updated(attribute("followRedirects", Type::boolean,
-                        "go where answers of 3xx lead; else they are answers")),
-      updated(attribute("proxyHost", Type::string, "the HTTP proxy that requests go through")),
-      updated(attribute("proxyPort", Type::integer, "its port; default: 8080")),
-      updated(with_default("useSystemProxySettings", Type::boolean, true,
-                           "without proxyHost, the properties http.proxyHost and the like, and the "
-                           "caller's http_proxy, https_proxy and no_proxy name one")),
-      updated(with_default("fetchErrorText", Type::boolean, true, "show the body of refusals")),
-      updated(attribute("responseRegexp", Type::string,
-                        "regular expression that must be found in answers to GET and POST")),
-      updated(attribute("resultXPath", Type::string,
-                        "XPath that must select something in them; published as `result`")),
-      published_result(),
-      updated(attribute("minimumResponseCode", Type::integer, "kept for old descriptions")),
-      updated(attribute("maximumResponseCode", Type::integer, "kept for old descriptions")),
-  };
-  schema.rule = [](const model::Component& component, std::vector<Error>& errors) {
-    for (const char* name : {"startActions", "livenessActions", "terminateActions"})
-      check_actions(component, name, errors);
-  };
-  return schema;
-}
-
-engine::ComponentType remote_resource_type() {
-  engine::ComponentType type;
-  type.schema = remote_resource_schema();
-  type.schema.sf_class = "croft.RemoteResource";
-  type.schema.type = "RemoteResource";
-  type.schema.doc = "Anything behind a URL: made, watched and removed by lists of HTTP actions.";
-  type.make = [] { return std::make_unique<RemoteResource>(); };
-  return type;
 }
 
 }  // namespace croft::components

@@ -42,10 +42,14 @@ class RemoteResource : public engine::Component {
   Result<bool> is_aws(engine::Context& context) const;
   /// S3 of the chosen farm, or of the host that the description names.
   aio::Task<Result<cloud::S3>> s3(engine::Context& context);
+  Result<cloud::S3::Headers> headers_of(engine::Context& context) const;
   /// path and page as bucket and key.
   Result<std::pair<std::string, std::string>> bucket_and_key(engine::Context& context) const;
 
  private:
+  /// An end action with its bounded tries; what it cannot do is passed over where nothing is held.
+  aio::Task<Result<>> end_patiently(engine::Context& context, HttpAction action);
+  static void pass_over(engine::Context& context, const std::string& what, const Error& error);
   aio::Task<Result<net::Response>> exchange(engine::Context& context, HttpAction action);
   aio::Task<Result<cloud::S3Request>> s3_request(engine::Context& context, HttpAction action);
   aio::Task<Result<net::ClientRequest>> plain_request(engine::Context& context, HttpAction action);

@@ -22,6 +22,10 @@ class S3Bucket : public RemoteResource {
   aio::Task<Result<>> deploy(Context& context) override;
   aio::Task<Result<>> start(Context& context) override;
   bool silence_ends() const override { return false; }
+  aio::Task<Result<>> repair(Context& context, std::vector<engine::Drift> drifts) override;
+  Result<std::vector<cloud::Tag>> wanted_tags(Context& context) override;
+  std::string imports() const override { return "bucket"; }
+  bool must_end(const Context&) const override { return true; }
 
  protected:
   aio::Task<Result<>> start_action(Context& context, HttpAction action) override;
@@ -35,7 +39,9 @@ class S3Bucket : public RemoteResource {
   Result<std::string> name(Context& context) const { return context.string("bucket"); }
   aio::Task<Result<There>> look(Context& context, cloud::S3 client, std::string bucket);
   aio::Task<Result<>> make(Context& context, cloud::S3 client, std::string bucket);
-  aio::Task<Result<>> tag(Context& context, cloud::S3 client, std::string bucket);
+  /// `made`: just now; else what others have tagged it with stays.
+  aio::Task<Result<>> tag(Context& context, cloud::S3 client, std::string bucket,
+                          bool made = false);
   aio::Task<Result<>> remove(Context& context, cloud::S3 client, std::string bucket);
   Result<bool> kept_on_purpose(Context& context) const;
   Result<bool> makes_it(Context& context) const;
@@ -154,16 +160,48 @@ aio::Task<Result<>> S3Bucket::make(Context& context, cloud::S3 client, std::stri
     co_return fail(std::move(error));
   }
   CO_TRY(co_await context.settle({context.rented("bucket", bucket)}));
-  co_return co_await tag(context, client, bucket);
+  co_return co_await tag(context, client, bucket, true);
 }
 
-aio::Task<Result<>> S3Bucket::tag(Context& context, cloud::S3 client, std::string bucket) {
+aio::Task<Result<>> S3Bucket::tag(Context& context, cloud::S3 client, std::string bucket,
+                                  bool made) {
   auto tags = context.tags();
   if (CO_TRY(kept_on_purpose(context))) tags.push_back({cloud::tag_keep, "true"});
+  if (auto others = made ? std::vector<cloud::Tag>() : co_await client.get_bucket_tags(bucket);
+      others)
+    for (cloud::Tag& tag : *others)
+      if (!tag.key.starts_with("croft:")) tags.push_back(std::move(tag));
   auto done =
       co_await context.outside("tag bucket", client.put_bucket_tags(bucket, std::move(tags)));
   if (!done && done.error().code == Code::unsupported) co_return Result<>{};
   co_return done;
+}
+
+Result<std::vector<cloud::Tag>> S3Bucket::wanted_tags(Context& context) {
+  auto tags = TRY(RemoteResource::wanted_tags(context));
+  if (TRY(kept_on_purpose(context))) tags.push_back({cloud::tag_keep, "true"});
+  return tags;
+}
+
+aio::Task<Result<>> S3Bucket::repair(Context& context, std::vector<engine::Drift> drifts) {
+  auto client = CO_TRY(co_await s3(context));
+  for (const engine::Drift& drift : drifts) {
+    switch (drift.kind) {
+      case engine::Drift::Kind::gone:
+        CO_TRY(co_await context.settle({}, {drift.id}));
+        CO_TRY(co_await make(context, client, drift.id));
+        break;
+      case engine::Drift::Kind::extra:
+        CO_TRY(co_await context.settle({context.rented("bucket", drift.id)}));
+        CO_TRY(co_await remove(context, client, drift.id));
+        break;
+      case engine::Drift::Kind::stopped:
+      case engine::Drift::Kind::tag:
+        CO_TRY(co_await tag(context, client, drift.id));
+        break;
+    }
+  }
+  co_return Result<>{};
 }
 
 aio::Task<Result<>> S3Bucket::finish_intent(Context& context) {

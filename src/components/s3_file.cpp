@@ -2,6 +2,9 @@
 // PUT made new and its terminateActions delete is rented; others are the user's.
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/text.h"
 #include "components/filesystem/work_folder.h"
 #include "components/registry.h"
 #include "components/remote_resource.h"
@@ -13,7 +16,8 @@ using model::Type;
 
 namespace {
 
-constexpr uint64_t in_one_piece = 16u << 20;  // larger files go up in parts
+constexpr const char* others_fact = "others";  // ids of uploads to that key that are not ours
+constexpr uint64_t in_one_piece = 16u << 20;   // larger files go up in parts
 
 /// A file of this machine as a body, read as it is sent.
 class FileBody : public net::BodySource {
@@ -73,6 +77,7 @@ class S3File : public RemoteResource {
     co_return co_await context.settle({}, {bucket + "/" + key});
   }
   aio::Task<Result<>> finish_intent(Context& context) override {
+    CO_TRY(co_await take_away_parts(context));
     // A PUT or DELETE of an object can be repeated: it is done again where it is wanted.
     auto [bucket, key] = CO_TRY(bucket_and_key(context));
     bool put = context.record().intent->action.starts_with("PUT");
@@ -97,25 +102,46 @@ class S3File : public RemoteResource {
     co_return co_await act_journaled(context, std::move(action));
   }
 
-  /// In parts, each with its checksum in the signature; a failure leaves no parts behind.
+  /// In parts, each with its checksum in the signature; a failure leaves no parts behind, and those
+  /// of a controller that died are taken away by the next.
   aio::Task<Result<>> put(Context& context, std::shared_ptr<net::BodySource> body) {
-    if (!CO_TRY(context.vector_or_empty("headers")).empty())
-      co_return fail(
-          Error(Code::unsupported,
-                fmt::format("a file of {} bytes goes up in parts, without headers", body->size()),
-                context.where("headers"))
-              .hint("leave headers away, or keep the file below 16 MiB"));
     auto [bucket, key] = CO_TRY(bucket_and_key(context));
+    auto headers = CO_TRY(headers_of(context));
+    if (auto source = CO_TRY(context.component_or_null("datasource")))
+      if (auto type = source->string("contentType")) headers.emplace_back("Content-Type", *type);
+    auto client = CO_TRY(co_await s3(context));
+    auto others = CO_TRY(co_await client.uploads_to(bucket, key));
     std::string what = fmt::format("PUT {}/{}", bucket, key);
     context.remember("acted", "yes");
-    CO_TRY(co_await context.intend(what, {{"bytes", fmt::format("{}", body->size())}}));
-    auto client = CO_TRY(co_await s3(context));
-    auto etag = co_await context.outside(what, client.upload(bucket, key, body));
+    CO_TRY(co_await context.intend(
+        what, {{"bytes", fmt::format("{}", body->size())}, {others_fact, join(others, " ")}}));
+    auto etag =
+        co_await context.outside(what, client.upload(bucket, key, body, std::move(headers)));
     if (!etag) {
       if (!outcome_unknown(etag.error())) CO_TRY(co_await context.settle({}, {}, etag.error()));
       co_return fail(std::move(etag).error().frame(what));
     }
     co_return co_await context.settle({});
+  }
+
+  /// Of an upload that an earlier process had under way: whatever goes to that key and did not
+  /// when its intent was written.
+  aio::Task<Result<>> take_away_parts(Context& context) {
+    auto facts = context.record().intent->facts;
+    auto others = facts.find(others_fact);
+    if (others == facts.end()) co_return Result<>{};
+    auto [bucket, key] = CO_TRY(bucket_and_key(context));
+    auto client = CO_TRY(co_await s3(context));
+    auto under_way = co_await client.uploads_to(bucket, key);
+    if (!under_way && under_way.error().code == Code::not_found) co_return Result<>{};
+    auto known = split(others->second, ' ');
+    for (std::string& id : CO_TRY(std::move(under_way))) {
+      if (std::ranges::find(known, id) != known.end()) continue;
+      auto aborted = co_await context.outside("AbortMultipartUpload",
+                                              client.abort_upload(bucket, key, std::move(id)));
+      if (!aborted && aborted.error().code != Code::not_found) co_return aborted;
+    }
+    co_return Result<>{};
   }
 };
 

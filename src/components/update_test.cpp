@@ -19,15 +19,23 @@ bool told(const Seen& seen, std::string_view text) {
       seen.told, [&](const auto& line) { return line.find(text) != std::string::npos; });
 }
 
+constexpr int looks = 20;
+
 /// Up with one description, then with the other, then `after`.
 struct Update {
   std::string before, after;
+  bool twice = false;  ///< asked for again while it is under way
   Result<engine::UpChange> answer = engine::UpChange::created;
 
   aio::Task<Result<>> run(Process& process) {
     CO_TRY(co_await until_settled(process));
     auto wanted = CO_TRY(wanted_of(described(after)));
     answer = co_await process.application->up(std::move(wanted));
+    for (int i = 0; twice && i < looks; ++i) {
+      if (i % 2) CO_TRY(co_await process.world.clock.sleep(Duration::microseconds(20 * i)));
+      auto again = CO_TRY(wanted_of(described(after)));
+      CO_TRY(co_await process.application->up(std::move(again)));
+    }
     co_return co_await until_settled(process);
   }
 };
@@ -44,7 +52,7 @@ Result<Outcome> updated(const std::string& before, const std::string& after,
   log::set_level(log::Level::off);
   aio::SimWorld sim(1);
   Outcome out;
-  Update update{before, after};
+  Update update{before, after, false};
   if (crash_at > 0) sim.main().crash_at(crash_at);
   Script script = [&update](Process& process) { return update.run(process); };
   auto done = sim.run(live(sim.world(), TRY(wanted_of(described(before))), script, out.seen));
@@ -79,6 +87,28 @@ TEST(UpdateInPlace, ChangesWhatRunsWithoutEndingIt) {
   EXPECT_TRUE(told(done->seen, "app:b UPDATED"));
   EXPECT_TRUE(done->seen.of("TERMINATED").empty());
   EXPECT_EQ(done->seen.components.at("app:a").generation, 1u);
+}
+
+TEST(UpdateInPlace, IsNotLostWhereUpIsAskedForAgainMeanwhile) {
+  log::set_level(log::Level::off);
+  constexpr int files_changed = 12;
+  auto with = [&](std::string_view text) {
+    std::string out;
+    for (int i = 0; i < files_changed; ++i)
+      out += fmt::format(
+          "f{0} extends TextFile {{ filename \"f{0}\"; text \"{1}\"; sfUpdatable true; }} ", i,
+          text);
+    return out;
+  };
+  aio::SimWorld sim(1);
+  Seen seen;
+  Update update{with("one"), with("two"), true};
+  Script script = [&update](Process& process) { return update.run(process); };
+  auto done = sim.run(live(sim.world(), wanted_of(described(update.before)).value(), script, seen));
+  ASSERT_TRUE(done) << done.error().render();
+  EXPECT_EQ(seen.application->state, protocol::ApplicationState::up) << seen.application->why;
+  for (int i = 0; i < files_changed; ++i)
+    EXPECT_TRUE(told(seen, fmt::format("app:f{} UPDATED", i))) << i;
 }
 
 TEST(UpdateInPlace, WithoutTheWordItIsReplaced) {

@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <utility>
+
 #include "base/log.h"
+#include "base/text.h"
 #include "components/registry.h"
+#include "controller/backup.h"
 #include "controller/farm_setup.h"
 #include "controller/hosts/agent_program.h"
 #include "controller/state.h"
@@ -15,7 +19,8 @@ using protocol::ApplicationState;
 
 namespace {
 constexpr Duration after_failure = Duration::seconds(5);
-}
+constexpr const char* signing_key = "v1/signing-key";
+}  // namespace
 
 std::string controller_socket(std::string_view home) {
   return fmt::format("{}/controller.sock", home);
@@ -25,8 +30,9 @@ Controller::Controller(std::unique_ptr<State> state) : state_(std::move(state)) 
 Controller::~Controller() = default;
 
 aio::Task<Result<std::unique_ptr<Controller>>> Controller::open(aio::World& world,
-                                                                ControllerOptions options) {
-  auto state = std::make_unique<State>(world, std::move(options));
+                                                                ControllerOptions options,
+                                                                Seat seat) {
+  auto state = std::make_unique<State>(world, std::move(options), std::move(seat));
   auto opened = co_await state->open();
   if (!opened) {
     auto closed = co_await state->close();
@@ -54,10 +60,13 @@ aio::Task<Result<>> Controller::State::open() {
   started = world.clock.wall();
   std::string folder = options.home + "/controller";
   CO_TRY(co_await world.disk.make_dirs(folder));
-  store = CO_TRY(co_await store::open_sqlite(world, folder + "/controller.db"));
+  CO_TRY(co_await open_store());
+  CO_TRY(co_await check_store_format(*store));
   encryption = std::make_unique<trust::Encryption>(
       CO_TRY(co_await trust::Encryption::open(world, folder + "/secret.key")));
   sealer = std::make_unique<StoreSealer>(*encryption);
+  CO_TRY(co_await open_signing_key());
+  operators = std::make_unique<Operators>(world, *store);
   hosts = CO_TRY(co_await AgentHosts::open(
       world, *store, *encryption, http,
       {.home = options.home, .listen = options.agents, .program = agent_program()}));
@@ -78,6 +87,45 @@ aio::Task<Result<>> Controller::State::open() {
   auto no_tunnel = co_await world.disk.remove(tunnel);
   if (!no_tunnel && no_tunnel.error().code != Code::not_found) co_return no_tunnel;
   tunnels = CO_TRY(world.net.listen(aio::Address{.path = tunnel}));
+  if (!options.metrics.empty())
+    metrics = CO_TRY(world.net.listen(CO_TRY(aio::Address::parse(options.metrics))));
+  if (!options.api.empty()) CO_TRY(co_await open_api());
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> Controller::State::open_store() {
+  std::string file = options.home + "/controller/controller.db";
+  if (!seat.shared) {
+    store = CO_TRY(co_await store::open_sqlite(world, file));
+    co_return Result<>{};
+  }
+  lock = CO_TRY(co_await store::open_sqlite(world, file));
+  store = store::fenced(*seat.shared, seat.leadership);
+  co_return Result<>{};
+}
+
+/// Where another leads this one is over, without a word to the farm.
+aio::Task<Result<>> Controller::State::watch_leadership() {
+  CO_TRY(co_await seat.leadership->lost());
+  log::warn("controller", "another controller leads: standing by");
+  stopping = true;
+  stop_asked.notify();
+  co_return Result<>{};
+}
+
+/// Kept in the store, sealed: whoever checks statements of this home finds one key in all of them.
+aio::Task<Result<>> Controller::State::open_signing_key() {
+  auto kept = CO_TRY(co_await store->get(signing_key));
+  if (kept) {
+    Secret opened = CO_TRY(encryption->unseal(kept->value, signing_key));
+    auto seed = unbase64(opened.reveal());
+    signing = CO_TRY(trust::SigningKey::from_seed(Secret(seed ? *std::move(seed) : "")));
+    co_return Result<>{};
+  }
+  signing = trust::SigningKey::make(world.random);
+  std::string sealed =
+      CO_TRY(encryption->seal(Secret(base64(signing->seed().reveal())), signing_key));
+  CO_TRY(co_await store->commit({}, {{signing_key, std::move(sealed), 0}}));
   co_return Result<>{};
 }
 
@@ -94,7 +142,10 @@ engine::Services Controller::State::services() {
           },
           [this](std::string_view name) { return instances_of_others(name); },
           options.home + "/work",
-          hosts.get()};
+          hosts.get(),
+          files,
+          seat.leadership ? std::function<Result<>()>([this] { return seat.leadership->check(); })
+                          : nullptr};
 }
 
 aio::Task<Result<std::map<std::string, std::string>>> Controller::State::prepare_farm(
@@ -137,11 +188,19 @@ aio::Task<Result<>> Controller::State::run_application(ApplicationRef applicatio
   // A store that cannot be written (a full disk) is no reason to forget what is rented.
   for (;;) {
     auto ended = co_await application->run();
+    if (!ended) note_broken(ended.error());
     if (ended || ended.error().code == Code::cancelled || stopping) co_return Result<>{};
     log::error("controller", "{}: {}; looked after again in {}", application->name(),
                ended.error().line(), after_failure.text());
     if (auto slept = co_await world.clock.sleep(after_failure); !slept) co_return Result<>{};
   }
+}
+
+void Controller::State::note_broken(const Error& error) {
+  if (!store::is_broken(error) || broken) return;
+  broken = error;
+  stopping = true;
+  stop_asked.notify();
 }
 
 size_t Controller::State::kept() const {
@@ -166,7 +225,8 @@ aio::Task<Result<>> Controller::State::watch_idleness() {
       log::warn("controller", "{} is gone: ending", options.home);
       break;
     }
-    if (!idle()) {
+    // One of several stays for the others' sake.
+    if (!idle() || seat.shared) {
       since.reset();
       continue;
     }
@@ -198,6 +258,15 @@ aio::Task<Result<>> Controller::State::serve() {
   net::HttpServer server(world, [this](net::Exchange& exchange) { return answer(exchange); });
   aio::Scope service(context);
   service.spawn(server.serve(std::move(listener)));
+  // Who collects metrics gets nothing else.
+  net::HttpServer collected(world, [this](net::Exchange& exchange) -> aio::Task<Result<>> {
+    return answer_collector(exchange);
+  });
+  if (metrics) service.spawn(collected.serve(std::move(metrics)));
+  net::HttpServer remote(world,
+                         [this](net::Exchange& exchange) { return answer_operator(exchange); });
+  if (api) service.spawn(remote.serve(std::move(api)));
+  if (seat.leadership) service.spawn(watch_leadership());
   service.spawn(watch_idleness());
   service.spawn(hosts->serve());
   service.spawn(hosts->serve_tunnels(
@@ -214,6 +283,7 @@ aio::Task<Result<>> Controller::State::serve() {
   service.cancel();
   auto served = co_await service.join();
   auto closed = co_await close();
+  if (broken) co_return fail(*broken);
   if (!stopped && stopped.error().code != Code::cancelled) co_return stopped;
   if (!ended) co_return ended;
   if (!served && served.error().code != Code::cancelled) co_return served;
@@ -230,7 +300,11 @@ aio::Task<void> Controller::State::forget_embedded_farm() {
 
 aio::Task<Result<>> Controller::State::close() {
   listener.reset();
-  if (!store) co_return Result<>{};
+  if (lock) {
+    auto let_go = co_await aio::shield(lock->close());
+    static_cast<void>(let_go);
+  }
+  if (!store || seat.shared) co_return Result<>{};  // whoever gave the seat closes it
   co_return co_await aio::shield(store->close());
 }
 

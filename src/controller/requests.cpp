@@ -45,6 +45,16 @@ Result<engine::Options> options_from(const json::Object& object) {
        {std::pair{"lifetime", &out.lifetime}, std::pair{"timeout", &out.up_timeout}})
     if (std::string text = TRY(json::string_or(object, member, "")); !text.empty())
       *into = TRY(Duration::parse(text, "s"));
+  for (auto [member, into] :
+       {std::pair{"targets", &out.scope.targets}, std::pair{"excludes", &out.scope.excludes}})
+    if (object.contains(member)) *into = TRY(json::strings_at(object, member));
+  if (object.contains("parallelism")) {
+    int64_t number = TRY(json::int_at(object, "parallelism"));
+    if (number < 1)
+      return fail(Code::invalid_argument,
+                  fmt::format("options.parallelism is {}: at least 1 is needed", number));
+    out.parallelism = static_cast<size_t>(number);
+  }
   out.owner = TRY(json::string_or(object, "owner", ""));
   out.allow_shell = TRY(json::bool_or(object, "allowShell", false));
   if (const json::Array* folders = TRY(json::array_if(object, "allowFiles")))
@@ -53,7 +63,39 @@ Result<engine::Options> options_from(const json::Object& object) {
   return out;
 }
 
+Result<engine::Imports> imports_from(const json::Object& object) {
+  engine::Imports out;
+  if (const json::Object* imports = TRY(json::object_if(object, "imports")))
+    for (const auto& item : *imports)
+      out[std::string(item.key())] = TRY(json::string_at(*imports, item.key()));
+  return out;
+}
+
+/// The parts of `object` that say which account is meant.
+Result<AccountBody> account_from(const json::Object& object) {
+  AccountBody out;
+  const json::Object* farm = TRY(json::object_at(object, "farm"));
+  out.farm = TRY(farm_from(*farm));
+  out.farm_admin = TRY(json::string_or(*farm, "admin", ""));
+  if (const json::Object* environment = TRY(json::object_if(object, "environment")))
+    for (const auto& item : *environment)
+      out.environment[std::string(item.key())] = TRY(json::string_at(*environment, item.key()));
+  return out;
+}
+
 }  // namespace
+
+Result<AccountBody> account_body(std::string_view text) {
+  return account_from(TRY(json::parse_object(text, "the request")));
+}
+
+Result<engine::Imports> imports_body(std::string_view text) {
+  auto out = TRY(imports_from(TRY(json::parse_object(text, "the request"))));
+  if (out.empty())
+    return fail(Error(Code::invalid_argument, "the request imports nothing")
+                    .hint("{\"imports\": {\"APP:PATH\": \"ID ...\"}}"));
+  return out;
+}
 
 Result<> check_name(std::string_view name) {
   bool good = !name.empty() && name.size() <= 64 && name[0] != '.' && name[0] != '-';
@@ -79,17 +121,15 @@ Result<UpBody> up_body(std::string_view text) {
                       "the description has no sfConfig: there is nothing to deploy"));
   if (std::string file = TRY(json::string_or(object, "file", "")); !file.empty())
     out.wanted.description.file = file;
-  const json::Object* farm = TRY(json::object_at(object, "farm"));
-  out.wanted.farm = TRY(farm_from(*farm));
-  out.wanted.farm_admin = TRY(json::string_or(*farm, "admin", ""));
+  AccountBody account = TRY(account_from(object));
+  out.wanted.farm = std::move(account.farm);
+  out.wanted.farm_admin = std::move(account.farm_admin);
+  out.wanted.environment = std::move(account.environment);
+  out.wanted.imports = TRY(imports_from(object));
   if (const json::Object* options = TRY(json::object_if(object, "options")))
     out.wanted.options = TRY(options_from(*options));
   if (auto owner = out.wanted.description.config->string("owner"))
     out.wanted.options.owner = *owner;
-  if (const json::Object* environment = TRY(json::object_if(object, "environment")))
-    for (const auto& item : *environment)
-      out.wanted.environment[std::string(item.key())] =
-          TRY(json::string_at(*environment, item.key()));
   return out;
 }
 

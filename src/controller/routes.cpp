@@ -1,20 +1,23 @@
 // The HTTP API of the controller: controller.h describes it.
+#include "controller/routes.h"
+
 #include <fmt/format.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include "base/text.h"
-#include "controller/requests.h"
-#include "controller/state.h"
+#include "controller/saved_plan.h"
 #include "controller/views.h"
 #include "engine/redact.h"
+#include "engine/stored_secrets.h"
 
 namespace croft::controller {
-namespace {
 
 namespace json = wire::json;
 using State = Controller::State;
 
-constexpr Bytes body_limit = Bytes::mib(64);
+namespace {
+
 constexpr Duration look_again = Duration::milliseconds(500);
 constexpr Duration heartbeat = Duration::seconds(15);
 constexpr uint64_t longest_wait = 60;  // seconds
@@ -53,6 +56,8 @@ int status_of(const Error& error) {
   return 500;
 }
 
+}  // namespace
+
 aio::Task<Result<>> reply(net::Exchange& exchange, int status, json::Object document) {
   co_return co_await exchange.respond(status, {{"Content-Type", "application/json"}},
                                       json::compact(document));
@@ -67,13 +72,38 @@ bool asked(const net::RouteMatch& match, std::string_view name) {
   return value && *value != "false" && *value != "0";
 }
 
+std::string user_of(net::Exchange& exchange) {
+  int64_t uid = exchange.credentials().uid;
+  if (uid < 0) return "unknown";
+  passwd entry{}, *found = nullptr;
+  char room[4096];
+  if (getpwuid_r(static_cast<uid_t>(uid), &entry, room, sizeof room, &found) == 0 && found)
+    return entry.pw_name;
+  return fmt::format("uid {}", uid);
+}
+
+Result<plan::Plan> planned(State& state, const std::string& name,
+                           const model::Description& description, const engine::Options& options,
+                           const engine::Application* current) {
+  auto plan = engine::plan_of(state.registry, name, description, options, current,
+                              state.instances_of_others(name));
+  if (plan) return plan;
+  Error error = std::move(plan).error();
+  if (description.root) engine::redact(error, *description.root);
+  engine::redact_sources(error, state.registry.schemas());
+  return fail(std::move(error));
+}
+
+namespace {
+
 // ---- routes ----------------------------------------------------------------------------------
 
 aio::Task<Result<>> health(State& state, net::Exchange& exchange, const net::RouteMatch&) {
   size_t held = 0;
   for (const auto& [name, application] : state.applications)
     if (application->record().state != protocol::ApplicationState::down) ++held;
-  json::Object document{{"version", CROFT_VERSION},
+  json::Object document{{"role", "leads"},
+                        {"version", CROFT_VERSION},
                         {"pid", static_cast<int64_t>(getpid())},
                         {"home", state.options.home},
                         {"started", protocol::time_text(state.started)},
@@ -90,22 +120,24 @@ aio::Task<Result<>> list(State& state, net::Exchange& exchange, const net::Route
   co_return co_await reply(exchange, 200, {{"applications", std::move(all)}});
 }
 
-/// What is wrong with the plan is said before anything is recorded.
-Result<plan::Plan> planned(State& state, const UpBody& body, const engine::Application* current) {
-  auto plan = engine::plan_of(state.registry, body.name, body.wanted.description,
-                              body.wanted.options, current, state.instances_of_others(body.name));
-  if (plan) return plan;
-  Error error = std::move(plan).error();
-  if (body.wanted.description.root) engine::redact(error, *body.wanted.description.root);
-  engine::redact_sources(error, state.registry.schemas());
-  return fail(std::move(error));
+/// The request itself, or the one inside a saved plan; and what that plan said.
+Result<std::pair<UpBody, std::optional<json::Object>>> wanted_of(State& state, std::string text,
+                                                                 bool saved) {
+  if (!saved) return std::pair{TRY(up_body(text)), std::optional<json::Object>()};
+  SavedPlan plan = TRY(open_plan(text, *state.sealer));
+  return std::pair{TRY(up_body(plan.request)), std::optional(std::move(plan.steps))};
 }
 
-aio::Task<Result<>> up(State& state, net::Exchange& exchange, const net::RouteMatch&) {
-  UpBody body = CO_TRY(up_body(CO_TRY(co_await exchange.read_all(body_limit))));
+aio::Task<Result<>> up(State& state, net::Exchange& exchange, const net::RouteMatch& match) {
+  auto [body, steps] = CO_TRY(
+      wanted_of(state, CO_TRY(co_await exchange.read_all(up_body_limit)), asked(match, "plan")));
+  body.wanted.by = caller_of(state, exchange);
   auto found = state.applications.find(body.name);
   ApplicationRef application = found == state.applications.end() ? nullptr : found->second;
-  CO_TRY(planned(state, body, application.get()));
+  if (steps && application) CO_TRY(co_await application->refresh());
+  auto plan = CO_TRY(
+      planned(state, body.name, body.wanted.description, body.wanted.options, application.get()));
+  if (steps) CO_TRY(still_the_same(*steps, plan));
   std::string digest = body.wanted.description.digest;
   const char* change = "create";
   uint64_t seq = 1;
@@ -137,14 +169,6 @@ aio::Task<Result<>> up(State& state, net::Exchange& exchange, const net::RouteMa
       {{"name", application->name()}, {"change", change}, {"digest", digest}, {"seq", seq}});
 }
 
-aio::Task<Result<>> plan(State& state, net::Exchange& exchange, const net::RouteMatch&) {
-  UpBody body = CO_TRY(up_body(CO_TRY(co_await exchange.read_all(body_limit))));
-  auto found = state.applications.find(body.name);
-  auto plan = CO_TRY(
-      planned(state, body, found == state.applications.end() ? nullptr : found->second.get()));
-  co_return co_await reply(exchange, 200, plan_view(plan));
-}
-
 /// Waits until the application has settled, at most until `end`.
 aio::Task<Result<>> wait_settled(State& state, ApplicationRef application, Moment end) {
   while (!application->settled() && !state.stopping && state.world.clock.now() < end) {
@@ -165,19 +189,30 @@ aio::Task<Result<>> show(State& state, net::Exchange& exchange, const net::Route
     Moment end = state.world.clock.now() + Duration::seconds(static_cast<int64_t>(seconds));
     CO_TRY(co_await wait_settled(state, application, end));
   }
-  co_return co_await reply(exchange, 200, application_view(*application));
+  Usages usages;
+  for (const auto& host : state.hosts->of(application->name()))
+    usages.insert(host->usages().begin(), host->usages().end());
+  co_return co_await reply(exchange, 200, application_view(*application, usages));
 }
 
 aio::Task<Result<>> down(State& state, net::Exchange& exchange, const net::RouteMatch& match) {
   auto application = CO_TRY(state.find(match["name"]));
   uint64_t seq = application->last_event() + 1;
-  CO_TRY(co_await application->down(asked(match, "kept")));
+  CO_TRY(co_await application->down(asked(match, "kept"), caller_of(state, exchange)));
   co_return co_await reply(exchange, 202, {{"name", application->name()}, {"seq", seq}});
 }
 
 aio::Task<Result<>> proof(State& state, net::Exchange& exchange, const net::RouteMatch& match) {
   auto application = CO_TRY(state.find(match["name"]));
-  co_return co_await reply(exchange, 200, proof_view(*application));
+  json::Object document = proof_view(*application);
+  // Signed once there is something to state: before its end an application has proved nothing.
+  if (application->proof()) {
+    std::string text = proof_statement(*application);
+    document["statement"] = json::Object{{"text", text},
+                                         {"signature", CO_TRY(state.signing->sign(text))},
+                                         {"key", CO_TRY(state.signing->public_key())}};
+  }
+  co_return co_await reply(exchange, 200, std::move(document));
 }
 
 aio::Task<Result<>> ping(State& state, net::Exchange& exchange, const net::RouteMatch& match) {
@@ -241,12 +276,42 @@ aio::Task<Result<>> stop_all(State& state, net::Exchange& exchange, const net::R
   co_return replied;
 }
 
-using Route = aio::Task<Result<>> (*)(State&, net::Exchange&, const net::RouteMatch&);
+aio::Task<Result<>> list_secrets(State& state, net::Exchange& exchange, const net::RouteMatch&) {
+  json::Array all;
+  for (const auto& each : CO_TRY(co_await engine::stored_secrets(*state.store)))
+    all.emplace_back(json::Object{{"name", each.name}, {"since", protocol::time_text(each.since)}});
+  co_return co_await reply(exchange, 200, {{"secrets", std::move(all)}});
+}
+
+aio::Task<Result<>> set_secret(State& state, net::Exchange& exchange,
+                               const net::RouteMatch& match) {
+  constexpr Bytes limit = Bytes::kib(128);
+  std::string name(match["name"]);
+  Secret body(CO_TRY(co_await exchange.read_all(limit)));
+  auto request = json::parse_object(body.reveal(), "the request");
+  auto text = request ? json::string_at(*request, "value") : Result<std::string>("?");
+  auto value = text ? unbase64(*text) : std::nullopt;
+  // An error of the reader would quote what it read.
+  if (!value)
+    co_return fail(Code::invalid_argument, "the body is {\"value\": base64 of the secret}");
+  CO_TRY(co_await engine::store_secret(*state.store, *state.sealer, name, Secret(*std::move(value)),
+                                       state.world.clock.wall()));
+  co_return co_await reply(exchange, 200, {{"name", name}});
+}
+
+aio::Task<Result<>> remove_secret(State& state, net::Exchange& exchange,
+                                  const net::RouteMatch& match) {
+  std::string name(match["name"]);
+  CO_TRY(co_await engine::remove_secret(*state.store, name));
+  co_return co_await reply(exchange, 200, {{"name", name}});
+}
 
 /// An error of a route is an answer as long as none was begun.
-aio::Task<Result<>> guarded(State& state, Route route, net::Exchange& exchange,
+aio::Task<Result<>> guarded(State& state, Route route, Role needed, net::Exchange& exchange,
                             const net::RouteMatch& match) {
-  auto done = co_await route(state, exchange, match);
+  auto done = co_await state.admit(exchange, needed);
+  if (done) done = co_await route(state, exchange, match);
+  if (!done) state.note_broken(done.error());
   if (done || exchange.answered()) co_return done;
   co_return co_await refuse(exchange, done.error());
 }
@@ -258,24 +323,46 @@ Result<> Controller::State::add_routes() {
     const char* method;
     const char* pattern;
     Route route;
+    Role role = Role::read;  ///< that an operator elsewhere needs
   };
-  for (const Entry& entry : {Entry{"GET", "/v1/health", health},
-                             {"GET", "/v1/applications", list},
-                             {"POST", "/v1/applications", up},
-                             {"GET", "/v1/applications/{name}", show},
-                             {"DELETE", "/v1/applications/{name}", down},
-                             {"GET", "/v1/applications/{name}/proof", proof},
-                             {"GET", "/v1/applications/{name}/events", events},
-                             {"POST", "/v1/applications/{name}/ping", ping},
-                             {"GET", "/v1/applications/{name}/hosts", list_hosts},
-                             {"POST", "/v1/plan", plan},
-                             {"POST", "/v1/stop", stop_all}}) {
-    Route route = entry.route;
+  static const Entry entries[] = {
+      {"GET", "/v1/health", health},
+      {"GET", "/v1/applications", list},
+      {"POST", "/v1/applications", up, Role::operate},
+      {"GET", "/v1/applications/{name}", show},
+      {"DELETE", "/v1/applications/{name}", down, Role::operate},
+      {"GET", "/v1/applications/{name}/proof", proof},
+      {"GET", "/v1/applications/{name}/events", events},
+      {"POST", "/v1/applications/{name}/ping", ping, Role::operate},
+      {"GET", "/v1/applications/{name}/hosts", list_hosts},
+      {"GET", "/v1/secrets", list_secrets},
+      {"PUT", "/v1/secrets/{name}", set_secret, Role::own},
+      {"DELETE", "/v1/secrets/{name}", remove_secret, Role::own},
+      {"GET", "/v1/applications/{name}/history", show_history},
+      {"GET", "/v1/applications/{name}/difference", show_difference},
+      {"POST", "/v1/applications/{name}/rollback", roll_back, Role::operate},
+      {"POST", "/v1/applications/{name}/scale", scale, Role::operate},
+      {"GET", "/v1/applications/{name}/why", tell_why},
+      {"GET", "/metrics", show_metrics},
+      {"POST", "/v1/applications/{name}/refresh", show_drift, Role::operate},
+      {"POST", "/v1/applications/{name}/forget", forget, Role::operate},
+      {"POST", "/v1/applications/{name}/import", import_things, Role::operate},
+      {"POST", "/v1/audit", audit, Role::operate},
+      {"POST", "/v1/lost/{name}", remove_lost, Role::own},
+      {"POST", "/v1/plan", make_plan, Role::operate},
+      {"POST", "/v1/stop", stop_all, Role::own},
+      {"GET", "/v1/operators", list_operators, Role::own},
+      {"POST", "/v1/operators", add_operator, Role::own},
+      {"DELETE", "/v1/operators/{name}", remove_operator, Role::own},
+      {"GET", "/v1/backup", give_backup, Role::own},
+      {"POST", "/v1/keys", give_keys, Role::own},
+      {"GET", "/v1/trail", show_trail, Role::own},
+  };
+  for (const Entry& entry : entries)
     TRY(router.add(entry.method, entry.pattern,
-                   [this, route](net::Exchange& exchange, const net::RouteMatch& match) {
-                     return guarded(*this, route, exchange, match);
+                   [this, &entry](net::Exchange& exchange, const net::RouteMatch& match) {
+                     return guarded(*this, entry.route, entry.role, exchange, match);
                    }));
-  }
   return {};
 }
 

@@ -14,40 +14,6 @@ namespace croft::engine {
 using protocol::ApplicationState;
 using protocol::DownProof;
 
-namespace {
-
-constexpr wire::json::Limits environment_limits{Bytes::mib(1), 4};
-constexpr const char *callers_key = "environment", *farms_key = "farm-environment";
-
-using Variables = std::map<std::string, std::string>;
-
-Variables merged(Variables below, const Variables& above) {
-  for (const auto& [name, text] : above) below[name] = text;
-  return below;
-}
-
-/// The component of a description that `path` ("app:a:b") names.
-model::ComponentPtr component_at(const model::Description& description, std::string_view path) {
-  model::ComponentPtr at = description.config;
-  auto rest = cut(path, ':');
-  while (at && rest) {
-    std::string_view name = rest->second;
-    rest = cut(name, ':');
-    at = at->component(rest ? rest->first : name);
-  }
-  return at;
-}
-
-/// Both would call the same endpoints.
-bool same_farm(const cloud::Farm& a, const cloud::Farm& b) {
-  auto url = [](const std::optional<cloud::Endpoint>& endpoint) {
-    return endpoint ? endpoint->url.text() : "";
-  };
-  return a.kind == b.kind && url(a.ec2) == url(b.ec2) && url(a.s3) == url(b.s3);
-}
-
-}  // namespace
-
 Application::Application(Services services, std::string name)
     : services_(std::move(services)),
       ledger_(services_.world, services_.store, name, &services_.sealer),
@@ -84,6 +50,16 @@ void Application::node_ended(const std::string& path, model::TerminationRecord r
       return;
     }
     Node* above = find(plan::parent_path(top));
+    if (above && above->object && above->object->takes_end_of(above->context, top, record)) {
+      if (!at->record.record) at->record.record = std::move(record);
+      ledger_.put(at->record);
+      if (record_.state == ApplicationState::going_up) {
+        // Its parts may be starting still: the rest comes up without it.
+        changed_wish_ = true;
+        wake_.notify();
+      }
+      return;
+    }
     if (!above || !above->object || !above->object->ends_with_child(top, record)) break;
     top = above->record.path;
     at = above;
@@ -98,6 +74,33 @@ void Application::set_property(const std::string& name, std::optional<std::strin
   else
     record_.properties.erase(name);
   ledger_.put(record_);
+}
+
+Result<> Application::keep_event(KeptEvent event) {
+  if (record_.kept_events.size() >= kept_events_max)
+    return fail(Error(Code::resource_exhausted,
+                      fmt::format("{} events wait already for listeners that are not there yet",
+                                  kept_events_max))
+                    .hint("an EventQueue keeps more, for all that register with it later"));
+  record_.kept_events.push_back(std::move(event));
+  ledger_.put(record_);
+  return {};
+}
+
+std::vector<std::string> Application::take_events(const Node& node) {
+  if (record_.kept_events.empty()) return {};
+  std::string pattern =
+      node.record.made_from.empty()
+          ? node.record.path
+          : fmt::format("{}:{}", plan::parent_path(node.record.path), node.record.made_from);
+  std::vector<std::string> out;
+  std::erase_if(record_.kept_events, [&](KeptEvent& event) {
+    bool mine = event.to == node.record.path || event.to == pattern;
+    if (mine) out.push_back(std::move(event.text));
+    return mine;
+  });
+  if (!out.empty()) ledger_.put(record_);
+  return out;
 }
 
 void Application::set_state(ApplicationState state, std::string why) {
@@ -135,166 +138,6 @@ bool Application::settled() const {
   return false;
 }
 
-// ---- what is wanted --------------------------------------------------------------------------
-
-aio::Task<Result<>> Application::store_wanted(Wanted wanted) {
-  bool anew = wanted.description.digest != record_.digest || wanted.description.digest.empty();
-  if (anew) {
-    auto packed = CO_TRY(protocol::pack(wanted.description, &services_.sealer));
-    identities_.clear();
-    if (description_.root) {
-      ++record_.version;
-      old_descriptions_.push_back(std::move(description_));
-    }
-    ledger_.put_text(fmt::format("d/{}", record_.version), wire::json::compact(packed));
-    record_.digest = wanted.description.digest;
-    record_.file = wanted.description.file;
-    description_ = std::move(wanted.description);
-    described_anew_ = true;
-  }
-  if (!same_farm(record_.farm, wanted.farm)) farm_variables_.clear();
-  callers_variables_ = std::move(wanted.environment);
-  CO_TRY(keep_environment());
-  record_.farm = std::move(wanted.farm);
-  record_.farm_admin = std::move(wanted.farm_admin);
-  record_.options = std::move(wanted.options);
-  record_.desired = Desired::up;
-  record_.remove_kept = false;
-  ledger_.put(record_);
-  co_return co_await ledger_.flush();
-}
-
-/// Makes the variables of caller and farm durable and valid. They are kept apart: another `up`
-/// brings other variables of a caller, and what is rented still belongs to the account that the
-/// farm gave.
-Result<> Application::keep_environment() {
-  auto sealed = [this](const Variables& variables) -> Result<std::string> {
-    wire::json::Object object;
-    for (const auto& [name, text] : variables) object[name] = text;
-    return services_.sealer.seal(Secret(wire::json::compact(object)));
-  };
-  ledger_.put_text(callers_key, TRY(sealed(callers_variables_)));
-  ledger_.put_text(farms_key, TRY(sealed(farm_variables_)));
-  environment_ = cloud::fixed_environment(merged(callers_variables_, farm_variables_));
-  return {};
-}
-
-aio::Task<Result<>> Application::load_environment() {
-  for (auto [key, into] :
-       {std::pair{callers_key, &callers_variables_}, std::pair{farms_key, &farm_variables_}}) {
-    auto sealed = CO_TRY(co_await ledger_.text(key));
-    if (!sealed) continue;
-    Secret opened = CO_TRY(services_.sealer.open(*sealed));
-    auto object = CO_TRY(wire::json::parse_object(opened.reveal(), key, environment_limits));
-    for (const auto& item : object)
-      (*into)[std::string(item.key())] = CO_TRY(wire::json::string_at(object, item.key()));
-  }
-  environment_ = cloud::fixed_environment(merged(callers_variables_, farm_variables_));
-  co_return Result<>{};
-}
-
-aio::Task<Result<>> Application::create(Wanted wanted) {
-  record_.created = record_.since = services_.world.clock.wall();
-  record_.state = ApplicationState::down;
-  record_.desired = Desired::down;
-  changed_wish_ = true;
-  co_return co_await store_wanted(std::move(wanted));
-}
-
-aio::Task<Result<UpChange>> Application::up(Wanted wanted) {
-  bool running = record_.desired == Desired::up;
-  bool same = !wanted.description.digest.empty() && wanted.description.digest == record_.digest;
-  if (running && instances() + static_cast<int64_t>(kept()) > 0 &&
-      !same_farm(record_.farm, wanted.farm))
-    co_return fail(
-        Error(Code::conflict, fmt::format("{} runs on {}, not on {}", name(), record_.farm.text(),
-                                          wanted.farm.text()))
-            .hint(fmt::format("croft down {} first, or give this one another --name", name())));
-  if (running && !same && record_.state == ApplicationState::up)
-    CO_TRY(co_await prepare_update(wanted));
-  CO_TRY(co_await store_wanted(std::move(wanted)));
-  // A lifetime given with this `up` counts from now, the description's own from the first `up`.
-  set_lifetime(record_.options.lifetime ? services_.world.clock.wall() : record_.created);
-  ledger_.put(record_);
-  changed_wish_ = again_ = true;
-  wake_.notify();
-  co_return !running ? UpChange::created : same ? UpChange::continued : UpChange::updated;
-}
-
-aio::Task<Result<>> Application::down(bool remove_kept) {
-  record_.desired = Desired::down;
-  record_.remove_kept = remove_kept;
-  ledger_.put(record_);
-  CO_TRY(co_await ledger_.flush());
-  changed_wish_ = true;
-  wake_.notify();
-  co_return Result<>{};
-}
-
-aio::Task<Result<>> Application::lose_farm() {
-  WallTime now = services_.world.clock.wall();
-  for (auto& [path, node] : nodes_) {
-    for (Rented& thing : node->record.rented)
-      if (!thing.returned) thing.returned = now;
-    node->record.intent.reset();
-    node->record.state = model::State::terminated;
-    node->record.why.clear();
-    ledger_.put(node->record);
-  }
-  record_.desired = Desired::down;
-  DownProof proof;
-  proof.application = name();
-  proof.farm = record_.farm.text();
-  list_recorded(proof);
-  ledger_.put(proof);
-  proof_ = std::move(proof);
-  set_state(ApplicationState::down, "its farm was destroyed");
-  co_return co_await ledger_.flush();
-}
-
-aio::Task<Result<model::Description>> Application::stored_description(uint64_t version) {
-  std::string key = fmt::format("d/{}", version);
-  auto text = CO_TRY(co_await ledger_.text(key));
-  if (!text)
-    co_return fail(Code::corrupt,
-                   fmt::format("description {} of {} is not in the store", version, name()));
-  auto object = CO_TRY(wire::json::parse_object(*text, key, protocol::packed_limits));
-  co_return protocol::unpack_description(object, &services_.sealer);
-}
-
-aio::Task<Result<>> Application::load() {
-  Loaded loaded = CO_TRY(co_await ledger_.load());
-  record_ = std::move(loaded.application);
-  proof_ = std::move(loaded.proof);
-  description_ = CO_TRY(co_await stored_description(record_.version));
-  described_anew_ = true;
-  CO_TRY(co_await load_environment());
-  std::map<uint64_t, size_t> older;
-  for (ComponentRecord& record : loaded.components) {
-    const model::Description* from = &description_;
-    if (record.version != record_.version) {
-      if (!older.contains(record.version)) {
-        auto old = CO_TRY(co_await stored_description(record.version));
-        older[record.version] = old_descriptions_.size();
-        old_descriptions_.push_back(std::move(old));
-      }
-      from = &old_descriptions_[older[record.version]];
-    }
-    auto component = component_at(*from, record.path);
-    std::string path = record.path;
-    const ComponentType* type = services_.registry.find(record.type);
-    note_identity(component);
-    next_position_ = std::max(next_position_, record.position + 1);
-    last_end_ = std::max(last_end_, record.end_order);
-    auto node = std::make_shared<Node>(*this, std::move(record), component, type);
-    nodes_[path] = std::move(node);
-  }
-  describe_branches();
-  if (record_.state == ApplicationState::up) record_.state = ApplicationState::going_up;
-  changed_wish_ = true;
-  co_return Result<>{};
-}
-
 /// Another life under the same name: what was kept on purpose is still known, all else is
 /// forgotten.
 void Application::start_over() {
@@ -318,6 +161,7 @@ void Application::start_over() {
   record_.record.reset();
   record_.error.reset();
   record_.properties.clear();
+  record_.kept_events.clear();
   set_lifetime(record_.created);
   proof_.reset();
   described_anew_ = true;
@@ -346,15 +190,25 @@ aio::Task<Result<>> Application::until_interrupted() {
   co_return Result<>{};
 }
 
+/// A store that is broken ends this process's care at once: another opens it again and goes on.
+aio::Task<Result<>> Application::keep_record() {
+  auto kept = co_await ledger_.flush_loop();
+  if (kept || !store::is_broken(kept.error())) co_return kept;
+  broken_ = kept.error();
+  wake_.notify();
+  co_return kept;
+}
+
 aio::Task<Result<>> Application::run() {
   aio::Context context = co_await aio::here();
   aio::Scope background(context);
-  background.spawn(ledger_.flush_loop());
+  background.spawn(keep_record());
   background_ = &background;
+  Result<> result = co_await finish_forgets();
   resume_ends();
-  Result<> result = Result<>{};
   while (result && !shutdown_ && !context.cancelled()) {
     result = co_await react();
+    if (result && broken_) result = fail(*broken_);
     if (!result || shutdown_) break;
     switch (record_.state) {
       case ApplicationState::going_up:
@@ -416,6 +270,7 @@ aio::Task<Result<>> Application::react() {
     }
     record_.desired = Desired::down;
     record_.remove_kept = false;
+    note("croft", "ended", first.record.description);
     end_all(std::move(first.record));
     co_return co_await ledger_.flush();
   }
@@ -426,7 +281,7 @@ aio::Task<Result<>> Application::react() {
     case ApplicationState::failed:
       if (record_.desired == Desired::down)
         end_all(model::TerminationRecord::normal(name(), "down was asked for"));
-      else if (record_.state == ApplicationState::failed ? again_ : described_anew_)
+      else if (record_.state == ApplicationState::failed ? again_ : described_anew_ || again_)
         set_state(ApplicationState::going_up, "");
       break;
     case ApplicationState::down:

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "aio/keyed_mutex.h"
 #include "aio/sync.h"
 #include "cloud/environment.h"
 #include "engine/component.h"
@@ -43,6 +44,10 @@ struct Services {
   std::string work_folder = {};
   /// Machines with an agent; null: there are none here.
   Hosts* hosts = nullptr;
+  /// Files that somebody changes.
+  std::shared_ptr<aio::KeyedMutex> files = std::make_shared<aio::KeyedMutex>();
+  /// Whether something outside may be changed now; null: always. Of several controllers one may.
+  std::function<Result<>()> may_act = nullptr;
 };
 
 /// What `up` asks for.
@@ -53,6 +58,8 @@ struct Wanted {
   Options options;
   /// AWS_* variables of the caller: where credentials come from that the description does not give.
   std::map<std::string, std::string> environment;
+  Imports imports;
+  std::string by = "croft";  ///< who asks, for the history
 };
 
 enum class UpChange { created, continued, updated };
@@ -72,11 +79,24 @@ class Application {
 
   // ---- requests; durable on return, carried out by run() ----
   aio::Task<Result<UpChange>> up(Wanted wanted);
-  aio::Task<Result<>> down(bool remove_kept);
+  /// Code::conflict where a component is protected.
+  aio::Task<Result<>> down(bool remove_kept, std::string by = "croft");
+  /// An `up` of an earlier version of its description, on its farm and with its options of now.
+  /// Code::not_found where the store has that version no longer.
+  aio::Task<Result<UpChange>> roll_back(uint64_t version, std::string by);
   /// Its farm was destroyed with all that was on it: nothing is rented any more. Not while run().
   aio::Task<Result<>> lose_farm();
   /// Pings all now. The failing ones with their reasons; what follows from it follows.
   aio::Task<Result<std::vector<std::pair<std::string, Error>>>> ping_all();
+
+  /// Asks the farm, in few calls, what it has of this application, and notes in its nodes where
+  /// that is not what was made. Nothing is changed. What could not be asked for, in words.
+  aio::Task<Result<std::vector<std::string>>> refresh();
+  /// What the component at `path` rented stays on the farm and is croft's no longer; the component
+  /// is over, and not made again. The ids. Code::not_found, Code::conflict.
+  aio::Task<Result<std::vector<std::string>>> forget(std::string path, std::string by);
+  /// Things that exist are taken over by components as they are next made; durable on return.
+  aio::Task<Result<>> import(Imports things, std::string by);
 
   // ---- questions ----
   const std::string& name() const { return record_.name; }
@@ -95,6 +115,9 @@ class Application {
   int64_t claimed_instances() const;
   size_t kept() const;  ///< things croft made that stay on purpose
   const model::Description& description() const { return description_; }
+  /// A version of it as it was given, without what its components have published since.
+  /// Code::not_found.
+  aio::Task<Result<model::Description>> stored_description(uint64_t version);
 
   // ---- for its nodes ----
   Services& services() { return services_; }
@@ -102,6 +125,8 @@ class Application {
   void node_changed() { changed_.notify(); }
   void node_ended(const std::string& path, model::TerminationRecord record);
   Node* find(std::string_view path) const;
+  /// An import or a forget that was cut short is carried through.
+  aio::Task<Result<>> finish_own_intent(Node& node);
   /// How many instances `asking` may rent beside what it has: the limits of application and
   /// account, less what the others have, have asked for, and need at least.
   int64_t free_instances(const Node& asking) const;
@@ -129,6 +154,8 @@ class Application {
                                   std::string by);
   /// Until it has ended and nothing of it is left: its record.
   aio::Task<Result<model::TerminationRecord>> end_of_branch(std::string path);
+  /// Deploys and starts what has ended anew, in its place; it is a part like before.
+  aio::Task<Result<>> bring_back(std::string path);
   /// Ends it without telling its parent.
   aio::Task<Result<>> remove_branch(std::string path, model::TerminationRecord record);
   /// A finished action leaves the tree; what it had rented stays in its parent's record.
@@ -136,6 +163,14 @@ class Application {
   /// Masks what its description and its types call secret; for all that is stored or shown.
   void hide_secrets(Error& error) const;
   void set_property(const std::string& name, std::optional<std::string> value);
+  /// So many events wait for listeners that are not there yet.
+  static constexpr size_t kept_events_max = 1000;
+  /// Code::resource_exhausted where too many wait.
+  Result<> keep_event(KeptEvent event);
+  /// Those for `path`, or for the attribute of its parent that it was made from.
+  std::vector<std::string> take_events(const Node& node);
+  /// The path of a component of the description, live or not; empty: it is none of it.
+  std::string path_in_description(const model::Component& component) const;
   /// Its liveness checks are due from its next_ping on.
   void watch(const std::shared_ptr<Node>& node);
   /// It leaves its parent: neither ends with the other. The application's end is still its end.
@@ -153,17 +188,21 @@ class Application {
     std::string path;
     model::TerminationRecord record;
   };
-  bool interrupted() const { return shutdown_ || changed_wish_ || !ended_.empty(); }
+  bool interrupted() const { return shutdown_ || changed_wish_ || broken_ || !ended_.empty(); }
+  aio::Task<Result<>> keep_record();
   aio::Task<Result<>> until_interrupted();
   void set_state(protocol::ApplicationState state, std::string why);
   void tell(std::string component, std::string event, std::string why,
             std::optional<model::TerminationRecord> record = std::nullopt);
 
-  aio::Task<Result<>> store_wanted(Wanted wanted);
+  aio::Task<Result<UpChange>> change_to(Wanted wanted, std::string action, std::string why);
+  aio::Task<Result<>> store_wanted(Wanted wanted, std::string action, std::string why = "");
   Result<> keep_environment();
   aio::Task<Result<>> load_environment();
   aio::Task<Result<>> prepare_farm();
-  aio::Task<Result<model::Description>> stored_description(uint64_t version);
+  void note(std::string by, std::string action, std::string why = "");
+  void forget_old_versions();
+  void end_moves(std::vector<ComponentRecord>& records);
   void start_over();
   void set_lifetime(WallTime from);
   aio::Task<Result<>> react();
@@ -171,6 +210,9 @@ class Application {
 
   aio::Task<Result<>> go_up();
   aio::Task<Result<>> bring_up();
+  aio::Task<Result<>> bring_up_parts();
+  /// What is renamed goes on under its new path.
+  aio::Task<Result<>> move_nodes(const plan::Plan& plan);
   void take_over(const plan::Plan& plan);
   /// Asks all that would change in place. Code::conflict and the like: one refuses, nothing is
   /// done.
@@ -199,11 +241,37 @@ class Application {
   aio::Task<Result<>> remove_alone(std::string path, model::TerminationRecord record);
   void forget_inside(std::string_view top, bool itself);
 
+  // supervision.cpp
+  Node* supervisor_of(std::string_view path) const;
+  aio::Task<Result<>> start_node(std::shared_ptr<Node> node);
+  aio::Task<void> rest_supervisors();
+  void wake_supervisors();
+  aio::Task<Result<>> take_away_ended();
+  std::map<std::string, std::vector<std::string>> needs_outside(std::string_view path) const;
+  aio::Task<Result<>> until_running(std::vector<std::string> paths);
+
   aio::Task<Result<>> watch_over();
   aio::Task<Result<>> liveness_loop();
   aio::Task<Result<>> ping_one(std::shared_ptr<Node> node, aio::Semaphore& places);
   void judge_ping(Node& node, Result<> result);
   aio::Task<Result<>> lifetime_wait();
+
+  // refresh.cpp
+  aio::Task<Result<>> refresh_loop();
+  aio::Task<Result<>> refresh_account(Node& node, Keys keys, std::vector<std::string>& notes);
+  aio::Task<Result<>> look_for_missing(cloud::Ec2 ec2, std::vector<cloud::Found>& found);
+  void note_drifts(const std::vector<cloud::Found>& found);
+  aio::Task<Result<>> mend_drift();
+  bool to_mend() const;  ///< something was found otherwise than made, and is to be made right
+  aio::Task<Result<>> mend(std::shared_ptr<Node> node);
+
+  // import.cpp
+  aio::Task<Result<>> release(Node& node, std::vector<std::string> ids);
+  aio::Task<Result<>> take_imports();
+  aio::Task<Result<>> take_import(Node& node, std::string ids);
+  aio::Task<Result<std::vector<Rented>>> tag_imported(Node& node, std::string kind, std::string ids,
+                                                      Keys keys);
+  aio::Task<Result<>> finish_forgets();
 
   aio::Task<Result<>> go_down();
   aio::Task<Result<protocol::DownProof>> one_pass();
@@ -230,6 +298,7 @@ class Application {
   std::optional<protocol::DownProof> proof_;
   std::deque<Ended> ended_;
   bool shutdown_ = false;
+  std::optional<Error> broken_;     ///< the store is: nothing more can be kept by this process
   bool changed_wish_ = false;       // desired or description changed: look again
   bool described_anew_ = false;     // bring_up has not yet seen this description
   bool again_ = false;              // `up` was asked for after it had failed

@@ -20,6 +20,12 @@ struct Branch {
 };
 
 class Application;
+struct ComponentType;
+/// A type whose actions run on machines that it rents: each stays what it was made from, also when
+/// the description changes, until the type makes it anew.
+bool keeps_its_actions(const ComponentType& type);
+/// An attribute that holds the description of an action that was made at run time.
+bool is_made(const model::Attribute& attribute);
 /// Who is taken over again, cut off as it started, may be at work already: that ends first.
 aio::Task<void> stop_works_taken_over(const Application& application, const plan::Plan& plan);
 

@@ -6,8 +6,10 @@
 #include <ranges>
 
 #include "base/log.h"
+#include "base/text.h"
 #include "engine/application.h"
 #include "engine/branch.h"
+#include "model/limits.h"
 #include "plan/plan.h"
 #include "protocol/events.h"
 
@@ -19,21 +21,52 @@ constexpr size_t returned_kept = 1000;  // what forgotten actions had rented, fo
 constexpr const char* made_tag = "croftMade";
 const std::string put_note = "put:";  // with a child's name: who put it there while it ran
 
+Result<> check_name(const std::string& path, const std::string& name) {
+  if (auto problem = model::name_problem(name))
+    return fail(Code::invalid_argument,
+                fmt::format("'{}' cannot be a component's name: {}", printable(name), *problem));
+  if (path.size() <= model::path_bytes_max) return {};
+  return fail(Code::resource_exhausted,
+              fmt::format("the path of a component would have {} bytes, at most {} are taken",
+                          path.size(), model::path_bytes_max));
+}
+
 bool finished(const Node& node) {
   return node.record.state == model::State::terminated && !node.record.holds();
 }
 
 }  // namespace
 
+bool keeps_its_actions(const ComponentType& type) {
+  return type.actions && type.rents;
+}
+
+bool is_made(const model::Attribute& attribute) {
+  return std::ranges::find(attribute.tags, made_tag) != attribute.tags.end();
+}
+
 aio::Task<void> stop_works_taken_over(const Application& application, const plan::Plan& plan) {
   for (const plan::Item& item : plan.items) {
-    if (item.change == plan::Change::keep || item.change == plan::Change::remove) continue;
+    if (item.left_out || item.change == plan::Change::keep || item.change == plan::Change::remove)
+      continue;
     auto found = application.all_nodes().find(item.path);
     if (found == application.all_nodes().end()) continue;
     std::shared_ptr<Node> node = found->second;
     co_await node->stop_work();
   }
 }
+
+namespace {
+/// The description of a made action, as an attribute of its parent.
+model::ComponentPtr set_made(Node& parent, const std::string& name,
+                             const model::Component& pattern) {
+  auto copy = model::copy_of(pattern);
+  copy->eager = true;
+  model::Attribute& attribute = parent.description->set(name, copy, pattern.where);
+  attribute.tags = {made_tag};
+  return copy;
+}
+}  // namespace
 
 model::ComponentPtr Application::describe_action(Node& parent, const std::string& name,
                                                  const std::string& from) {
@@ -45,12 +78,7 @@ model::ComponentPtr Application::describe_action(Node& parent, const std::string
     pattern = held->component(from);
   else if (name == from)
     return pattern;
-  if (!pattern) return nullptr;
-  auto copy = model::copy_of(*pattern);
-  copy->eager = true;
-  model::Attribute& attribute = parent.description->set(name, copy, pattern->where);
-  attribute.tags = {made_tag};
-  return copy;
+  return pattern ? set_made(parent, name, *pattern) : nullptr;
 }
 
 void Application::note_identity(const model::ComponentPtr& component) {
@@ -67,7 +95,11 @@ void Application::describe_branches() {
     if (!parent || !parent->description) continue;
     std::string name = path.substr(path.rfind(':') + 1);
     model::ComponentPtr found;
-    if (!node->record.made_from.empty())
+    bool stays = parent->type && keeps_its_actions(*parent->type) && node->description &&
+                 node->record.version != record_.version;
+    if (!node->record.made_from.empty() && stays)
+      found = set_made(*parent, name, *node->description);
+    else if (!node->record.made_from.empty())
       found = describe_action(*parent, name, node->record.made_from);
     else if (in_branch(path))
       found = parent->description->component(name);
@@ -125,9 +157,10 @@ aio::Task<Result<>> Application::remove_alone(std::string path, model::Terminati
   if (!done && done.error().code != Code::cancelled)
     log::warn("engine", "{}: {}", path, done.error().line());
   Node* root = find(name());
-  if (done && root && root->ended() && !anything_detached()) {
-    // It was the last that lived.
-    ended_.push_back({name(), root->record.record.value_or(std::move(record))});
+  if (done && root && root->ended() && root->record.record && !anything_detached()) {
+    // It was the last that lived. A root without a record only waits to be made again, after a
+    // crash.
+    ended_.push_back({name(), *root->record.record});
     wake_.notify();
   }
   co_return Result<>{};
@@ -196,7 +229,7 @@ aio::Task<Result<>> Application::resume_detached() {
 /// Works that start others stop first: nothing new may come into what is being ended.
 aio::Task<void> Application::quiesce(std::string top) {
   for (auto& node : attached_inside(top))
-    if (node->type && node->type->actions) co_await node->stop_work();
+    if (node->type && (node->type->actions || node->type->supervises)) co_await node->stop_work();
 }
 
 void Application::forget_inside(std::string_view top, bool itself) {
@@ -219,6 +252,7 @@ void Application::forget_inside(std::string_view top, bool itself) {
 
 aio::Task<Result<>> Application::deploy_branch(Node& parent, std::string name, std::string from) {
   std::string path = parent.record.path + ":" + name;
+  CO_TRY(check_name(path, name));
   std::shared_ptr<Node> known;
   if (auto found = nodes_.find(path); found != nodes_.end()) known = found->second;
   if (known && known->record.record && known->record.state != model::State::described) {
@@ -255,6 +289,9 @@ aio::Task<Result<>> Application::deploy_branch(Node& parent, std::string name, s
   }
   std::shared_ptr<Node> node = nodes_[path];
   node->record.made_from = from;
+  // "each@3": the part as version 3 had it.
+  if (auto version = cut(from, '@'))
+    if (auto number = parse_u64(version->second)) node->record.version = *number;
   node->branch = branch;
   ledger_.put(node->record);
   for (size_t i = 0; i < branch->deploys && !branch->end; ++i) {
@@ -282,6 +319,7 @@ void Application::take_out(Node& parent, const std::string& name) {
 aio::Task<Result<>> Application::deploy_into(Node& parent, std::string name,
                                              model::ComponentPtr what, std::string by) {
   std::string inside = parent.record.path + ":" + name;
+  CO_TRY(check_name(inside, name));
   if (!parent.type || !parent.type->compound || parent.type->actions)
     co_return fail(
         Error(Code::invalid_argument, fmt::format("{} takes no components in", parent.record.path))
@@ -427,22 +465,25 @@ void Application::forget_branch(const std::string& path) {
   }
 }
 
-Node* Application::node_of(const model::Component& component) const {
+std::string Application::path_in_description(const model::Component& component) const {
   std::vector<std::string> names;
   const model::Component* at = &component;
   while (at && at != description_.config.get()) {
     names.push_back(at->name());
     at = at->parent();
   }
-  if (!at) {
-    // Not below sfConfig as the file has it now: an older description, or one made elsewhere.
-    for (const auto& [path, node] : nodes_)
-      if (node->description.get() == &component) return node.get();
-    return nullptr;
-  }
+  if (!at) return "";
   std::string path = record_.name;
   for (auto name = names.rbegin(); name != names.rend(); ++name) path += ":" + *name;
-  return find(path);
+  return path;
+}
+
+Node* Application::node_of(const model::Component& component) const {
+  if (auto path = path_in_description(component); !path.empty()) return find(path);
+  // Not below sfConfig as the file has it now: an older description, or one made elsewhere.
+  for (const auto& [path, node] : nodes_)
+    if (node->description.get() == &component) return node.get();
+  return nullptr;
 }
 
 }  // namespace croft::engine

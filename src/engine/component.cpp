@@ -13,8 +13,8 @@ aio::Task<Result<>> Component::start(Context&) {
 aio::Task<Result<>> Component::ping(Context&) {
   co_return Result<>{};
 }
-aio::Task<Result<>> Component::work(Context&) {
-  co_return Result<>{};
+aio::Task<Result<>> Component::work(Context& context) {
+  co_return context.done_with_start();
 }
 aio::Task<Result<>> Component::terminate(Context&, const model::TerminationRecord&) {
   co_return Result<>{};
@@ -28,6 +28,12 @@ aio::Task<Result<>> Component::abandon_update(Context&) {
 bool Component::ends_with_child(std::string_view, const model::TerminationRecord&) {
   return true;
 }
+bool Component::takes_end_of(const Context&, std::string_view, const model::TerminationRecord&) {
+  return false;
+}
+aio::Task<Result<bool>> Component::may_start_again(Context&, std::string, Error) {
+  co_return false;
+}
 aio::Task<Result<bool>> Component::evaluate(Context& context) {
   co_return fail(Error(Code::unsupported, fmt::format("{} is not a condition", context.path()))
                      .hint("conditions are True, And, Equals, FileExists and the like"));
@@ -37,6 +43,17 @@ aio::Task<Result<>> Component::receive(Context&, std::string) {
 }
 bool Component::forgives(const Context&, std::string_view, const Error&) {
   return false;
+}
+aio::Task<Result<>> Component::repair(Context& context, std::vector<Drift>) {
+  co_return fail(
+      Error(Code::unsupported, fmt::format("{} is of a type that is not repaired", context.path()))
+          .hint("drift \"ACCEPT\" takes it as it is"));
+}
+Result<std::vector<cloud::Tag>> Component::wanted_tags(Context& context) {
+  auto tags = context.tags();
+  // Another operator's `up` changes nothing of what runs.
+  std::erase_if(tags, [](const cloud::Tag& tag) { return tag.key == cloud::tag_owner; });
+  return tags;
 }
 aio::Task<Result<std::optional<Keys>>> Component::account(Context&) {
   co_return std::optional<Keys>{};
@@ -91,9 +108,11 @@ plan::Catalog Registry::catalog() const {
     facts.name = type->schema.sf_class;
     facts.compound = type->compound;
     facts.actions = type->actions;
-    for (const auto* attribute : schemas_.attributes(type->schema))
+    for (const auto* attribute : schemas_.attributes(type->schema)) {
       if (attribute->change == model::Change::replace && !attribute->published)
         facts.identity.push_back(attribute->name);
+      if (!attribute->orders) facts.unordered.push_back(attribute->name);
+    }
     if (type->rents) facts.rents = TRY(type->rents(component));
     if (type->touches) type->touches(component, facts);
     return facts;

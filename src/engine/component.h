@@ -10,6 +10,7 @@
 
 #include "aio/task.h"
 #include "engine/context.h"
+#include "engine/drift.h"
 #include "model/compute.h"
 #include "model/record.h"
 #include "model/schema.h"
@@ -33,10 +34,14 @@ class Component {
   /// reached proves nothing about the machines and buckets on it.
   virtual bool silence_ends() const { return true; }
   /// What goes on while it runs (a timer); ComponentType::works. Cancelled before terminate().
+  /// Default: it is done.
   virtual aio::Task<Result<>> work(Context& context);
   /// Gives back what it rented. Idempotent; works from the record alone where deploy() failed or
-  /// never ran. An error means "try again later".
+  /// never ran. An error means "try again later", up to a few times where nothing is held.
   virtual aio::Task<Result<>> terminate(Context& context, const model::TerminationRecord& record);
+  /// Whether a terminate() that fails again and again leaves something behind, so that it is tried
+  /// for ever. What it holds by its record (rented, an open intent) always is.
+  virtual bool must_end(const Context&) const { return false; }
 
   /// `wanted`: what it is to become while it runs, where its description says sfUpdatable. An error
   /// refuses, and nothing of the application is changed. What it prepares, abandon_update() undoes.
@@ -46,12 +51,25 @@ class Component {
 
   /// A Compound: what the end of a child means. True: the end of this component, with its record.
   virtual bool ends_with_child(std::string_view child, const model::TerminationRecord& record);
+  /// A supervisor (ComponentType::supervises): whether the end of the child at `top`, which
+  /// `record` tells, is its affair. Nothing of the child is removed then, and nobody above is told.
+  virtual bool takes_end_of(const Context& context, std::string_view top,
+                            const model::TerminationRecord& record);
+  /// A supervisor: what is in it, at `path`, could not start. True, on return: it is tried again.
+  virtual aio::Task<Result<bool>> may_start_again(Context& context, std::string path, Error why);
   /// A condition: does it hold now? Default: Code::unsupported, it is none.
   virtual aio::Task<Result<bool>> evaluate(Context& context);
   /// An event that another component sent to it. Default: nothing.
   virtual aio::Task<Result<>> receive(Context& context, std::string event);
   /// A component that holds others: whether the failed liveness check of one inside is let pass.
   virtual bool forgives(const Context& context, std::string_view path, const Error& error);
+  /// The farm has what it rented otherwise than it was made: makes it right again. Beside ping()
+  /// and work(). Default: Code::unsupported, it is only told.
+  virtual aio::Task<Result<>> repair(Context& context, std::vector<Drift> drifts);
+  /// The tags that what it rented is to carry, croft's own with them.
+  virtual Result<std::vector<cloud::Tag>> wanted_tags(Context& context);
+  /// What `up` may take for its own instead of making it: "instance", "bucket"; empty: nothing.
+  virtual std::string imports() const { return ""; }
   /// The account that `down` has to look through for what may be left; nullopt: it rents nothing.
   virtual aio::Task<Result<std::optional<Keys>>> account(Context& context);
 };
@@ -72,6 +90,7 @@ struct ComponentType {
   bool works = false;  ///< has a work()
   /// Compound and works: its eager components are actions, deployed when work() says so.
   bool actions = false;
+  bool supervises = false;  ///< a Compound that works, and brings back children that ended
   bool calls_farm = false;  ///< needs a farm: EC2 or S3
   Timeouts timeouts;
   std::function<std::unique_ptr<Component>()> make;
@@ -96,11 +115,22 @@ class Registry {
   /// What makes the values of expressions over LAZY links at run time.
   void compute_with(model::Compute compute) { compute_ = std::move(compute); }
   const model::Compute& compute() const { return compute_; }
+  /// Whether a component may have this value, or (nullopt) do without the attribute: what its
+  /// schema says of it.
+  using MayBecome =
+      std::function<Result<>(const model::SchemaSet&, const model::Component&,
+                             const std::string& name, const std::optional<model::Value>& value)>;
+  void check_with(MayBecome check) { may_become_ = std::move(check); }
+  Result<> may_become(const model::Component& component, const std::string& name,
+                      const std::optional<model::Value>& value) const {
+    return may_become_ ? may_become_(schemas_, component, name, value) : Result<>{};
+  }
 
  private:
   std::map<std::string, std::shared_ptr<const ComponentType>, std::less<>> types_;
   model::SchemaSet schemas_;
   model::Compute compute_;
+  MayBecome may_become_;
 };
 
 }  // namespace croft::engine

@@ -186,16 +186,12 @@ Result<Duration> Context::duration_or(std::string_view name, std::string_view un
                                       Duration fallback) const {
   auto found = TRY(value_if(name));
   if (!found) return fallback;
-  if (auto number = found->as_number(); number && *number < 0) return Duration::forever();
-  std::string text;
-  if (auto* written = found->get<std::string>())
-    text = *written;
-  else if (auto number = found->as_number())
-    text = fmt::format("{}", *number);
-  else
-    return fail(wrong_type(*this, name, "a duration such as \"30s\"", *found));
-  auto duration = Duration::parse(text, unit);
-  if (!duration) return fail(with_place(std::move(duration).error(), where(name)));
+  const auto& schemas = node_.application.services().registry.schemas();
+  const auto* schema = node_.type ? schemas.attribute(node_.type->schema, name) : nullptr;
+  auto duration = model::duration_of(*found, unit, schema && schema->forever);
+  if (!duration)
+    return fail(with_place(std::move(duration).error(), where(name))
+                    .frame(fmt::format("reading {}:{}", path(), name)));
   return duration;
 }
 
@@ -253,7 +249,8 @@ aio::Task<Result<>> Context::make_durable() {
 }
 
 void Context::waits(std::string text) {
-  if (node_.waits == text) return;
+  bool over = node_.record.state == model::State::terminated;
+  if (node_.waits == text || (over && !text.empty())) return;
   if (node_.waits.empty()) node_.waits_since = world().clock.wall();
   node_.waits = std::move(text);
   node_.application.node_changed();
@@ -268,7 +265,19 @@ void Context::event(std::string name, std::string why) {
 }
 
 void Context::end(model::TerminationRecord record) {
-  node_.application.node_ended(path(), std::move(record));
+  // What the description itself says; a schema's default is of a type that ends otherwise.
+  auto says = [&](const char* name) {
+    auto told = node_.description && node_.description->find(name) ? boolean_or(name, false)
+                                                                   : Result<bool>(false);
+    if (!told) event(protocol::event::message, told.error().line());
+    return told.value_or(false);
+  };
+  if (says("sfShouldDetach")) node_.application.detach(path());
+  if (says("sfShouldTerminateQuietly"))
+    return node_.application.end_quietly(path(), std::move(record));
+  bool stays = record.is_normal() && node_.description &&
+               node_.description->find("sfShouldTerminate") && !says("sfShouldTerminate");
+  if (!stays) node_.application.node_ended(path(), std::move(record));
 }
 
 aio::Task<Result<>> Context::intend(std::string action, std::map<std::string, std::string> facts) {
@@ -338,8 +347,31 @@ aio::Task<Result<>> Context::keep(std::vector<std::string> ids) {
   co_return co_await node_.application.ledger().flush();
 }
 
+void Context::end_with_part(model::TerminationRecord record) {
+  node_.application.node_ended(path(), std::move(record));
+}
+
+aio::Task<Result<>> Context::take_back(std::vector<std::string> ids) {
+  for (Rented& thing : node_.record.rented)
+    if (outlives(thing) && std::ranges::find(ids, thing.id) != ids.end()) thing.kept = false;
+  node_.application.ledger().put(node_.record);
+  co_return co_await node_.application.ledger().flush();
+}
+
+std::vector<std::string> Context::kept(std::string_view kind) const {
+  std::vector<std::string> ids;
+  for (const Rented& thing : node_.record.rented)
+    if (thing.kind == kind && outlives(thing)) ids.push_back(thing.id);
+  return ids;
+}
+
 int64_t Context::free_instances() const {
   return node_.application.free_instances(node_);
+}
+
+Result<> Context::may_act() const {
+  const auto& allowed = node_.application.services().may_act;
+  return allowed ? allowed() : Result<>{};
 }
 
 Rented Context::rented(std::string kind, std::string id) const {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "aio/keyed_mutex.h"
 #include "aio/reprieve.h"
 #include "aio/scope.h"
 #include "aio/world.h"
@@ -61,7 +62,8 @@ class Context {
   Result<int64_t> integer(std::string_view name) const;
   Result<int64_t> integer_or(std::string_view name, int64_t fallback) const;
   Result<bool> boolean_or(std::string_view name, bool fallback) const;
-  /// A string with a unit, or a bare number of `unit`. A negative number is Duration::forever().
+  /// A string with a unit, or a bare number of `unit`. A negative number is Duration::forever()
+  /// where the schema says so, and Code::invalid_argument elsewhere.
   Result<Duration> duration_or(std::string_view name, std::string_view unit,
                                Duration fallback) const;
   Result<model::Vector> vector_or_empty(std::string_view name) const;
@@ -71,6 +73,8 @@ class Context {
   Result<model::Value> value_in(const model::Component& part, const model::Value& value) const;
   /// A secret: a string, or what a component {from, name} refers to. Never logged.
   Result<Secret> secret(std::string_view name) const;
+  /// What the controller keeps under that name (`croft secret set`).
+  aio::Task<Result<std::optional<Secret>>> stored_secret(std::string name) const;
   /// The place of an attribute, for errors of the component's own.
   Where where(std::string_view name) const;
 
@@ -88,11 +92,20 @@ class Context {
   void waits(std::string text);
   void event(std::string name, std::string why);
 
-  /// The component has ended by itself; its parent decides what that means.
+  /// Its work is over, and it with it; its parent decides what that means. What the description
+  /// says with sfShouldDetach, sfShouldTerminateQuietly and, of a normal end, sfShouldTerminate
+  /// comes first.
   void end(model::TerminationRecord record);
-  /// What sfShouldDetach, sfShouldTerminate and sfShouldTerminateQuietly say after its work is done
-  /// (`by_default`: sfShouldTerminate where the description does not say).
+  /// The end of a part of it is its end, as of every Compound: nothing that it says counts.
+  void end_with_part(model::TerminationRecord record);
+  /// Its work is over. Whether it ends is for sfShouldTerminate to say (`by_default`: where neither
+  /// the description nor the schema does).
   Result<> done(model::TerminationRecord record, bool by_default = true);
+  /// The same for types with an attribute of their own that says so: `wanted` counts where the
+  /// description has no sfShouldTerminate.
+  Result<> done_as(bool wanted, model::TerminationRecord record);
+  /// It has no work: it is done with its start, where the description itself (no default) says so.
+  Result<> done_with_start();
   /// It ends, and nobody above it is told.
   void end_quietly(model::TerminationRecord record);
   /// That component (itself, or one below it) leaves its parent: neither ends with the other.
@@ -114,6 +127,14 @@ class Context {
   /// It was deployed by this process or an earlier one and is not forgotten.
   bool knows_action(std::string_view name) const;
 
+  // ---- its children, for supervisors ----
+  /// The record of a child that has ended, or is about to.
+  std::optional<model::TerminationRecord> end_record_of(const std::string& child) const;
+  /// A child of which nothing is left (end_action) is deployed and started anew.
+  aio::Task<Result<>> bring_back(std::string child);
+  /// The machine that the component at `path` runs on; null: there is none, or it has not joined.
+  std::shared_ptr<Host> host_of(const std::string& path) const;
+
   // ---- other components ----
   /// Asks the condition below it (or anywhere: `component`) whether it holds.
   aio::Task<Result<bool>> ask(std::string name);
@@ -122,7 +143,11 @@ class Context {
   std::vector<std::string> children() const;
   /// The live component that a link or attribute value leads to. Code::not_found where none lives.
   Result<std::string> path_of(const model::ComponentPtr& component) const;
+  /// What has not started yet gets it then.
   aio::Task<Result<>> send(std::string path, std::string event);
+  /// The same for what a link leads to, deployed or not. Code::resource_exhausted where too many
+  /// events wait already.
+  aio::Task<Result<>> send_to(model::ComponentPtr component, std::string event);
   /// Its object with its own context, for types that work hand in hand.
   struct Other {
     std::shared_ptr<Component> object;
@@ -132,12 +157,15 @@ class Context {
   /// Ends another component, as if it had ended by itself.
   Result<> end_other(const std::string& path, model::TerminationRecord record);
   /// Sets, or with null removes, an attribute of another component, durably.
+  /// Code::invalid_argument and the like: what its schema, or the part of it that runs, forbids.
   Result<> set_of_other(const std::string& path, std::string name,
                         std::optional<model::Value> value);
   /// Components of the application for which `wanted` holds.
   std::vector<std::string> paths_where(
       const std::function<bool(const model::Component&, const std::string& path)>& wanted) const;
   model::State state_of(const std::string& path) const;
+  /// It has started once, in whichever process.
+  bool has_started(const std::string& path) const;
   /// It runs and has nothing more to do by itself, or it has ended.
   bool work_completed(const std::string& path) const;
   /// Application::deploy_into.
@@ -146,6 +174,8 @@ class Context {
   aio::Task<Result<std::vector<protocol::Event>>> events_from(uint64_t seq) const;
   const model::ComponentPtr& description() const;
   const Options& options() const;
+  /// Who changes a file holds this meanwhile: one after another, over all applications.
+  aio::Task<Result<aio::KeyedMutex::Lock>> lock_file(std::string path);
   /// The folder for its application's files on this machine; empty: there is none.
   std::string work_folder() const;
   /// An environment variable of whoever called `croft up`.
@@ -163,15 +193,22 @@ class Context {
                              std::optional<Error> error = std::nullopt);
   /// Marks rented things as kept on purpose. Durable on return.
   aio::Task<Result<>> keep(std::vector<std::string> ids);
+  /// What an earlier life of the application kept is in use again. Durable on return.
+  aio::Task<Result<>> take_back(std::vector<std::string> ids);
+  /// Ids of what is kept, of that kind.
+  std::vector<std::string> kept(std::string_view kind) const;
   /// One outside call between its two crash hooks: `CO_TRY(co_await context.outside("x", call()))`.
   /// Whoever cancels waits a while for the answer: what it rents must not go unrecorded.
   template <class T>
   aio::Task<Result<T>> outside(std::string what, aio::Task<Result<T>> call) {
+    if (auto allowed = may_act(); !allowed) co_return fail(std::move(allowed).error());
     world().crash.pass("call " + what);
     Result<T> answer = co_await aio::reprieve(world().clock, answer_grace, std::move(call));
     world().crash.pass("answer " + what);
     co_return answer;
   }
+  /// Code::unavailable or Code::conflict where another controller leads, or may.
+  Result<> may_act() const;
   Rented rented(std::string kind, std::string id) const;
   /// How many instances it may rent now. Ask right before intend(): others start beside it.
   int64_t free_instances() const;

@@ -8,6 +8,7 @@
 #include "engine/branch.h"
 #include "engine/context.h"
 #include "engine/node.h"
+#include "engine/stored_secrets.h"
 #include "protocol/events.h"
 
 namespace croft::engine {
@@ -18,13 +19,25 @@ constexpr const char* made_tag = "croftMade";
 
 Result<> Context::done(model::TerminationRecord record, bool by_default) {
   bool quiet = TRY(boolean_or("sfShouldTerminateQuietly", false));
-  bool detach = TRY(boolean_or("sfShouldDetach", false));
-  bool end_it = TRY(boolean_or("sfShouldTerminate", by_default));
-  if (detach) node_.application.detach(path());
-  if (quiet)
-    node_.application.end_quietly(path(), std::move(record));
-  else if (end_it)
-    end(std::move(record));
+  if (!quiet && !TRY(boolean_or("sfShouldTerminate", by_default))) {
+    if (TRY(boolean_or("sfShouldDetach", false))) node_.application.detach(path());
+    return {};
+  }
+  end(std::move(record));
+  return {};
+}
+
+Result<> Context::done_as(bool wanted, model::TerminationRecord record) {
+  bool said = node_.description && node_.description->find("sfShouldTerminate");
+  if (said || !wanted) return done(std::move(record), false);
+  end(std::move(record));
+  return {};
+}
+
+Result<> Context::done_with_start() {
+  for (const char* name : {"sfShouldTerminate", "sfShouldTerminateQuietly", "sfShouldDetach"})
+    if (node_.description && node_.description->find(name))
+      return done(model::TerminationRecord::normal(path(), "it has started"), false);
   return {};
 }
 
@@ -94,6 +107,20 @@ aio::Task<Result<model::TerminationRecord>> Context::perform(std::string name, s
   co_return record;
 }
 
+std::optional<model::TerminationRecord> Context::end_record_of(const std::string& child) const {
+  Node* node = node_.application.find(path() + ":" + child);
+  return node ? node->record.record : std::nullopt;
+}
+
+aio::Task<Result<>> Context::bring_back(std::string child) {
+  return node_.application.bring_back(path() + ":" + child);
+}
+
+std::shared_ptr<Host> Context::host_of(const std::string& other) const {
+  Node* node = node_.application.find(other);
+  return node && node->description ? node->context.host_now() : nullptr;
+}
+
 aio::Task<Result<bool>> Context::ask(std::string name) {
   std::string child = path() + ":" + name;
   auto& nodes = node_.application.all_nodes();
@@ -147,7 +174,34 @@ aio::Task<Result<>> Context::send(std::string other, std::string text) {
   if (found == node_.application.all_nodes().end() || !found->second->object)
     co_return fail(Code::not_found, fmt::format("{} is not deployed", other));
   std::shared_ptr<Node> node = found->second;
+  const ComponentType& type = *node->type;
+  bool hears = !type.compound || type.works || type.coded;
+  if (hears && !node->ran_before())
+    co_return node_.application.keep_event({std::move(other), std::move(text)});
   co_return co_await node->object->receive(node->context, std::move(text));
+}
+
+aio::Task<Result<>> Context::send_to(model::ComponentPtr component, std::string text) {
+  if (auto path = path_of(component)) co_return co_await send(*path, std::move(text));
+  Application& application = node_.application;
+  std::string path = component ? application.path_in_description(*component) : "";
+  if (path.empty()) co_return Result<>{};
+  // It may live as copies that a workflow made of it.
+  std::string name = path.substr(path.rfind(':') + 1);
+  std::string_view above = plan::parent_path(path);
+  std::vector<std::string> copies;
+  for (const auto& [other, node] : application.all_nodes())
+    if (node->record.made_from == name && plan::parent_path(other) == above && !node->ended())
+      copies.push_back(other);
+  if (copies.empty()) co_return application.keep_event({std::move(path), std::move(text)});
+  Result<> done;
+  for (const std::string& copy : copies)
+    if (auto sent = co_await send(copy, text); !sent && done) done = sent;
+  co_return done;
+}
+
+aio::Task<Result<aio::KeyedMutex::Lock>> Context::lock_file(std::string path) {
+  co_return co_await node_.application.services().files->lock(std::move(path));
 }
 
 Result<> Context::end_other(const std::string& other, model::TerminationRecord record) {
@@ -162,6 +216,13 @@ Result<> Context::set_of_other(const std::string& other, std::string name,
   Node* node = node_.application.find(other);
   if (!node || !node->description)
     return fail(Code::not_found, fmt::format("{} is not deployed", other));
+  if (name == "sfClass")
+    return fail(Code::invalid_argument, fmt::format("{} runs: its class stays what it is", other));
+  if (node_.application.find(fmt::format("{}:{}", other, name)))
+    return fail(
+        Error(Code::conflict, fmt::format("'{}' of {} is a component that runs", name, other))
+            .hint("Terminator ends components, Run deploys them"));
+  TRY(node_.application.services().registry.may_become(*node->description, name, value));
   if (value) {
     node->context.publish(std::move(name), *std::move(value));
     return {};
@@ -185,6 +246,11 @@ std::vector<std::string> Context::paths_where(
 model::State Context::state_of(const std::string& other) const {
   Node* node = node_.application.find(other);
   return node ? node->record.state : model::State::described;
+}
+
+bool Context::has_started(const std::string& other) const {
+  Node* node = node_.application.find(other);
+  return node && node->ran_before();
 }
 
 bool Context::work_completed(const std::string& other) const {
@@ -227,6 +293,11 @@ aio::Task<Result<std::vector<protocol::Event>>> Context::events_from(uint64_t se
     else
       CO_TRY(std::get<1>(std::move(woken)));
   }
+}
+
+aio::Task<Result<std::optional<Secret>>> Context::stored_secret(std::string name) const {
+  auto& services = node_.application.services();
+  return engine::stored_secret(services.store, services.sealer, std::move(name));
 }
 
 const model::ComponentPtr& Context::description() const {

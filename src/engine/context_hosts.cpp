@@ -25,9 +25,10 @@ aio::Task<Result<std::shared_ptr<Host>>> Context::host() {
     Placement place = CO_TRY(placement_of(*this));
     if (place.here()) co_return nullptr;
     Hosts* all = CO_TRY(hosts());
-    if (!place.instance.empty())
-      if (auto found = all->find(application(), place.instance)) co_return found;
-    waits(place.instance.empty()
+    auto found = place.instance.empty() ? nullptr : all->find(application(), place.instance);
+    if (found && !found->lost()) co_return found;
+    waits(found ? fmt::format("{} is about to be replaced", place.instance)
+          : place.instance.empty()
               ? fmt::format("{} has no machine yet", place.machine->path())
               : fmt::format("{} has not joined: its agent has not called yet", place.instance));
     CO_TRY(co_await all->changed().wait());

@@ -37,19 +37,6 @@ Resource resource_of(const cloud::Found& found, std::string why) {
   return out;
 }
 
-aio::Task<Result<>> remove_stray(cloud::Ec2 ec2, cloud::S3 s3, cloud::Found found) {
-  if (found.kind == "instance") {
-    CO_TRY(co_await ec2.terminate_instances({found.id}));
-    co_return Result<>{};
-  }
-  if (found.kind == "bucket") {
-    CO_TRY(co_await cloud::empty_bucket(s3, found.id));
-    co_return co_await s3.delete_bucket(found.id);
-  }
-  co_return fail(Code::unsupported,
-                 fmt::format("croft cannot remove a {} it has no record of", found.kind));
-}
-
 }  // namespace
 
 bool Application::stuck_inside(std::string_view path) const {
@@ -144,7 +131,8 @@ void Application::list_recorded(DownProof& proof) const {
       line.made = thing.since;
       line.removed = thing.returned;
       if (thing.adopted) {
-        line.why = "it was there before: croft neither empties nor removes it";
+        line.why = thing.forgotten ? "croft forget gave it up"
+                                   : "it was there before: croft neither empties nor removes it";
         proof.kept.push_back(std::move(line));
         continue;
       }
@@ -238,7 +226,7 @@ aio::Task<Result<>> Application::sweep_account(Node& node, Keys keys, DownProof&
           resource_of(found, "carries this application's tag, but croft did not make it"));
       continue;
     }
-    auto gone = co_await remove_stray(ec2, s3, found);
+    auto gone = co_await cloud::remove_found(ec2, s3, found);
     if (!gone && gone.error().code == Code::cancelled) co_return gone;
     Resource line = resource_of(found, "found by its tag");
     if (gone) {

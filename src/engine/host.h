@@ -9,6 +9,7 @@
 
 #include "aio/sync.h"
 #include "aio/task.h"
+#include "base/units.h"
 #include "model/host_work.h"
 #include "protocol/events.h"
 
@@ -29,6 +30,11 @@ class Host {
   virtual aio::Task<Result<>> remove(std::string name) = 0;
   /// As last told; nullopt: the host has no such item.
   virtual std::optional<model::WorkState> state(const std::string& name) const = 0;
+  /// What it uses and tells of itself, as last told (every ten seconds or so, and on no change()).
+  virtual std::optional<model::WorkUsage> usage(const std::string& name) const {
+    static_cast<void>(name);
+    return std::nullopt;
+  }
   /// Asks one question from there, now.
   virtual aio::Task<Result<>> ask(model::Probe probe) = 0;
   /// Notified at every change of state, of an item or of the connection.
@@ -76,7 +82,20 @@ class Hosts {
   /// The host of that instance of the application, once it has joined; else null.
   virtual std::shared_ptr<Host> find(std::string_view application, std::string_view instance) = 0;
   /// What the agents of that farm are told of where the controller is: the rendezvous object.
-  virtual aio::Task<Result<std::string>> rendezvous(std::string farm_admin) = 0;
+  struct Rendezvous {
+    std::string object;
+    std::string says;  ///< what is signed in it: the same while controllers are where they were
+  };
+  virtual aio::Task<Result<Rendezvous>> rendezvous(std::string farm_admin) = 0;
+  /// The machines of that component read it there from now on.
+  virtual aio::Task<Result<>> rendezvous_is_at(std::string application, std::string component,
+                                               std::string url) = 0;
+  /// It is held to be dead from now on (Host::lost).
+  virtual void give_up(const std::string& application, const std::string& instance,
+                       std::string why) = 0;
+  /// It is not dead: the farm knows why it is silent. It has `within` to be heard again.
+  virtual void spare(const std::string& application, const std::string& instance,
+                     Duration within) = 0;
   /// Notified when a host joins or leaves.
   virtual aio::Signal& changed() = 0;
 };

@@ -67,6 +67,10 @@ void Ledger::put_text(std::string_view key, std::string text) {
   change(application_key(application_, key), std::move(text));
 }
 
+void Ledger::erase_text(std::string_view key) {
+  change(application_key(application_, key), std::nullopt);
+}
+
 uint64_t Ledger::event(protocol::Event event) {
   event.seq = next_event_++;
   event.time = world_.clock.wall();
@@ -81,6 +85,14 @@ uint64_t Ledger::journal(protocol::JournalRecord record) {
   change(protocol::sequence_key(application_key(application_, "j/"), record.seq),
          protocol::text_of(record));
   return record.seq;
+}
+
+uint64_t Ledger::history(HistoryEntry entry) {
+  entry.seq = next_history_++;
+  entry.time = world_.clock.wall();
+  change(protocol::sequence_key(application_key(application_, "h/"), entry.seq),
+         wire::json::compact(to_json(entry)));
+  return entry.seq;
 }
 
 aio::Task<Result<>> Ledger::flush() {
@@ -111,7 +123,11 @@ aio::Task<Result<>> Ledger::commit_first() {
   else
     batches_.push_front(std::move(batch));
   committed_.notify();
-  if (!done) co_return fail(std::move(done).error().frame("writing the record of " + application_));
+  if (!done)
+    co_return fail(std::move(done)
+                       .error()
+                       .frame("writing the record of " + application_)
+                       .fact("record", application_));
   co_return Result<>{};
 }
 
@@ -124,7 +140,8 @@ aio::Task<Result<>> Ledger::flush_loop() {
     }
     auto flushed = co_await flush();
     if (flushed) continue;
-    if (flushed.error().code == Code::cancelled) co_return flushed;
+    if (flushed.error().code == Code::cancelled || store::is_broken(flushed.error()))
+      co_return flushed;
     log::error("engine", "{}", flushed.error().line());
     CO_TRY(co_await world_.clock.sleep(pause_after_error));
   }
@@ -145,18 +162,18 @@ aio::Task<Result<std::vector<std::string>>> Ledger::names(store::Store& store) {
   }
 }
 
-aio::Task<Result<uint64_t>> Ledger::last_number(std::string prefix) {
+aio::Task<Result<uint64_t>> last_number(store::Store& store, std::string prefix) {
   // Numbers are dense, so a search over single keys finds the last without reading all.
   uint64_t low = 0, high = 1;
   while (true) {
-    auto entry = CO_TRY(co_await store_.get(protocol::sequence_key(prefix, high)));
+    auto entry = CO_TRY(co_await store.get(protocol::sequence_key(prefix, high)));
     if (!entry) break;
     low = high;
     high *= 2;
   }
   while (high - low > 1) {
     uint64_t middle = low + (high - low) / 2;
-    auto entry = CO_TRY(co_await store_.get(protocol::sequence_key(prefix, middle)));
+    auto entry = CO_TRY(co_await store.get(protocol::sequence_key(prefix, middle)));
     (entry ? low : high) = middle;
   }
   co_return low;
@@ -182,8 +199,9 @@ aio::Task<Result<Loaded>> Ledger::load() {
   std::ranges::sort(out.components, {}, &ComponentRecord::position);
   auto proof = CO_TRY(co_await store_.get(application_key(application_, "proof")));
   if (proof) out.proof = CO_TRY(parsed(proof->value, proof->key, protocol::proof_from_json));
-  next_event_ = 1 + CO_TRY(co_await last_number(application_key(application_, "e/")));
-  next_journal_ = 1 + CO_TRY(co_await last_number(application_key(application_, "j/")));
+  next_event_ = 1 + CO_TRY(co_await last_number(store_, application_key(application_, "e/")));
+  next_journal_ = 1 + CO_TRY(co_await last_number(store_, application_key(application_, "j/")));
+  next_history_ = 1 + CO_TRY(co_await last_number(store_, application_key(application_, "h/")));
   co_return out;
 }
 
@@ -193,14 +211,35 @@ aio::Task<Result<std::optional<std::string>>> Ledger::text(std::string_view key)
   co_return std::optional(entry->value);
 }
 
-aio::Task<Result<std::vector<protocol::Event>>> Ledger::events(uint64_t seq) {
-  std::string prefix = application_key(application_, "e/");
+aio::Task<Result<std::vector<store::Entry>>> Ledger::numbered(std::string_view kind, uint64_t seq) {
+  std::string prefix = application_key(application_, kind);
   store::Range range = store::prefix(prefix, events_per_read);
   range.from = protocol::sequence_key(prefix, seq);
-  auto entries = CO_TRY(co_await store_.range(range));
+  co_return co_await store_.range(range);
+}
+
+aio::Task<Result<std::vector<protocol::Event>>> Ledger::events(uint64_t seq) {
   std::vector<protocol::Event> out;
-  for (const auto& entry : entries) out.push_back(CO_TRY(protocol::event_from_line(entry.value)));
+  for (const auto& entry : CO_TRY(co_await numbered("e/", seq)))
+    out.push_back(CO_TRY(protocol::event_from_line(entry.value)));
   co_return out;
+}
+
+aio::Task<Result<std::vector<protocol::JournalRecord>>> Ledger::journal_from(uint64_t seq) {
+  std::vector<protocol::JournalRecord> out;
+  for (const auto& entry : CO_TRY(co_await numbered("j/", seq)))
+    out.push_back(CO_TRY(protocol::journal_from_text(entry.value)));
+  co_return out;
+}
+
+aio::Task<Result<std::vector<HistoryEntry>>> Ledger::all_history() {
+  std::vector<HistoryEntry> out;
+  for (;;) {
+    auto entries = CO_TRY(co_await numbered("h/", out.empty() ? 1 : out.back().seq + 1));
+    for (const auto& entry : entries)
+      out.push_back(CO_TRY(parsed(entry.value, entry.key, history_from_json)));
+    if (entries.size() < events_per_read) co_return out;
+  }
 }
 
 }  // namespace croft::engine

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "aio/sync.h"
+#include "engine/history.h"
 #include "engine/record.h"
 #include "protocol/events.h"
 #include "protocol/journal.h"
@@ -30,6 +31,15 @@ struct Loaded {
   std::optional<protocol::DownProof> proof;
 };
 
+/// The last of the numbers 1, 2, ... under which keys stand below `prefix`; 0: there is none.
+aio::Task<Result<uint64_t>> last_number(store::Store& store, std::string prefix);
+
+/// Our own record could not be written (a full disk, a store that is away): nothing is wrong with
+/// what it was written for.
+inline bool is_of_record(const Error& error) {
+  return !error.fact("record").empty();
+}
+
 class Ledger {
  public:
   /// `sealer`: for secrets in what components publish; null: such values are not kept.
@@ -42,9 +52,11 @@ class Ledger {
   void put(const protocol::DownProof& proof);
   void erase_component(std::string_view path);
   void put_text(std::string_view key, std::string text);  ///< below the application's key
+  void erase_text(std::string_view key);
   /// Gives it its number and the time.
   uint64_t event(protocol::Event event);
   uint64_t journal(protocol::JournalRecord record);
+  uint64_t history(HistoryEntry entry);
 
   /// All that was put before this call is durable on return.
   aio::Task<Result<>> flush();
@@ -61,6 +73,10 @@ class Ledger {
   static constexpr size_t bytes_per_commit = 8 << 20;  ///< one value may exceed it, alone
   /// Durable events from `seq` on, at most events_per_read.
   aio::Task<Result<std::vector<protocol::Event>>> events(uint64_t seq);
+  /// Whatever was asked of it, first to last: people's requests, few even in years.
+  aio::Task<Result<std::vector<HistoryEntry>>> all_history();
+  /// What the journal holds from `seq` on, at most events_per_read.
+  aio::Task<Result<std::vector<protocol::JournalRecord>>> journal_from(uint64_t seq);
   uint64_t last_event() const { return next_event_ - 1; }
   /// Notified when events became durable.
   aio::Signal& committed() { return committed_; }
@@ -74,7 +90,7 @@ class Ledger {
     bool full() const { return changes.size() >= changes_per_commit || bytes >= bytes_per_commit; }
   };
   aio::Task<Result<>> commit_first();
-  aio::Task<Result<uint64_t>> last_number(std::string prefix);
+  aio::Task<Result<std::vector<store::Entry>>> numbered(std::string_view kind, uint64_t seq);
   void change(std::string key, std::optional<std::string> value);
 
   aio::World& world_;
@@ -85,7 +101,7 @@ class Ledger {
   uint64_t put_ = 0;      // counts changes
   uint64_t durable_ = 0;  // up to this one they are
   bool committing_ = false;
-  uint64_t next_event_ = 1, next_journal_ = 1;
+  uint64_t next_event_ = 1, next_journal_ = 1, next_history_ = 1;
   aio::Signal committed_, dirty_;
 };
 

@@ -26,6 +26,7 @@ aio::Task<Result<>> Application::watch_over() {
   aio::Scope scope(co_await aio::here());
   scope.spawn(liveness_loop());
   scope.spawn(lifetime_wait());
+  scope.spawn(refresh_loop());
   auto interrupted = co_await until_interrupted();
   scope.cancel();
   auto joined = co_await scope.join();
@@ -101,6 +102,7 @@ void Application::judge_ping(Node& node, Result<> result) {
   }
   const Error& error = result.error();
   if (error.code == Code::cancelled || node.record.state != model::State::running) return;
+  if (is_of_record(error)) return;  // nothing is wrong with what was asked
   bool patient = node.object && !node.object->silence_ends();
   if (tells_nothing(error.code) && (++node.missed <= node.factor || patient)) {
     std::string text =

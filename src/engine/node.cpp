@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/application.h"
 #include "engine/placement.h"
+#include "engine/updating.h"
 #include "protocol/events.h"
+#include "store/store.h"
 
 namespace croft::engine {
 namespace {
@@ -40,12 +44,32 @@ const char* event_of(model::State state) {
   return "";
 }
 
+constexpr Duration record_pause = Duration::seconds(1);
+
+/// A record that cannot be written is no end of the component: it goes on once it can.
+aio::Task<Result<>> work_on(Node& node) {
+  for (;;) {
+    auto result = co_await node.object->work(node.context);
+    while (!result && is_of_record(result.error())) {
+      if (store::is_broken(result.error())) co_return Result<>{};  // this controller ends of it
+      node.context.waits(result.error().line());
+      CO_TRY(co_await node.application.services().world.clock.sleep(record_pause));
+      auto taken = co_await node.application.ledger().flush();
+      if (taken) break;
+      result = std::move(taken);
+    }
+    if (result || !is_of_record(result.error())) co_return result;
+    node.context.waits("");
+  }
+}
+
 aio::Task<Result<>> run_work(Node& node) {
-  auto result = co_await node.object->work(node.context);
+  auto result = co_await work_on(node);
   node.work_over = true;
   if (!result && result.error().code != Code::cancelled)
-    node.context.end(model::TerminationRecord::abnormal(node.record.path, "its work failed",
-                                                        result.error().line()));
+    node.application.node_ended(
+        node.record.path, model::TerminationRecord::abnormal(node.record.path, "its work failed",
+                                                             result.error().line()));
   co_return Result<>{};
 }
 
@@ -63,12 +87,36 @@ Node::Node(Application& owner, ComponentRecord known, model::ComponentPtr text,
 
 void Node::describe(model::ComponentPtr text) {
   description = std::move(text);
+  drop_what_cannot_be();
   for (const auto& [name, value] : record.published)
     if (value.is(model::Value::Kind::null))
       description->remove(name);  // it was taken away while it ran
     else
       description->set(name, value);
   if (type && !object) object = type->make();
+}
+
+/// A record may hold what no component of its type can have: the description's own value counts.
+void Node::drop_what_cannot_be() {
+  if (!type) return;
+  const Registry& registry = application.services().registry;
+  std::vector<std::string> bad;
+  for (const auto& [name, value] : record.published) {
+    const auto* schema = registry.schemas().attribute(type->schema, name);
+    if (!schema || schema->published) continue;
+    bool removed = value.is(model::Value::Kind::null);
+    auto good = name == "sfClass"
+                    ? Result<>(fail(Code::invalid_argument, "its class never changes"))
+                    : registry.may_become(*description, name,
+                                          removed ? std::nullopt : std::optional(value));
+    if (good) continue;
+    context.event(protocol::event::message,
+                  fmt::format("the value that '{}' was given while it ran is passed over: {}", name,
+                              good.error().line()));
+    bad.push_back(name);
+  }
+  for (const std::string& name : bad) record.published.erase(name);
+  if (!bad.empty()) application.ledger().put(record);
 }
 
 Node::~Node() = default;
@@ -195,6 +243,9 @@ aio::Task<Result<>> Node::start() {
   }
   missed = 0;
   record.memory[started_note] = "yes";
+  record.memory.erase(updating_note);
+  for (std::string& event : application.take_events(*this))
+    CO_TRY(co_await object->receive(context, std::move(event)));
   next_ping = world.clock.now() + delay;
   application.watch(application.all_nodes().at(record.path));
   application.ledger().put(record);
@@ -202,6 +253,8 @@ aio::Task<Result<>> Node::start() {
     live = false;  // cut off before its work: it is taken over, not kept
     co_return flushed;
   }
+  // Where there is no work, it is done with the start.
+  if (!type->works && !type->compound && !record.record) CO_TRY(context.done_with_start());
   start_work();
   co_return Result<>{};
 }
@@ -229,8 +282,26 @@ aio::Task<void> Node::stop_work() {
   work_.reset();
 }
 
+bool Node::protects() const {
+  bool held = std::ranges::any_of(
+      record.rented, [](const Rented& thing) { return !thing.returned && !thing.adopted; });
+  return held && description && description->boolean("protect").value_or(false);
+}
+
+/// Nobody asked for its end (a neighbour failed, its lifetime is over): what it holds stays.
+void Node::keep_protected() {
+  if (!protects()) return;
+  for (Rented& thing : record.rented) {
+    if (!thing.open()) continue;
+    thing.kept = true;
+    context.event(protocol::event::kept, fmt::format("{} {} is protected", thing.kind, thing.id));
+  }
+  application.ledger().put(record);
+}
+
 aio::Task<Result<>> Node::terminate() {
   if (ended()) co_return Result<>{};
+  keep_protected();
   enter(model::LifeEvent::terminate);
   live = false;
   if (!record.record) record.record = application.record().record;
@@ -238,7 +309,8 @@ aio::Task<Result<>> Node::terminate() {
   aio::World& world = application.services().world;
   Result<> done = Result<>{};
   for (int attempt = 1; attempt <= terminate_attempts; ++attempt) {
-    if (object) {
+    if (object) done = co_await application.finish_own_intent(*this);
+    if (object && done) {
       auto why = record.record.value_or(model::TerminationRecord::normal(record.path));
       done = co_await aio::deadline(world.clock, type->timeouts.terminate,
                                     object->terminate(context, why), "terminating " + record.path);
@@ -259,9 +331,16 @@ aio::Task<Result<>> Node::terminate() {
   waits.clear();
   if (!done) {
     if (done.error().code == Code::cancelled) co_return done;
-    fail_with(done.error());
-    application.got_stuck(record.path);
-    co_return co_await application.ledger().flush();
+    bool held = !object || record.holds() || object->must_end(context);
+    if (held) {
+      fail_with(done.error());
+      application.got_stuck(record.path);
+      co_return co_await application.ledger().flush();
+    }
+    // Nothing of it is outside: what it could not do keeps nobody from ending.
+    context.event(protocol::event::message,
+                  fmt::format("its end failed {} times and is passed over: {}", terminate_attempts,
+                              done.error().line()));
   }
   if (record.state == model::State::terminated) {  // it had ended with something left: gone now
     record.why.clear();

@@ -40,6 +40,10 @@ class Node {
   aio::Task<Result<>> remove_kept();
   /// Nothing but a change of state: a Compound without code of its own.
   bool at_once(plan::Verb verb);
+  /// It could not start: what it left goes, and it is deployed as if it had never been.
+  aio::Task<Result<>> begin_anew(Error why);
+  /// Its work(), where it has one that does not go on.
+  void start_work();
   /// Ends work() and waits for it.
   aio::Task<void> stop_work();
   /// Its start() succeeded once, in whichever process.
@@ -50,6 +54,8 @@ class Node {
     return over && !record.holds();
   }
 
+  /// Its description says that what it holds may not be destroyed.
+  bool protects() const;
   int64_t claimed_instances() const;  ///< rented, or asked for with the answer not yet known
   int64_t least_instances() const;    ///< what its description needs
 
@@ -69,6 +75,7 @@ class Node {
   std::string waits;
   std::string silence;  ///< why its last liveness checks told nothing; empty: they did
   WallTime waits_since;
+  std::vector<Drift> drift;  ///< as the farm was last seen
   // Liveness.
   Duration delay;
   int64_t factor = 2;
@@ -79,9 +86,10 @@ class Node {
   Moment next_ping;
 
  private:
+  void drop_what_cannot_be();
+  void keep_protected();
   aio::Task<Result<>> start_patiently();
   void fail_with(const Error& error);
-  void start_work();
   std::unique_ptr<aio::Scope> work_;
 };
 

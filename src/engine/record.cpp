@@ -41,6 +41,7 @@ json::Object rented_json(const Rented& rented) {
   if (rented.returned) out["returned"] = protocol::time_text(*rented.returned);
   if (rented.kept) out["kept"] = true;
   if (rented.adopted) out["adopted"] = true;
+  if (rented.forgotten) out["forgotten"] = true;
   return out;
 }
 
@@ -53,6 +54,7 @@ Result<Rented> rented_from(const json::Object& object) {
   out.returned = TRY(time_if(object, "returned"));
   out.kept = TRY(json::bool_or(object, "kept", false));
   out.adopted = TRY(json::bool_or(object, "adopted", false));
+  out.forgotten = TRY(json::bool_or(object, "forgotten", false));
   return out;
 }
 
@@ -117,6 +119,10 @@ json::Object options_json(const Options& options) {
     for (const std::string& folder : options.allow_files) folders.push_back(json::Value(folder));
     out["allowFiles"] = std::move(folders);
   }
+  for (auto [member, paths] : {std::pair{"targets", &options.scope.targets},
+                               std::pair{"excludes", &options.scope.excludes}})
+    if (!paths->empty()) out[member] = json::Array(paths->begin(), paths->end());
+  if (options.parallelism) out["parallelism"] = *options.parallelism;
   if (options.lifetime) out["lifetimeMs"] = options.lifetime->ms();
   if (options.up_timeout) out["upTimeoutMs"] = options.up_timeout->ms();
   return out;
@@ -132,6 +138,11 @@ Result<Options> options_from(const json::Object& object) {
   if (const json::Array* folders = TRY(json::array_if(object, "allowFiles")))
     for (const auto& folder : *folders)
       if (folder.is_string()) out.allow_files.emplace_back(folder.get_string());
+  for (auto [member, into] :
+       {std::pair{"targets", &out.scope.targets}, std::pair{"excludes", &out.scope.excludes}})
+    if (object.contains(member)) *into = TRY(json::strings_at(object, member));
+  if (object.contains("parallelism"))
+    out.parallelism = static_cast<size_t>(TRY(json::int_at(object, "parallelism")));
   if (object.contains("accountInstances"))
     out.account_instances = TRY(json::int_at(object, "accountInstances"));
   if (object.contains("upTimeoutMs"))
@@ -249,6 +260,11 @@ wire::json::Object to_json(const ApplicationRecord& record) {
                    {"why", record.why}};
   if (record.ends) out["ends"] = protocol::time_text(*record.ends);
   if (!record.properties.empty()) out["properties"] = map_json(record.properties);
+  if (!record.imports.empty()) out["imports"] = map_json(record.imports);
+  json::Array events;
+  for (const KeptEvent& event : record.kept_events)
+    events.push_back(json::Object{{"to", event.to}, {"text", event.text}});
+  if (!events.empty()) out["keptEvents"] = std::move(events);
   if (record.record) out["record"] = protocol::to_json(*record.record);
   if (record.error) out["error"] = protocol::to_json(*record.error);
   return out;
@@ -269,6 +285,14 @@ Result<ApplicationRecord> application_record_from_json(const wire::json::Object&
   out.created = TRY(time_at(object, "created"));
   out.since = TRY(time_at(object, "since"));
   out.properties = TRY(map_from(object, "properties"));
+  out.imports = TRY(map_from(object, "imports"));
+  if (const json::Array* events = TRY(json::array_if(object, "keptEvents")))
+    for (const auto& item : *events) {
+      if (!item.is_object())
+        return fail(Code::corrupt, fmt::format("{}: 'keptEvents' holds no object", out.name));
+      out.kept_events.push_back({TRY(json::string_at(item.get_object(), "to")),
+                                 TRY(json::string_at(item.get_object(), "text"))});
+    }
   out.ends = TRY(time_if(object, "ends"));
   out.farm = TRY(farm_from(*TRY(json::object_at(object, "farm"))));
   out.farm_admin = TRY(json::string_or(object, "farmAdmin", ""));

@@ -12,6 +12,7 @@
 #include "model/component.h"
 #include "model/lifecycle.h"
 #include "model/record.h"
+#include "plan/plan.h"
 #include "protocol/api.h"
 #include "protocol/json_model.h"
 #include "wire/json.h"
@@ -25,8 +26,9 @@ struct Rented {
   std::string component;  ///< path
   WallTime since;
   std::optional<WallTime> returned;
-  bool kept = false;     ///< stays on purpose
-  bool adopted = false;  ///< existed before: never emptied or removed by croft
+  bool kept = false;       ///< stays on purpose
+  bool adopted = false;    ///< existed before: never emptied or removed by croft
+  bool forgotten = false;  ///< `croft forget` gave it up; adopted, too
   bool open() const { return !returned && !kept && !adopted; }
 };
 /// It is still there for the next life of its application.
@@ -84,6 +86,18 @@ struct Options {
   std::string owner;
   std::vector<std::string> allow_files;  ///< folders open to its file components
   bool allow_shell = false;              ///< its components may run programs on this machine
+  plan::Scope scope;                     ///< --target, --exclude: the rest stays as it was
+  std::optional<size_t> parallelism;     ///< steps under way at once; absent: as many as are ready
+};
+
+/// Things that exist and that a component is to take for its own (`croft import`): ids by path,
+/// with spaces between them.
+using Imports = std::map<std::string, std::string>;
+
+/// An event for a listener that is not there yet.
+struct KeptEvent {
+  std::string to;  ///< its path, as the description has it
+  std::string text;
 };
 
 struct ApplicationRecord {
@@ -97,10 +111,12 @@ struct ApplicationRecord {
   WallTime created, since;
   std::optional<WallTime> ends;                   ///< its lifetime is over
   std::map<std::string, std::string> properties;  ///< set by its components
+  std::vector<KeptEvent> kept_events;             ///< in the order in which they were sent
   cloud::Farm farm;
   std::string farm_admin;  ///< admin socket of the embedded farm; empty elsewhere
   Options options;
   bool remove_kept = false;  ///< `down` was told to remove what is kept, too
+  Imports imports;           ///< asked for, and not yet taken over
   std::string why;           ///< the reason of the state, in words
   std::optional<model::TerminationRecord> record;
   std::optional<Error> error;  ///< what made `up` fail, whole
@@ -116,6 +132,9 @@ Result<ApplicationRecord> application_record_from_json(const wire::json::Object&
 
 /// Tag that tells this life of an application from others of the same name, other homes' included.
 inline constexpr const char* tag_incarnation = "croft:incarnation";
+
+/// In a component's memory while its record moves to another path: the path it comes from.
+inline constexpr const char* moved_mark = "croft.movedFrom";
 
 /// What -D name=value gives stands among the caller's variables under this prefix.
 inline constexpr const char* property_prefix = "-D";

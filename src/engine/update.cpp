@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include "engine/application.h"
+#include "engine/branch.h"
+#include "engine/updating.h"
 #include "protocol/events.h"
 
 namespace croft::engine {
@@ -12,9 +14,11 @@ namespace {
 /// What it is made of, but for the components that are nodes of their own.
 std::string text_of(const Node& node, const model::Component& component) {
   std::string out;
+  bool rolls = node.type && keeps_its_actions(*node.type);
   for (const auto& attribute : component.attributes()) {
     auto child = attribute.value.as_component();
-    bool own_node = child && child->eager && node.type && node.type->compound;
+    if (rolls && is_made(attribute)) continue;
+    bool own_node = child && child->eager && node.type && node.type->compound && !rolls;
     if (!own_node && !node.record.published.contains(attribute.name))
       out += attribute.name + "=" + plan::digest_of(attribute.value) + ";";
   }
@@ -24,8 +28,9 @@ std::string text_of(const Node& node, const model::Component& component) {
 bool takes_updates(const Node& node, const plan::Item& item) {
   const model::Component& wanted = *item.component;
   return node.live && node.object && node.description &&
-         wanted.boolean("sfUpdatable").value_or(false) &&
-         (item.updates || text_of(node, *node.description) != text_of(node, wanted));
+         (wanted.boolean("sfUpdatable").value_or(false) || keeps_its_actions(*node.type)) &&
+         (item.updates || node.record.memory.contains(updating_note) ||
+          text_of(node, *node.description) != text_of(node, wanted));
 }
 
 /// What no component of this type can change while it runs, whatever it says itself.
@@ -46,7 +51,7 @@ Result<> may_change(const Node& node, const plan::Item& item) {
 std::vector<std::shared_ptr<Node>> Application::updated_by(const plan::Plan& plan) const {
   std::vector<std::shared_ptr<Node>> out;
   for (const plan::Item& item : plan.items) {
-    if (item.change != plan::Change::keep) continue;
+    if (item.left_out || item.change != plan::Change::keep) continue;
     auto node = nodes_.find(item.path);
     if (node != nodes_.end() && takes_updates(*node->second, item)) out.push_back(node->second);
   }
@@ -97,6 +102,7 @@ aio::Task<Result<>> Node::update() {
     co_return fail(
         std::move(done).error().frame("updating " + record.path).fact("component", record.path));
   }
+  record.memory.erase(updating_note);
   context.event(protocol::event::updated, "it has taken its changed attributes");
   missed = 0;
   start_work();

@@ -129,7 +129,9 @@ aio::Task<Result<>> Farm::State::open() {
   sessions = CO_TRY(co_await Sessions::open(world, *store, *sealer));
   aio::Address address = CO_TRY(aio::Address::parse(options.listen));
   listener = CO_TRY(world.net.listen(address));
-  co_return co_await open_parts(std::move(farm_id));
+  CO_TRY(co_await open_parts(std::move(farm_id)));
+  store->started();
+  co_return Result<>{};
 }
 
 /// Zones, racks and hosts, where a file names them.
@@ -143,7 +145,8 @@ aio::Task<Result<>> Farm::State::read_topology() {
   co_return Result<>{};
 }
 
-/// A farm without the right to make sandboxes is a store, and says so to whoever asks for more.
+/// A farm without the right, or the room on its disk, to make sandboxes is a store, and says so to
+/// whoever asks for more.
 void Farm::State::refuse_machines(const Error& why) {
   log::warn("farm", "only S3 is served: {}", why.line());
   for (const char* method : {"GET", "POST"})
@@ -193,7 +196,8 @@ aio::Task<Result<>> Farm::State::open_parts(std::string farm_id) {
     auto opened = co_await ec2::open_service(*context);
     if (opened)
       ec2 = std::move(*opened);
-    else if (opened.error().code == Code::permission_denied)
+    else if (opened.error().code == Code::permission_denied ||
+             opened.error().code == Code::resource_exhausted)
       refuse_machines(opened.error());
     else
       co_return fail(std::move(opened).error());
@@ -415,6 +419,10 @@ void Farm::stop() {
 }
 aio::Task<Result<>> Farm::destroy() {
   co_return co_await state_->destroy();
+}
+aio::Task<Result<>> Farm::end_for_good() {
+  CO_TRY(co_await state_->destroy_request());
+  co_return Result<>{};
 }
 aio::Task<Result<>> Farm::end_machines() {
   if (state_->ec2) CO_TRY(co_await state_->ec2->destroy());

@@ -51,6 +51,9 @@ class Farm {
   /// For a farm that does not serve after all.
   aio::Task<Result<>> close();
 
+  /// The same as POST /destroy: serve() returns when all is gone.
+  aio::Task<Result<>> end_for_good();
+
   /// Ends every instance, while serving: for a farm whose folder has vanished.
   aio::Task<Result<>> end_machines();
 

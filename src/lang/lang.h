@@ -139,6 +139,11 @@ Result<model::Reference> parse_reference(std::string_view text);
 model::Findings check(model::Description& description, const model::SchemaSet& schemas,
                       bool strict = false);
 
+/// Whether a component that passes may have this value, or (nullopt) do without the attribute: the
+/// first thing that its schema would have against it.
+Result<> may_become(const model::SchemaSet& schemas, const model::Component& component,
+                    const std::string& name, const std::optional<model::Value>& value);
+
 /// The library in the binary: "org/smartfrog/components.sf" -> text.
 std::optional<std::string_view> library_file(std::string_view path);
 std::vector<std::string_view> library_files();

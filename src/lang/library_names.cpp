@@ -60,7 +60,6 @@ constexpr OldName old_names[] = {
     {"services/os/components", "services/os/runshell/components.sf"},
     {"services/os/download/components", "services/os/java/components.sf"},
     {"services/os/java/classpath", "services/os/java/components.sf"},
-    {"services/os/java/library", "services/os/java/components.sf"},
     {"services/os/java/propertyfile", "services/os/java/components.sf"},
     {"services/restlet/client/components", "services/restlet/components.sf"},
     {"services/restlet/datasources/components", "services/restlet/components.sf"},

@@ -75,6 +75,9 @@ struct ProcessWork {
   Duration stop_within = Duration::seconds(10);  ///< then KILL, to all its processes
   Bytes log_most = Bytes::mib(16);               ///< of its output, in `log_files` files
   int log_files = 4;
+  /// Where it tells figures of its own: an http or a file probe; the text format of Prometheus.
+  std::optional<Probe> metrics;
+  std::vector<std::string> metric_names;  ///< only these; empty: the first ones
 };
 
 /// A program that runs once to its end; that it ended well is remembered, also over a restart.
@@ -138,7 +141,7 @@ struct WorkState {
     gone,
   };
   std::string name;
-  std::string digest;
+  std::string digest;  ///< of the item it is; empty: its secrets went with the machine's memory
   Phase phase = Phase::waiting;
   std::string why;  ///< for people: "exit status 1, started again in 400 ms"
   int64_t pid = 0;
@@ -149,5 +152,15 @@ struct WorkState {
   friend bool operator==(const WorkState&, const WorkState&) = default;
 };
 std::string_view name_of(WorkState::Phase phase);  ///< "waiting", "starting", ...
+
+/// What the processes of an item use of their host, and what they tell of themselves.
+struct WorkUsage {
+  Duration cpu;       ///< since the start of those that live, of children that ended included
+  Bytes memory;       ///< resident
+  int64_t files = 0;  ///< open descriptors
+  int64_t processes = 0;
+  std::map<std::string, double> metrics;  ///< by name: ProcessWork::metrics
+  friend bool operator==(const WorkUsage&, const WorkUsage&) = default;
+};
 
 }  // namespace croft::model

@@ -1,5 +1,7 @@
 #include "model/schema.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace croft::model {
@@ -101,6 +103,22 @@ std::vector<const AttributeSchema*> SchemaSet::attributes(const ComponentSchema&
     at = at->base.empty() ? nullptr : find(at->base);
   }
   return out;
+}
+
+Result<Duration> duration_of(const Value& value, std::string_view bare_unit, bool forever) {
+  std::string text;
+  if (auto* written = value.get<std::string>())
+    text = *written;
+  else if (auto number = value.as_number())
+    text = fmt::format("{}", *number);
+  else
+    return fail(Code::type_mismatch,
+                fmt::format("a duration such as \"30s\" is needed, not {}", value.kind_name()));
+  auto out = Duration::parse(text, bare_unit);
+  if (!out || *out >= Duration{}) return out;
+  if (forever) return Duration::forever();
+  return fail(Code::invalid_argument,
+              fmt::format("a duration is at least 0, and this is {}", text));
 }
 
 Result<> Findings::result() const {

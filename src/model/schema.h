@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/units.h"
 #include "model/component.h"
 
 namespace croft::model {
@@ -54,12 +55,19 @@ struct AttributeSchema {
   std::string bare_unit;          ///< unit of a bare number: "ms", "s"; empty: a unit is needed
   bool secret = false;            ///< redacted everywhere but in `resolve`
   Change change = Change::replace;
-  std::optional<double> least, most;  ///< bounds of a number
+  std::optional<double> least, most;  ///< bounds of a number; a duration's least is 0
+  bool forever = false;               ///< of a duration: a negative number means for ever
+  bool orders = true;                 ///< who has a link in it starts after what the link leads to
   std::vector<std::string> choices;   ///< the words allowed for a string
   bool nullable = true;               ///< NULL counts as absent
   std::string deprecated;             ///< what to use instead; empty: not deprecated
   bool published = false;             ///< set by croft at run time; not written by users
 };
+
+/// What a value means as a duration: a text with a unit, or a bare number of `bare_unit`. A
+/// negative one is Duration::forever() where `forever`, else Code::invalid_argument.
+/// Code::type_mismatch for what is neither text nor number.
+Result<Duration> duration_of(const Value& value, std::string_view bare_unit, bool forever = false);
 
 struct ComponentSchema {
   ComponentSchema() = default;

@@ -145,6 +145,7 @@ aio::Task<Result<std::unique_ptr<aio::Stream>>> ClientPool::connect_any(const Ur
 }
 
 Result<std::shared_ptr<TlsContext>> ClientPool::tls() {
+  if (options_.tls) return options_.tls;
   if (tls_) return tls_;
   TlsOptions options;
   options.verify_peer = options_.verify_tls;

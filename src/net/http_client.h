@@ -65,7 +65,8 @@ struct ClientOptions {
   size_t connections_per_host = 64;
   Duration idle = Duration::seconds(30);
   bool verify_tls = true;
-  std::string ca_file;  ///< empty: the system's
+  std::string ca_file;                    ///< empty: the system's
+  std::shared_ptr<class TlsContext> tls;  ///< instead of the two: with a certificate of our own
 };
 
 class HttpClient {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 namespace croft::plan {
 
@@ -61,6 +62,77 @@ Result<> check_names(const Plan& plan) {
       return fail(std::move(error).hint(
           "give one of them another name, or take its PUT away: then it only uses what is there"));
     }
+  return {};
+}
+
+Result<> check_protected(const Plan& plan, const Input& input) {
+  std::vector<Error> errors;
+  for (const Recorded& old : input.recorded) {
+    if (!old.holds || !old.description || !old.description->boolean("protect").value_or(false))
+      continue;
+    const Item* item = plan.find(old.path);
+    if (!item || item->left_out) continue;
+    if (item->change != Change::replace && item->change != Change::remove) continue;
+    errors.push_back(
+        Error(Code::conflict,
+              fmt::format("{} is protected, and this would {} it: {}", old.path,
+                          item->change == Change::replace ? "replace" : "remove", item->why),
+              item->component ? item->component->where : old.description->where)
+            .hint("an `up` with `protect false` in it comes first, if it is to go"));
+  }
+  if (errors.empty()) return {};
+  Error first = std::move(errors.front());
+  first.others.assign(std::make_move_iterator(errors.begin() + 1),
+                      std::make_move_iterator(errors.end()));
+  return fail(std::move(first));
+}
+
+namespace {
+
+bool placed(const model::Component& component) {
+  for (const auto* at = &component; at; at = at->parent())
+    if (at->find("sfProcessHost")) return true;
+  return false;
+}
+
+/// "old" of "shop:web:new" is its sibling "shop:web:old"; one with ':' is a whole path.
+std::string former_path(const Item& item, const std::string& given) {
+  if (given.find(':') != std::string::npos) return given;
+  return fmt::format("{}:{}", parent_path(item.path), given);
+}
+
+}  // namespace
+
+Result<> find_moved(Plan& plan, const Input& input) {
+  std::set<std::string_view> recorded, described;
+  for (const Recorded& old : input.recorded) recorded.insert(old.path);
+  for (const Item& item : plan.items) described.insert(item.path);
+  std::map<std::string_view, std::string> moved;  // path now, path before
+  for (Item& item : plan.items) {
+    if (auto above = moved.find(parent_path(item.path)); above != moved.end())
+      item.moved_from = above->second + item.path.substr(item.path.rfind(':'));
+    auto given = item.component->string("renamedFrom");
+    if (given && !parent_path(item.path).empty()) {
+      std::string former = former_path(item, *given);
+      // Once it has moved the attribute may stay where it is.
+      if (recorded.contains(former) && !recorded.contains(item.path)) {
+        if (described.contains(former))
+          return fail(Error(Code::invalid_argument,
+                            fmt::format("{} is renamedFrom {}, which is still described", item.path,
+                                        former),
+                            item.component->find("renamedFrom")->where)
+                          .hint("a component moves when its old name is free"));
+        item.moved_from = former;
+      }
+    }
+    if (item.moved_from.empty()) continue;
+    // Its agent knows its works by their path.
+    if (placed(*item.component)) {
+      item.moved_from.clear();
+      continue;
+    }
+    moved.emplace(item.path, item.moved_from);
+  }
   return {};
 }
 

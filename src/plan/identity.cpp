@@ -35,9 +35,10 @@ std::string identity_of(const model::Component& component, const TypeFacts& fact
     text += name + "=";
     if (const auto* attribute = component.find(name)) put(text, attribute->value, 0);
   }
-  // A workflow is what its actions are.
+  // A workflow is what its actions are. What runs on machines that it rents can change on them.
+  bool is_workflow = facts.actions && facts.rents.empty();
   for (const auto& attribute : component.attributes())
-    if (auto child = attribute.value.as_component(); facts.actions && child && child->eager) {
+    if (auto child = attribute.value.as_component(); is_workflow && child && child->eager) {
       text += attribute.name + "=";
       put(text, attribute.value, 0);
     }

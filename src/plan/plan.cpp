@@ -81,6 +81,7 @@ class Walk {
     for (const Outside& thing : facts->uses) uses_.emplace_back(found_.size(), thing);
     for (const Outside& thing : facts->makes) makers_[thing].push_back(found_.size());
     found_.push_back(std::move(item));
+    unordered_.push_back(std::move(facts->unordered));
     if (!facts->compound || facts->actions) return;
     for (const auto& attribute : component->attributes())
       if (auto child = attribute.value.as_component(); child && child->eager)
@@ -90,6 +91,8 @@ class Walk {
   void find_needs(size_t index) {
     const model::Component& component = *found_[index].component;
     for (const Link& link : links_of(component, !found_[index].compound)) {
+      const auto& free = unordered_[index];
+      if (std::ranges::find(free, link.attribute) != free.end()) continue;
       bool explicitly = link.attribute == "dependsOn";
       auto target = locate(*link.home, *link.reference);
       if (!target) {
@@ -185,6 +188,8 @@ class Walk {
 
   const Input& input_;
   std::vector<Item> found_;
+  std::vector<std::vector<std::string>>
+      unordered_;  ///< of each: attributes whose links order nothing
   std::unordered_map<const model::Component*, size_t> by_component_;
   std::vector<std::pair<size_t, Outside>> uses_;
   std::map<Outside, std::vector<size_t>> makers_;  ///< in the description's order
@@ -242,7 +247,7 @@ Result<> build_steps(Plan& plan) {
   std::optional<StepId> previous;
   std::vector<StepId> deploys;
   auto active = [](const Item& item) {
-    return item.change != Change::keep && item.change != Change::remove;
+    return !item.left_out && item.change != Change::keep && item.change != Change::remove;
   };
   for (const Item& item : plan.items) {
     if (!active(item)) continue;
@@ -273,46 +278,6 @@ Result<> build_steps(Plan& plan) {
 
 }  // namespace
 
-std::string_view name_of(Change change) {
-  switch (change) {
-    case Change::create:
-      return "create";
-    case Change::adopt:
-      return "adopt";
-    case Change::keep:
-      return "keep";
-    case Change::replace:
-      return "replace";
-    case Change::remove:
-      return "remove";
-  }
-  return "?";
-}
-
-std::string_view parent_path(std::string_view path) {
-  size_t colon = path.rfind(':');
-  return colon == std::string_view::npos ? std::string_view{} : path.substr(0, colon);
-}
-
-bool inside(std::string_view path, std::string_view ancestor) {
-  return path.starts_with(ancestor) &&
-         (path.size() == ancestor.size() || path[ancestor.size()] == ':');
-}
-
-const Item* Plan::find(std::string_view path) const {
-  auto found = index.find(path);
-  return found == index.end() ? nullptr : &items[found->second];
-}
-
-size_t Plan::count(Change change) const {
-  return static_cast<size_t>(std::ranges::count(items, change, &Item::change));
-}
-
-bool Plan::empty() const {
-  return std::ranges::all_of(
-      items, [](const Item& item) { return item.change == Change::keep && !item.updates; });
-}
-
 Result<Plan> make(const Input& input) {
   CHECK(input.config, "a plan needs a description");
   Plan plan;
@@ -323,9 +288,13 @@ Result<Plan> make(const Input& input) {
 
   std::unordered_map<std::string_view, const Recorded*> recorded;
   for (const Recorded& old : input.recorded) recorded.emplace(old.path, &old);
+  TRY(find_moved(plan, input));
   std::set<std::string_view> replaced;
+  std::set<std::string_view> moved;
   for (Item& item : plan.items) {
-    auto old = recorded.find(item.path);
+    auto old = recorded.find(item.moved_from.empty() ? item.path : item.moved_from);
+    if (!item.moved_from.empty() && old == recorded.end()) item.moved_from.clear();
+    if (!item.moved_from.empty()) moved.insert(item.moved_from);
     judge(item, old == recorded.end() ? nullptr : old->second, input.catalog);
     // What encloses a replaced component ends all inside it.
     if (replaced.contains(parent_path(item.path)) && old != recorded.end() &&
@@ -334,6 +303,10 @@ Result<Plan> make(const Input& input) {
       item.why = "what contains it is replaced";
     }
     if (item.change == Change::replace) replaced.insert(item.path);
+    if (item.change == Change::keep && old != recorded.end()) {
+      item.drift = old->second->drift;
+      item.repairs = old->second->repairs;
+    }
     for (const Rent& rent : item.rents)
       if (rent.kind == "instance") {
         plan.instances_min += rent.min;
@@ -347,7 +320,8 @@ Result<Plan> make(const Input& input) {
     return false;
   };
   for (const Recorded& old : input.recorded) {
-    if (plan.index.contains(old.path) || made_at_run_time(old.path)) continue;
+    if (plan.index.contains(old.path) || moved.contains(old.path) || made_at_run_time(old.path))
+      continue;
     if (!old.holds &&
         (old.state == model::State::terminated || old.state == model::State::described))
       continue;
@@ -360,8 +334,10 @@ Result<Plan> make(const Input& input) {
     plan.index.emplace(item.path, plan.items.size());
     plan.items.push_back(std::move(item));
   }
+  TRY(narrow(plan, input));
   TRY(check_limits(plan, input));
   TRY(check_names(plan));
+  TRY(check_protected(plan, input));
   TRY(build_steps(plan));
   return plan;
 }
@@ -420,53 +396,6 @@ Graph removal(const std::vector<Recorded>& recorded, const std::vector<std::stri
   for (auto [by_needs, by_siblings] : {std::pair{true, true}, {true, false}, {false, false}})
     if (auto graph = removal_graph(chosen, by_needs, by_siblings)) return *std::move(graph);
   CHECK(false, "containment cannot form a circle");
-}
-
-std::string Plan::text() const {
-  std::string out;
-  for (const Item& item : items) {
-    const char* mark = "?";
-    switch (item.change) {
-      case Change::create:
-        mark = "+";
-        break;
-      case Change::adopt:
-        mark = ">";
-        break;
-      case Change::keep:
-        mark = "=";
-        break;
-      case Change::replace:
-        mark = "~";
-        break;
-      case Change::remove:
-        mark = "-";
-        break;
-    }
-    size_t depth = static_cast<size_t>(std::ranges::count(item.path, ':'));
-    size_t colon = item.path.rfind(':');
-    std::string name = item.change == Change::remove || colon == std::string::npos
-                           ? item.path
-                           : item.path.substr(colon + 1);
-    out += fmt::format("{} {}{}  {}", mark,
-                       std::string(item.change == Change::remove ? 0 : depth * 2, ' '), name,
-                       item.type);
-    for (const Rent& rent : item.rents)
-      out += rent.min == rent.max
-                 ? fmt::format("  {} {}{}", rent.min, rent.kind, rent.min == 1 ? "" : "s")
-                 : fmt::format("  {} to {} {}s", rent.min, rent.max, rent.kind);
-    if (!item.needs.empty()) out += "  after " + join(item.needs, ", ");
-    if (!item.why.empty()) out += "  (" + item.why + ")";
-    out += "\n";
-  }
-  out += fmt::format("{} to create, {} to replace, {} to remove, {} kept",
-                     count(Change::create) + count(Change::adopt), count(Change::replace),
-                     count(Change::remove), count(Change::keep));
-  if (instances_max > 0)
-    out += instances_min == instances_max
-               ? fmt::format("; {} instances", instances_min)
-               : fmt::format("; {} to {} instances", instances_min, instances_max);
-  return out + "\n";
 }
 
 }  // namespace croft::plan

@@ -31,10 +31,11 @@ struct Outside {
 
 /// What the plan must know of a component type. The engine's registry gives it.
 struct TypeFacts {
-  std::string name;                   ///< the native class: sfClass
-  bool compound = false;              ///< deploys its children
-  bool actions = false;               ///< its children are its own affair: made when it says so
-  std::vector<std::string> identity;  ///< attributes whose change means replace
+  std::string name;                    ///< the native class: sfClass
+  bool compound = false;               ///< deploys its children
+  bool actions = false;                ///< its children are its own affair: made when it says so
+  std::vector<std::string> identity;   ///< attributes whose change means replace
+  std::vector<std::string> unordered;  ///< attributes whose links make nobody wait
   std::vector<Rent> rents;
   std::vector<Outside> makes;
   std::vector<Outside> uses;  ///< it waits for the last component before it that makes this
@@ -56,6 +57,8 @@ struct Recorded {
   bool holds = false;              ///< something is rented, or an intent is open
   bool over = false;  ///< it ended by itself and the rest goes on: it is not made again
   model::ComponentPtr description = nullptr;  ///< as it was deployed, where it is known
+  std::vector<std::string> drift = {};  ///< where the farm differs from it, and what comes of that
+  bool repairs = false;                 ///< something of `drift` is made right by `up`
 };
 
 enum class Change { create, adopt, keep, replace, remove };
@@ -75,7 +78,12 @@ struct Item {
   bool ordered_end = false;
   uint64_t position = 0;
   std::shared_ptr<model::Component> component;  ///< null for remove
-  bool updates = false;  ///< kept, but with attributes that others would be replaced for
+  bool updates = false;         ///< kept, but with attributes that others would be replaced for
+  std::string moved_from = {};  ///< the path under which it is recorded, where that is another
+  std::vector<std::string> drift = {};  ///< kept; but this is not as it was made
+  bool repairs = false;
+  bool left_out = false;  ///< Input::scope has it not: nothing of it is touched
+  bool touched() const { return !left_out && (change != Change::keep || updates || repairs); }
 };
 
 struct Limits {
@@ -90,12 +98,22 @@ using Identities =
     std::unordered_map<const model::Component*,
                        std::pair<std::shared_ptr<const model::Component>, std::string>>;
 
+/// Which part of a description is acted upon; paths below the application ("web:server"), or whole
+/// ones.
+struct Scope {
+  std::vector<std::string> targets;   ///< these, what is in them and what they need; empty: all
+  std::vector<std::string> excludes;  ///< but not these, what is in them and what needs them
+  bool everything() const { return targets.empty() && excludes.empty(); }
+  bool operator==(const Scope&) const = default;
+};
+
 struct Input {
   std::string application;
   model::ComponentPtr config;
   std::vector<Recorded> recorded;
   Limits limits;
   Catalog catalog;
+  Scope scope = {};
   /// Identities of components whose text changes while they run (their actions publish into it), as
   /// they were first seen; filled and read. Null: computed each time.
   Identities* identities = nullptr;
@@ -110,8 +128,9 @@ struct Plan {
   const Item* find(std::string_view path) const;
   size_t count(Change change) const;
   bool empty() const;  ///< nothing to do
-  /// What would be made, for people: one line a component, then the totals.
-  std::string text() const;
+  /// What would be made, for people: one line a component, below it those of `more` by its path,
+  /// then the totals.
+  std::string text(const std::map<std::string_view, std::vector<std::string>>& more = {}) const;
 
   std::map<std::string, size_t, std::less<>> index;
 };

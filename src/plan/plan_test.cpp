@@ -216,12 +216,154 @@ TEST_F(PlanTest, only_what_changed_is_replaced_and_what_is_gone_removed) {
   EXPECT_FALSE(plan->empty());
 }
 
+/// As `component` runs now, under `path`.
+Recorded running(const std::string& path, const ComponentPtr& component) {
+  Recorded out;
+  out.path = path;
+  out.type = component->string("sfClass").value_or("");
+  out.identity = identity_of(*component, facts_of(*component).value());
+  out.state = model::State::running;
+  out.holds = out.type == "Image";
+  out.compound = out.type == "Compound";
+  out.description = component;
+  return out;
+}
+
+TEST_F(PlanTest, a_workflow_is_what_its_actions_are_and_a_group_of_machines_is_not) {
+  auto with_part = [&](const std::string& part_type) {
+    auto component = Component::make();
+    component->set("sfClass", model::Value("Flow"));
+    add(component, "each", part_type);
+    return component;
+  };
+  TypeFacts workflow;
+  workflow.name = "Flow";
+  workflow.actions = true;
+  EXPECT_NE(identity_of(*with_part("A"), workflow), identity_of(*with_part("B"), workflow));
+  TypeFacts group = workflow;
+  group.rents.push_back({"instance", 1, 2});
+  EXPECT_EQ(identity_of(*with_part("A"), group), identity_of(*with_part("B"), group));
+}
+
+TEST_F(PlanTest, a_renamed_component_moves_with_all_inside_it) {
+  auto group = add(config, "fresh", "Compound");
+  group->set("renamedFrom", model::Value("old"));
+  auto image = add(group, "image", "Image");
+  input.recorded = {running("app", config), running("app:old", group),
+                    running("app:old:image", image)};
+  auto plan = make(input);
+  ASSERT_TRUE(plan) << plan.error().render();
+  EXPECT_EQ(plan->find("app:fresh")->moved_from, "app:old");
+  EXPECT_EQ(plan->find("app:fresh:image")->moved_from, "app:old:image");
+  EXPECT_EQ(plan->find("app:fresh:image")->change, Change::keep);
+  EXPECT_EQ(plan->find("app:old"), nullptr);
+  EXPECT_FALSE(plan->empty());
+  // Once it has moved, the attribute may stay.
+  input.recorded = {running("app", config), running("app:fresh", group),
+                    running("app:fresh:image", image)};
+  EXPECT_TRUE(make(input)->empty());
+}
+
+TEST_F(PlanTest, nothing_moves_while_its_old_name_is_described) {
+  add(config, "old", "Image");
+  auto fresh = add(config, "fresh", "Image");
+  fresh->set("renamedFrom", model::Value("old"));
+  input.recorded = {running("app", config), running("app:old", config->component("old"))};
+  auto plan = make(input);
+  ASSERT_FALSE(plan);
+  EXPECT_NE(plan.error().what.find("still described"), std::string::npos);
+}
+
+TEST_F(PlanTest, what_runs_on_a_host_is_made_anew_under_its_new_name) {
+  auto fresh = add(config, "fresh", "Image");
+  fresh->set("renamedFrom", model::Value("old"));
+  fresh->set("sfProcessHost", model::Value("there"));
+  input.recorded = {running("app", config), running("app:old", fresh)};
+  auto plan = make(input);
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(plan->find("app:fresh")->change, Change::create);
+  EXPECT_EQ(plan->find("app:old")->change, Change::remove);
+}
+
+TEST_F(PlanTest, what_is_protected_is_neither_replaced_nor_removed) {
+  auto before = Component::make();
+  before->set("sfClass", "Image");
+  before->set("imageID", "a");
+  before->set("protect", model::Value(true));
+  auto now = add(config, "image", "Image");
+  now->set("imageID", model::Value("b"));
+  input.recorded = {running("app", config), running("app:image", before),
+                    running("app:gone", before)};
+  auto plan = make(input);
+  ASSERT_FALSE(plan);
+  EXPECT_NE(plan.error().what.find("app:image is protected"), std::string::npos);
+  ASSERT_EQ(plan.error().others.size(), 1u);
+  EXPECT_NE(plan.error().others[0].what.find("app:gone is protected"), std::string::npos);
+  // What holds nothing has nothing to protect.
+  for (Recorded& old : input.recorded) old.holds = false;
+  EXPECT_TRUE(make(input));
+}
+
 TEST_F(PlanTest, all_errors_are_told_at_once) {
   add(config, "a", "");
   add(config, "b", "");
   auto plan = make(input);
   ASSERT_FALSE(plan);
   EXPECT_EQ(plan.error().others.size(), 1u);
+}
+
+std::vector<std::string> left_out(const Plan& plan) {
+  std::vector<std::string> out;
+  for (const Item& item : plan.items)
+    if (item.left_out) out.push_back(item.path);
+  return out;
+}
+
+TEST_F(PlanTest, a_target_comes_with_what_it_needs_and_what_is_in_it) {
+  add(config, "a", "Prim");
+  auto b = add(config, "b", "Compound");
+  add(b, "b1", "Prim")->set("dependsOn", model::Vector{link({"a"})});
+  add(b, "b2", "Prim");
+  add(config, "c", "Prim")->set("dependsOn", model::Vector{link({"b"})});
+  input.scope.targets = {"b:b1"};
+  auto plan = make(input);
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(left_out(*plan), (std::vector<std::string>{"app:b:b2", "app:c"}));
+  auto steps = order(plan->steps);
+  EXPECT_EQ(std::ranges::count(steps, "start app:c"), 0);
+  EXPECT_LT(at(steps, "start app:a"), at(steps, "start app:b:b1"));
+  input.scope.targets = {"app:c"};
+  EXPECT_TRUE(left_out(*make(input)).empty());
+}
+
+TEST_F(PlanTest, what_needs_the_excluded_is_left_out_with_it) {
+  add(config, "a", "Prim");
+  auto b = add(config, "b", "Compound");
+  add(b, "b1", "Prim")->set("dependsOn", model::Vector{link({"a"})});
+  add(config, "c", "Prim");
+  input.scope.excludes = {"a"};
+  auto plan = make(input);
+  ASSERT_TRUE(plan);
+  EXPECT_EQ(left_out(*plan), (std::vector<std::string>{"app:a", "app:b:b1"}));
+  EXPECT_TRUE(plan->text().ends_with("; 2 left out\n")) << plan->text();
+  input.scope.excludes = {"bb1"};
+  auto unknown = make(input);
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().what, "app has no component 'bb1'");
+}
+
+TEST_F(PlanTest, drift_of_what_is_kept_is_shown_and_counts_where_it_is_repaired) {
+  auto web = add(config, "web", "Image");
+  web->set("imageID", "ami-1");
+  input.recorded = {running("app", config), running("app:web", web)};
+  EXPECT_TRUE(make(input)->empty());
+  input.recorded[1].drift = {"instance i-1 is gone: only told"};
+  auto told = make(input);
+  EXPECT_TRUE(told->empty());
+  EXPECT_NE(told->text().find("!   web  Image"), std::string::npos) << told->text();
+  EXPECT_NE(told->text().find("instance i-1 is gone: only told"), std::string::npos);
+  input.recorded[1].repairs = true;
+  EXPECT_FALSE(make(input)->empty());
 }
 
 struct RemovalTest : testing::Test {

@@ -26,14 +26,7 @@ aio::Task<Result<>> connects(aio::World& world, std::string host, uint16_t port)
 }
 
 aio::Task<Result<>> answers(aio::World& world, model::Probe probe) {
-  net::ClientRequest request;
-  request.url = CO_TRY(net::Url::parse(probe.url));
-  request.deadline = probe.timeout;
-  request.connect_deadline = probe.timeout;
-  request.answer_limit = page_most;
-  // A service on its own machine has seldom a certificate for the name it is probed by.
-  net::HttpClient client(world, {.idle_per_host = 0, .verify_tls = false});
-  auto response = CO_TRY(co_await client.send(std::move(request)));
+  auto response = CO_TRY(co_await page(world, probe, page_most));
   if (response.status < probe.least || response.status > probe.most)
     co_return fail(Code::unavailable, probe.least == probe.most
                                           ? fmt::format("{} answers {}, not {}", probe.url,
@@ -134,6 +127,17 @@ std::string subject(const model::Probe& probe) {
 }
 
 }  // namespace
+
+aio::Task<Result<net::Response>> page(aio::World& world, const model::Probe& probe, Bytes most) {
+  net::ClientRequest request;
+  request.url = CO_TRY(net::Url::parse(probe.url));
+  request.deadline = probe.timeout;
+  request.connect_deadline = probe.timeout;
+  request.answer_limit = most;
+  // A service on its own machine has seldom a certificate for the name it is probed by.
+  net::HttpClient client(world, {.idle_per_host = 0, .verify_tls = false});
+  co_return co_await client.send(std::move(request));
+}
 
 aio::Task<Result<>> ask(aio::World& world, model::Probe probe, Surroundings around) {
   std::string what = "asking " + subject(probe);

@@ -7,6 +7,7 @@
 #include "aio/world.h"
 #include "base/pattern.h"
 #include "model/host_work.h"
+#include "net/http_client.h"
 
 namespace croft::probe {
 
@@ -21,6 +22,9 @@ struct Surroundings {
 /// Asks once; at most `probe.timeout`. Success is yes; the error says for people why not. A notify
 /// probe is answered by who supervises the process: Code::unsupported here.
 aio::Task<Result<>> ask(aio::World& world, model::Probe probe, Surroundings around = {});
+
+/// GET of the probe's page, whatever the status; at most `most` of it.
+aio::Task<Result<net::Response>> page(aio::World& world, const model::Probe& probe, Bytes most);
 
 /// Reads what a growing text file has got since the last look, line by line; an incomplete last
 /// line counts as a line too, and is looked at again. A file that became shorter is begun anew.

@@ -20,6 +20,9 @@ uint32_t u32_at(std::string_view text, size_t at) {
   return out;
 }
 
+}  // namespace
+
+// Found by written() and read(): they look in the namespace of the shapes.
 template <class F>
 void members(F& f, Join& join) {
   f.always("version", join.version);
@@ -40,6 +43,16 @@ void members(F& f, Welcome& welcome) {
   f.always("period", welcome.period);
   f("heartbeatPort", welcome.heartbeat_port);
   f("heartbeatKey", welcome.heartbeat_key);
+  f("report", welcome.report);
+  f("rendezvous", welcome.rendezvous);
+}
+
+template <class F>
+void members(F& f, Rendezvous& rendezvous) {
+  f.always("controllers", rendezvous.controllers);
+  f.always("epoch", rendezvous.epoch);
+  f.always("authority", rendezvous.authority);
+  f.always("signature", rendezvous.signature);
 }
 
 template <class F>
@@ -85,29 +98,20 @@ void members(F& f, Hello& hello) {
   f("fence", hello.fence);
 }
 
+namespace {
+
 template <class T>
-wire::json::Object written(const char* type, const T& value) {
-  wire::json::Object out;
-  out["type"] = type;
-  Writer writer(out);
-  members(writer, const_cast<T&>(value));
-  return out;
+wire::json::Object message(const char* type, const T& value) {
+  return written(value, {{"type", type}});
 }
 
 template <class T>
-Result<AgentMessage> read(const wire::json::Object& object) {
-  T out{};
-  Reader reader(object);
-  members(reader, out);
-  TRY(std::move(reader).done());
-  return out;
+Result<AgentMessage> read_message(const wire::json::Object& object) {
+  return TRY(read<T>(object));
 }
 
 Result<AgentMessage> read_hello(const wire::json::Object& object) {
-  Hello out;
-  Reader reader(object);
-  members(reader, out);
-  TRY(std::move(reader).done());
+  auto out = TRY(read<Hello>(object));
   if (const auto* works = TRY(wire::json::array_if(object, "works")))
     for (const auto& item : *works) {
       if (!item.is_object()) return fail(Code::type_mismatch, "a state is not an object");
@@ -116,20 +120,41 @@ Result<AgentMessage> read_hello(const wire::json::Object& object) {
   return out;
 }
 
+Result<AgentMessage> read_report(const wire::json::Object& object) {
+  Report out;
+  if (const auto* agent = TRY(wire::json::object_if(object, "agent")))
+    out.agent = TRY(work_usage_from(*agent));
+  if (const auto* items = TRY(wire::json::object_if(object, "items")))
+    for (const auto& [name, usage] : *items) {
+      if (!usage.is_object()) return fail(Code::type_mismatch, "a usage is not an object");
+      out.items[std::string(name)] = TRY(work_usage_from(usage.get_object()));
+    }
+  return out;
+}
+
 struct Encode {
-  wire::json::Object operator()(const Join& m) const { return written("join", m); }
-  wire::json::Object operator()(const Answer& m) const { return written("answer", m); }
-  wire::json::Object operator()(const Joined& m) const { return written("joined", m); }
-  wire::json::Object operator()(const Welcome& m) const { return written("welcome", m); }
-  wire::json::Object operator()(const Call& m) const { return written("call", m); }
-  wire::json::Object operator()(const Closed& m) const { return written("closed", m); }
-  wire::json::Object operator()(const Renew& m) const { return written("renew", m); }
-  wire::json::Object operator()(const Alive& m) const { return written("alive", m); }
+  wire::json::Object operator()(const Join& m) const { return message("join", m); }
+  wire::json::Object operator()(const Answer& m) const { return message("answer", m); }
+  wire::json::Object operator()(const Joined& m) const { return message("joined", m); }
+  wire::json::Object operator()(const Welcome& m) const { return message("welcome", m); }
+  wire::json::Object operator()(const Call& m) const { return message("call", m); }
+  wire::json::Object operator()(const Closed& m) const { return message("closed", m); }
+  wire::json::Object operator()(const Renew& m) const { return message("renew", m); }
+  wire::json::Object operator()(const Alive& m) const { return message("alive", m); }
   wire::json::Object operator()(const Hello& m) const {
-    wire::json::Object out = written("hello", m);
+    wire::json::Object out = message("hello", m);
     wire::json::Array works;
     for (const auto& state : m.works) works.push_back(to_json(state));
     out["works"] = std::move(works);
+    return out;
+  }
+  wire::json::Object operator()(const Report& m) const {
+    wire::json::Object out;
+    out["type"] = "report";
+    if (m.agent) out["agent"] = to_json(*m.agent);
+    wire::json::Object items;
+    for (const auto& [name, usage] : m.items) items[name] = to_json(usage);
+    if (!items.empty()) out["items"] = std::move(items);
     return out;
   }
   wire::json::Object operator()(const Changed& m) const {
@@ -188,19 +213,43 @@ std::string frame_of(const AgentMessage& message) {
   return frame_text({'J', 0, wire::json::compact(to_json(message))});
 }
 
+std::string statement_of(const Rendezvous& rendezvous) {
+  return fmt::format("croft rendezvous 1\nepoch {}\ncontrollers {}\n", rendezvous.epoch,
+                     join(rendezvous.controllers, " "));
+}
+
+wire::json::Object to_json(const Rendezvous& rendezvous) {
+  return written(rendezvous);
+}
+
+Result<Rendezvous> rendezvous_from(const wire::json::Object& object) {
+  auto out = TRY(read<Rendezvous>(object));
+  constexpr size_t controllers_most = 16;
+  if (out.controllers.empty() || out.controllers.size() > controllers_most)
+    return fail(Code::invalid_argument, fmt::format("it names {} controllers; 1 to {} are allowed",
+                                                    out.controllers.size(), controllers_most));
+  // The statement is told apart by these.
+  for (const std::string& each : out.controllers)
+    if (each.empty() || each.find_first_of(" \n\r\t") != std::string::npos)
+      return fail(Code::invalid_argument,
+                  fmt::format("'{}' is no address of a controller", printable(each)));
+  return out;
+}
+
 Result<AgentMessage> agent_message_from(std::string_view json) {
   auto object = TRY(wire::json::parse_object(json, "a message of an agent's connection",
                                              {Bytes(agent_frame_max), 32}));
   std::string type = TRY(wire::json::string_at(object, "type"));
-  if (type == "join") return read<Join>(object);
-  if (type == "joined") return read<Joined>(object);
+  if (type == "join") return read_message<Join>(object);
+  if (type == "joined") return read_message<Joined>(object);
   if (type == "hello") return read_hello(object);
-  if (type == "welcome") return read<Welcome>(object);
-  if (type == "call") return read<Call>(object);
-  if (type == "answer") return read<Answer>(object);
-  if (type == "closed") return read<Closed>(object);
-  if (type == "renew") return read<Renew>(object);
-  if (type == "alive") return read<Alive>(object);
+  if (type == "welcome") return read_message<Welcome>(object);
+  if (type == "call") return read_message<Call>(object);
+  if (type == "answer") return read_message<Answer>(object);
+  if (type == "closed") return read_message<Closed>(object);
+  if (type == "renew") return read_message<Renew>(object);
+  if (type == "alive") return read_message<Alive>(object);
+  if (type == "report") return read_report(object);
   if (type == "changed") {
     const auto* state = TRY(wire::json::object_at(object, "state"));
     return Changed{TRY(work_state_from(*state))};
@@ -221,7 +270,20 @@ uint64_t u64_at(std::string_view text, size_t at) {
   return uint64_t{u32_at(text, at)} << 32 | u32_at(text, at + 4);
 }
 constexpr size_t numbers_bytes = 8 + 8 + 4;
+constexpr size_t time_bytes = 8;
 }  // namespace
+
+std::string timed_text(WallTime time, std::string_view text) {
+  std::string out;
+  out.reserve(time_bytes + text.size());
+  put_u64(out, static_cast<uint64_t>(time.ns));
+  return out.append(text);
+}
+
+Result<std::pair<WallTime, std::string_view>> timed_text_from(std::string_view bytes) {
+  if (bytes.size() < time_bytes) return fail(Code::syntax, "a piece of a log without its time");
+  return std::pair(WallTime{static_cast<int64_t>(u64_at(bytes, 0))}, bytes.substr(time_bytes));
+}
 
 // Mark, length of the node's name, name, sequence, sent, changes, MAC of all before it.
 std::string sealed(const Heartbeat& beat, const Secret& key) {

@@ -10,6 +10,7 @@
 // a Closed from either side.
 #pragma once
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <variant>
@@ -65,6 +66,12 @@ struct Answer {
 struct Changed {
   model::WorkState state;
 };
+/// What agent and items use, with a heartbeat every `report` of the Welcome: what is as it was
+/// when it was last told is left out.
+struct Report {
+  std::optional<model::WorkUsage> agent;
+  std::map<std::string, model::WorkUsage> items;
+};
 /// Two thirds of the certificate's life are over: a Joined with a new one is asked for.
 struct Renew {
   std::string request;  ///< PKCS#10, PEM, of a new key
@@ -79,18 +86,23 @@ struct Welcome {
   Duration period = Duration::seconds(1);  ///< of heartbeats
   uint16_t heartbeat_port = 0;             ///< datagrams to the controller's address; 0: none taken
   std::string heartbeat_key;               ///< hex, of HMAC-SHA256
+  Duration report;                         ///< between two Reports; 0: none are wanted
+  std::string rendezvous;                  ///< the URL of the object from now on; empty: as before
 };
 /// What an agent does, and what its Answer holds:
 ///   apply {work} -> {state}     remove {name} -> {} once it is gone    list -> {states}
 ///   probe {probe} -> {}         signal {name, signal} -> {}            ping -> {}
+///   rendezvous {url} -> {}: where the object is read from now on
 ///   upgrade {path} or {url, sha256} -> {}: another agent program takes over; nothing else restarts
 ///   open {what: "exec", command, name?, environment?, directory?, terminal?: {rows, columns}}
 ///       -> {channel, errors?}: `errors` is the channel of its stderr, where there is no terminal;
 ///       `name`: as the process of that item is run
-///   open {what: "logs", name, lines?, since?, follow?} -> {channel}: the last `lines`, or what
-///   came
-///       since that time (wall clock, ns; about a second more); default: all kept
-///   stats -> {agent: {memory, cpu}, items: [{name, pid, memory, cpu, restarts}]}: bytes, ns
+///   open {what: "logs", name, lines?, since?, follow?, times?} -> {channel, times}: the last
+///       `lines`, or what came since that time (wall clock, ns; about a second more); default: all
+///       kept. With `times` each frame is a timed_text; one without text says that all that was
+///       there has been told
+///   stats -> {agent: {memory, cpu, files, processes}, items: [{name, pid, restarts, ...}]}: bytes,
+///       ns
 ///   open {what: "get", path} -> {channel}: a tar      open {what: "put", path} -> {channel}: a tar
 ///   open {what: "forward", host?, port} -> {channel}
 ///   resize {channel, rows, columns} -> {}             kill {channel, signal} -> {}
@@ -115,12 +127,29 @@ struct Closed {
 };
 
 using AgentMessage =
-    std::variant<Join, Hello, Answer, Changed, Joined, Welcome, Call, Closed, Renew, Alive>;
+    std::variant<Join, Hello, Answer, Changed, Joined, Welcome, Call, Closed, Renew, Alive, Report>;
 wire::json::Object to_json(const AgentMessage& message);
 /// Code::syntax or type_mismatch naming the member; Code::unsupported for an unknown type.
 Result<AgentMessage> agent_message_from(std::string_view json);
 /// As a whole frame.
 std::string frame_of(const AgentMessage& message);
+
+/// What a program wrote, and by when it was written, as a log's channel carries it.
+std::string timed_text(WallTime time, std::string_view text);
+/// The text is part of `bytes`. Code::syntax where no time is in front.
+Result<std::pair<WallTime, std::string_view>> timed_text_from(std::string_view bytes);
+
+/// Where controllers are, for agents that find none: an object in a bucket, signed by the
+/// authority, since a bucket is no more trusted than the way to it.
+struct Rendezvous {
+  std::vector<std::string> controllers;  ///< HOST:PORT
+  uint64_t epoch = 0;                    ///< a lower one than the last seen is a replay
+  std::string authority;                 ///< its certificate, PEM; agents know its fingerprint
+  std::string signature;                 ///< base64, of statement_of()
+};
+std::string statement_of(const Rendezvous& rendezvous);
+wire::json::Object to_json(const Rendezvous& rendezvous);
+Result<Rendezvous> rendezvous_from(const wire::json::Object& object);
 
 // ---- host work ----
 /// With the secrets in it: for the encrypted connection and the agent's own tmpfs, nowhere else.
@@ -133,6 +162,8 @@ wire::json::Object to_json(const model::Probe& probe);
 Result<model::Probe> probe_from(const wire::json::Object& object);
 wire::json::Object to_json(const model::WorkState& state);
 Result<model::WorkState> work_state_from(const wire::json::Object& object);
+wire::json::Object to_json(const model::WorkUsage& usage);
+Result<model::WorkUsage> work_usage_from(const wire::json::Object& object);
 
 // ---- heartbeats: datagrams, HMAC-SHA256 under the key of the Welcome ----
 struct Heartbeat {

@@ -69,8 +69,36 @@ TEST(AgentMessages, ComeBackAsTheyWere) {
   EXPECT_EQ(there_and_back(Closed{3, {{"code", 1}}, std::nullopt}).channel, 3u);
   EXPECT_EQ(there_and_back(Renew{"a request"}).request, "a request");
   EXPECT_EQ(there_and_back(Alive{8, 2}).sequence, 8u);
+  Report report;
+  report.items["shop:web"] = {.cpu = Duration::milliseconds(7),
+                              .memory = Bytes::mib(3),
+                              .files = 4,
+                              .processes = 2,
+                              .metrics = {{"queue", 0.1}, {"big", 1e300}, {"none", 0}}};
+  EXPECT_EQ(there_and_back(report).items, report.items);
+  EXPECT_FALSE(there_and_back(report).agent);
+  report.agent.emplace().memory = Bytes::mib(9);
+  EXPECT_EQ(there_and_back(report).agent, report.agent);
   EXPECT_EQ(there_and_back(Welcome{5, Duration::seconds(2), 99, "aa"}).period,
             Duration::seconds(2));
+}
+
+TEST(AgentMessages, AFigureThatIsNoNumberIsRefused) {
+  for (const char* bad : {"nan", "inf", "1x", ""}) {
+    auto read = agent_message_from(fmt::format(
+        R"({{"type":"report","agent":{{"cpu":1,"memory":1,"metrics":{{"a":"{}"}}}}}})", bad));
+    ASSERT_FALSE(read) << bad;
+    EXPECT_EQ(read.error().code, Code::syntax);
+  }
+}
+
+TEST(AgentMessages, APieceOfALogHasItsTime) {
+  auto text = timed_text(WallTime{1'700'000'000'123'456'789}, "a line\n");
+  auto back = timed_text_from(text);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(back->first, WallTime{1'700'000'000'123'456'789});
+  EXPECT_EQ(back->second, "a line\n");
+  EXPECT_FALSE(timed_text_from("short"));
 }
 
 TEST(AgentMessages, CarryBytesThatAreNoText) {

@@ -6,9 +6,10 @@ namespace croft::protocol {
 
 const std::vector<std::string>& event::words() {
   static const std::vector<std::string> all = {
-      deploying,      deployed,   starting, running,  waiting,  liveness_failed, failed,
-      terminating,    terminated, rented,   returned, kept,     adopted,         replacing,
-      instances_gone, updated,    detached, message,  attention};
+      deploying, deployed,    starting,   running,    waiting,        liveness_failed,
+      failed,    terminating, terminated, rented,     returned,       kept,
+      adopted,   replacing,   restarting, crash_loop, instances_gone, updated,
+      detached,  message,     attention,  drifted,    repaired,       forgotten};
   return all;
 }
 

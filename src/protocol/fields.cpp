@@ -1,5 +1,10 @@
 #include "protocol/fields.h"
 
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cmath>
+
 #include "base/text.h"
 
 namespace croft::protocol {
@@ -12,6 +17,12 @@ wire::json::Value Writer::json(const std::string& value) {
   if (valid_utf8(value)) return wire::json::Value(value);
   wire::json::Object out;
   out["$bytes"] = base64(value);
+  return out;
+}
+
+wire::json::Value Writer::json(const std::map<std::string, double>& values) {
+  wire::json::Object out;
+  for (const auto& [name, value] : values) out[name] = fmt::format("{}", value);
   return out;
 }
 
@@ -82,6 +93,19 @@ Result<> Reader::take(const wire::json::Value& found, std::map<std::string, std:
   for (const auto& [name, item] : found.get_object()) {
     if (!item.is_string()) return wrong(item, "a string");
     value[std::string(name)] = item.get_string();
+  }
+  return {};
+}
+
+Result<> Reader::take(const wire::json::Value& found, std::map<std::string, double>& value) {
+  std::map<std::string, std::string> texts;
+  TRY(take(found, texts));
+  for (const auto& [name, text] : texts) {
+    double number = 0;
+    auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (read.ec != std::errc() || read.ptr != text.data() + text.size() || !std::isfinite(number))
+      return fail(Code::syntax, fmt::format("'{}' is no number", printable(text)));
+    value[name] = number;
   }
   return {};
 }

@@ -75,6 +75,8 @@ class Writer {
     for (const auto& [name, value] : values) out[name] = value;
     return out;
   }
+  /// As text: what is read back is the same number.
+  static wire::json::Value json(const std::map<std::string, double>& values);
   template <class T>
     requires requires(Writer& f, T& t) { members(f, t); }
   static wire::json::Value json(const T& value) {
@@ -120,6 +122,7 @@ class Reader {
   static Result<> take(const wire::json::Value& found, Error& value);
   static Result<> take(const wire::json::Value& found, wire::json::Object& value);
   static Result<> take(const wire::json::Value& found, std::map<std::string, std::string>& value);
+  static Result<> take(const wire::json::Value& found, std::map<std::string, double>& value);
   static Result<int64_t> whole(const wire::json::Value& found, int64_t least, int64_t most);
   template <class T>
     requires(std::is_integral_v<T>)
@@ -172,5 +175,22 @@ class Reader {
   const wire::json::Object& from_;
   std::optional<Error> error_;
 };
+
+/// A shape whose members() are told, behind what `out` holds already.
+template <class T>
+wire::json::Object written(const T& value, wire::json::Object out = {}) {
+  Writer writer(out);
+  members(writer, const_cast<T&>(value));
+  return out;
+}
+
+template <class T>
+Result<T> read(const wire::json::Object& object) {
+  T out{};
+  Reader reader(object);
+  members(reader, out);
+  TRY(std::move(reader).done());
+  return out;
+}
 
 }  // namespace croft::protocol

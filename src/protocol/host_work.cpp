@@ -81,6 +81,8 @@ void members(F& f, ProcessWork& work) {
   f.always("stopWithin", work.stop_within);
   f.always("logMost", work.log_most);
   f.always("logFiles", work.log_files);
+  f("metrics", work.metrics);
+  f("metricNames", work.metric_names);
 }
 
 template <class F>
@@ -143,29 +145,21 @@ void members(F& f, WorkState& state) {
   f("output", state.output);
 }
 
+template <class F>
+void members(F& f, WorkUsage& usage) {
+  f.always("cpu", usage.cpu);
+  f.always("memory", usage.memory);
+  f("files", usage.files);
+  f("processes", usage.processes);
+  f("metrics", usage.metrics);
+}
+
 }  // namespace croft::model
 
 namespace croft::protocol {
 namespace {
 
 constexpr std::string_view kinds[] = {"process", "run", "file", "fetch", "probe"};
-
-template <class T>
-wire::json::Object written(const T& value) {
-  wire::json::Object out;
-  Writer writer(out);
-  members(writer, const_cast<T&>(value));
-  return out;
-}
-
-template <class T>
-Result<T> read(const wire::json::Object& object) {
-  T out{};
-  Reader reader(object);
-  members(reader, out);
-  TRY(std::move(reader).done());
-  return out;
-}
 
 }  // namespace
 
@@ -216,6 +210,12 @@ wire::json::Object to_json(const model::WorkState& state) {
 }
 Result<model::WorkState> work_state_from(const wire::json::Object& object) {
   return read<model::WorkState>(object);
+}
+wire::json::Object to_json(const model::WorkUsage& usage) {
+  return written(usage);
+}
+Result<model::WorkUsage> work_usage_from(const wire::json::Object& object) {
+  return read<model::WorkUsage>(object);
 }
 
 }  // namespace croft::protocol

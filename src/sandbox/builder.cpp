@@ -299,9 +299,11 @@ Result<Built> raise(const Workshop& workshop, Order& order, Child& child, Fd dis
   trace.mark("mounts");
   if (send(child.sync.mine.get(), "g", 1, MSG_NOSIGNAL) != 1)
     return fail_system("release the machine's first process");
+  Fd router(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
+  if (!router.valid()) return fail_system("open the farm's network namespace");
   TRY(connect_machine(plan, network.get()));
   Built built;
-  built.sockets = TRY(open_listeners(plan.listeners));
+  built.sockets = TRY(open_listeners(plan.listeners, router.get(), plan.link_name));
   trace.mark("network");
   Packet said = TRY(receive_packet(child.sync.mine.get()));
   if (!said.closed) return fail(Code::io, "inside of the machine: " + said.data);
@@ -383,24 +385,36 @@ Result<> connect_machine(const SandboxPlan& plan, int network_namespace) {
   return inner.run(std::move(inside));
 }
 
-Result<std::vector<Fd>> open_listeners(const std::vector<InsideListener>& listeners) {
-  std::vector<Fd> sockets;
-  for (const InsideListener& listener : listeners) {
-    std::string what =
-        fmt::format("listen on {}:{} inside the machine", listener.address, listener.port);
-    int type = (listener.datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
-    Fd fd(socket(AF_INET, type, 0));
-    if (!fd.valid()) return fail_system(what);
-    int on = 1;
-    setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_port = htons(listener.port);
-    at.sin_addr.s_addr = TRY(ipv4(listener.address));
-    if (bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) return fail_system(what);
-    constexpr int backlog = 128;
-    if (!listener.datagram && listen(fd.get(), backlog) != 0) return fail_system(what);
-    sockets.push_back(std::move(fd));
+Result<Fd> open_listener(const InsideListener& listener, const std::string& link) {
+  std::string what =
+      fmt::format("listen on {}:{} for the machine", listener.address, listener.port);
+  int type = (listener.datagram ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
+  Fd fd(socket(AF_INET, type, 0));
+  if (!fd.valid()) return fail_system(what);
+  int on = 1;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (!link.empty() && setsockopt(fd.get(), SOL_SOCKET, SO_BINDTODEVICE, link.c_str(),
+                                  static_cast<socklen_t>(link.size())) != 0)
+    return fail_system(what + " at its link " + link);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(listener.port);
+  at.sin_addr.s_addr = TRY(ipv4(listener.address));
+  if (bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) return fail_system(what);
+  constexpr int backlog = 128;
+  if (!listener.datagram && listen(fd.get(), backlog) != 0) return fail_system(what);
+  return fd;
+}
+
+Result<std::vector<Fd>> open_listeners(const std::vector<InsideListener>& listeners, int router,
+                                       const std::string& link) {
+  std::vector<Fd> sockets(listeners.size());
+  for (bool inside : {true, false}) {
+    if (!inside && setns(router, CLONE_NEWNET) != 0)
+      return fail_system("return to the farm's network");
+    for (size_t i = 0; i < listeners.size(); ++i)
+      if (is_inside(listeners[i]) == inside)
+        sockets[i] = TRY(open_listener(listeners[i], inside ? "" : link));
   }
   return sockets;
 }

@@ -48,8 +48,12 @@ Result<> disconnect_machine(int network_namespace);
 /// The veth, its routes, the addresses inside, and the packet filter: also for machines that are
 /// found again without a router. Leaves the caller in the machine's network namespace.
 Result<> connect_machine(const SandboxPlan& plan, int network_namespace);
-/// Bound and listening sockets in the caller's network namespace.
-Result<std::vector<Fd>> open_listeners(const std::vector<InsideListener>& listeners);
+/// Bound and listening sockets: inside ones in the caller's network namespace, a machine's, the
+/// others in `router` for what comes over `link`. Leaves the caller in either.
+Result<std::vector<Fd>> open_listeners(const std::vector<InsideListener>& listeners, int router,
+                                       const std::string& link);
+/// A socket in the caller's network namespace, with an empty `link` for all that comes.
+Result<Fd> open_listener(const InsideListener& listener, const std::string& link);
 
 /// Descriptors that the init finds open.
 namespace init_descriptor {

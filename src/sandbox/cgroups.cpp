@@ -197,6 +197,14 @@ std::vector<std::string> Cgroups::folders(const std::string& name) const {
   return out;
 }
 
+std::set<std::string> Cgroups::below(const std::string& name) const {
+  std::set<std::string> out;
+  for (const std::string& folder : folders(name))
+    for (const std::string& one : list_folder(folder))
+      if (exists(folder + "/" + one + "/cgroup.procs")) out.insert(one);
+  return out;
+}
+
 Result<> Cgroups::signal_all(const std::string& name, int signal) const {
   CHECK(name.starts_with("croft/"), "only processes of groups below croft/ are sent signals");
   constexpr int passes = 100;  // what forks while it is sent one has its children in the next pass

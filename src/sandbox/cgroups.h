@@ -3,6 +3,7 @@
 // builders and tests only.
 #pragma once
 #include <cstdint>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,8 @@ class Cgroups {
   /// SIGSTOP or SIGCONT to all that runs in it, until all have it.
   Result<> signal_all(const std::string& name, int signal) const;
   std::vector<std::string> folders(const std::string& name) const;
+  /// Names of the groups below it, in any hierarchy.
+  std::set<std::string> below(const std::string& name) const;
 
   /// The files and texts that set `limits`, per hierarchy: for plans and tests.
   static std::vector<std::pair<std::string, std::string>> settings(const Hierarchy& hierarchy,

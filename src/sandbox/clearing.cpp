@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/syscall.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "sandbox/disk.h"
@@ -18,7 +19,8 @@ namespace {
 constexpr int64_t patience_ms = 30'000;
 // A link goes with its network; taking it away by name costs 23 ms and more, one after the other.
 constexpr int64_t link_patience_ms = 30;
-constexpr int64_t link_patience_of_many_ms = 5'000;
+// Connections whose other end is cut off keep a network for minutes: then the name is quicker, too.
+constexpr int64_t link_patience_each_ms = 150, link_patience_most_ms = 5'000;
 
 bool has_ended(int process) {
   pollfd wait{process, POLLIN, 0};
@@ -82,7 +84,10 @@ Result<bool> Clearing::step() {
       if (!device_.empty() && is_attached(device_, image_))
         return late(fmt::format("the root disk of {} stays attached", work_.id));
       waits_ = Waits::link;
-      link_removal_ = now_ms() + (work_.process < 0 ? link_patience_ms : link_patience_of_many_ms);
+      link_removal_ =
+          now_ms() + (work_.process < 0
+                          ? link_patience_ms
+                          : std::min(link_patience_most_ms, link_patience_each_ms * work_.beside));
       [[fallthrough]];
     case Waits::link:
       if (!TRY(link_is_gone()))

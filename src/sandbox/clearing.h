@@ -24,6 +24,7 @@ class Clearing {
     int process = -1;      ///< a descriptor of its init, which is killed first; -1: it has ended
     bool destroy = false;  ///< its disk and folder go too
     uint32_t link = 0;     ///< index of its veth in the caller's network; 0: it has none
+    int64_t beside = 1;    ///< so many machines go at this time
   };
   Clearing(const FarmLayout& layout, const Cgroups& cgroups, Work work);
 

@@ -111,9 +111,17 @@ aio::Task<Result<>> FakeMachines::grow_volume(std::string id, VolumeSpec volume)
 }
 
 aio::Task<Result<std::vector<Traffic>>> FakeMachines::traffic() {
-  std::vector<Traffic> out;
+  std::vector<Traffic> out = ended;
   for (const auto& [id, traffic] : counted) out.push_back(traffic);
   co_return out;
+}
+
+aio::Task<Result<>> FakeMachines::traffic_taken(std::vector<Traffic> read) {
+  for (const Traffic& one : read)
+    std::erase_if(ended, [&](const Traffic& kept) {
+      return kept.id == one.id && kept.start_time == one.start_time;
+    });
+  co_return Result<>{};
 }
 
 aio::Task<Result<>> FakeMachines::copy_disk(std::string, std::string, std::string to) {

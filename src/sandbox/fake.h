@@ -29,6 +29,7 @@ class FakeMachines final : public Machines {
   aio::Task<Result<>> detach_volume(std::string id, std::string name, bool force) override;
   aio::Task<Result<>> grow_volume(std::string id, VolumeSpec volume) override;
   aio::Task<Result<std::vector<Traffic>>> traffic() override;
+  aio::Task<Result<>> traffic_taken(std::vector<Traffic> read) override;
   aio::Task<Result<>> copy_disk(std::string id, std::string from, std::string to) override;
   aio::Task<Result<>> remove_disk(std::string image) override;
   aio::Task<Result<>> set_groups(std::vector<PacketGroup> groups) override;
@@ -59,6 +60,7 @@ class FakeMachines final : public Machines {
   std::set<std::string> full;  ///< machines whose disk was filled
   std::vector<LinkFault> links;
   std::map<std::string, Traffic> counted;  ///< what traffic() tells, by machine
+  std::vector<Traffic> ended;              ///< what it tells of machines that ended
   PacketNetworks networks;
   std::map<std::string, PacketGroup> groups;
   std::map<std::string, std::string> publics;  ///< public address -> private one

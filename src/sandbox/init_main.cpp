@@ -38,6 +38,7 @@ constexpr off_t console_limit = 512 * 1024;  // then the oldest are dropped
 constexpr off_t console_kept = 256 * 1024;
 constexpr int default_grace_ms = 10'000;
 constexpr int kill_patience_ms = 5'000;
+constexpr int look_every_ms = 60'000;  // whether anybody knows this machine
 const char* const marker = "/var/lib/cloud/instance/sem/user-data";
 const char* const script_folder = "/var/lib/cloud/instance/scripts";
 const char* const boot_folder = "/var/lib/cloud/scripts/per-boot";
@@ -70,6 +71,11 @@ class Console {
     if (size_ > console_limit) drop_oldest();
   }
   void say(const std::string& text) { write("croft-init: " + text + "\n"); }
+  /// Removed with the farm's folder: nobody will ever find this machine again.
+  bool is_gone() const {
+    struct stat info{};
+    return fstat(console_fd, &info) == 0 && info.st_nlink == 0;
+  }
 
  private:
   void drop_oldest() {
@@ -380,7 +386,9 @@ int Init::run() {
   for (;;) {
     start_next_script();
     pollfd waits[] = {{signals_, POLLIN, 0}, {output_[0], POLLIN, 0}, {fifo_, POLLIN, 0}};
-    poll(waits, fifo_ >= 0 ? 3 : 2, -1);
+    poll(waits, fifo_ >= 0 ? 3 : 2, look_every_ms);
+    // Whoever should end it then may be dead as well.
+    if (console_.is_gone()) return 0;
     copy_output(output_[0]);
     if (fifo_ >= 0) copy_output(fifo_);
     take_signal();

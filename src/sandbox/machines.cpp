@@ -111,6 +111,7 @@ class SpawnedMachines final : public Machines {
   aio::Task<Result<>> detach_volume(std::string id, std::string name, bool force) override;
   aio::Task<Result<>> grow_volume(std::string id, VolumeSpec volume) override;
   aio::Task<Result<std::vector<Traffic>>> traffic() override;
+  aio::Task<Result<>> traffic_taken(std::vector<Traffic> read) override;
   aio::Task<Result<>> copy_disk(std::string id, std::string from, std::string to) override;
   aio::Task<Result<>> remove_disk(std::string image) override;
   aio::Task<Result<>> set_groups(std::vector<PacketGroup> groups) override;
@@ -316,6 +317,18 @@ aio::Task<Result<std::vector<Traffic>>> SpawnedMachines::traffic() {
   co_return out;
 }
 
+aio::Task<Result<>> SpawnedMachines::traffic_taken(std::vector<Traffic> read) {
+  constexpr size_t most = 1000;  // of one packet to the spawner
+  std::erase_if(read, [](const Traffic& one) { return !one.ended; });
+  for (size_t at = 0; at < read.size(); at += most) {
+    Sheet request;
+    request.add("op", "traffic-taken");
+    for (size_t i = at; i < std::min(at + most, read.size()); ++i) put_traffic(request, read[i]);
+    CO_TRY(co_await ask(std::move(request), answer_limit));
+  }
+  co_return Result<>{};
+}
+
 aio::Task<Result<>> SpawnedMachines::copy_disk(std::string id, std::string from, std::string to) {
   Sheet request;
   request.add("op", "copy-disk").add("id", id).add("from", from).add("to", to);
@@ -425,6 +438,10 @@ aio::Task<Result<>> Machines::grow_volume(std::string, VolumeSpec) {
 
 aio::Task<Result<std::vector<Traffic>>> Machines::traffic() {
   co_return std::vector<Traffic>{};
+}
+
+aio::Task<Result<>> Machines::traffic_taken(std::vector<Traffic>) {
+  co_return Result<>{};
 }
 
 aio::Task<Result<int>> Machines::router_socket() {

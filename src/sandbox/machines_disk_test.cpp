@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <algorithm>
+#include <csignal>
 #include <filesystem>
 
 #include "base/text.h"
@@ -57,8 +59,9 @@ TEST_F(MachineDisks, AVolumeGrowsWhileAMachineWritesToIt) {
   destroy(wanted.id);
 }
 
-TEST_F(MachineDisks, BytesOverALinkAreCountedAlsoOfAMachineThatEnded) {
+TEST_F(MachineDisks, BytesThatArrivedAreCountedAlsoOfAMachineThatEndedWithoutTheFarm) {
   const std::string id = spec(41).id;
+  start(spec(40));
   auto of = [&](const std::vector<Traffic>& all) -> std::optional<Traffic> {
     for (const Traffic& one : all)
       if (one.id == id) return one;
@@ -66,19 +69,37 @@ TEST_F(MachineDisks, BytesOverALinkAreCountedAlsoOfAMachineThatEnded) {
   };
   Machine machine = start(spec(41,
                                "#!/bin/bash\nfor i in $(seq 50); do echo 0123456789 > "
-                               "/dev/udp/10.77.0.99/9; done\necho sent\n"));
+                               "/dev/udp/10.77.0.99/9; echo 0123456789 > /dev/udp/10.77.0.40/9; "
+                               "done\necho sent\n"));
   ASSERT_THAT(console_with(id, "sent"), ::testing::HasSubstr("sent"));
   auto running = run(machines_->traffic());
   ASSERT_TRUE(running && of(*running));
   EXPECT_EQ(of(*running)->start_time, machine.start_time);
-  EXPECT_GE(of(*running)->out, 50 * 11);
-  destroy(id);
+  // With their heads; not what went to nobody.
+  constexpr int64_t all = 50 * (11 + 28);
+  EXPECT_EQ(of(*running)->out, all);
+  EXPECT_EQ(of(*running)->public_out, 0);
+  EXPECT_FALSE(of(*running)->ended);
+  // It ends while there is neither farm nor spawner.
+  kill(spawner_pid(), SIGKILL);
+  abandon();
+  kill(machine.pid, SIGKILL);
+  ASSERT_TRUE(ends(machine.pid, machine.start_time));
+  open();
   auto last = run(machines_->traffic());
   ASSERT_TRUE(last && of(*last)) << "its last word";
-  EXPECT_GE(of(*last)->out, of(*running)->out);
+  EXPECT_TRUE(of(*last)->ended);
+  EXPECT_EQ(of(*last)->out, all);
+  // Told again until it is taken; the same of one that is destroyed.
+  start(spec(41));
+  destroy(id);
+  auto both = run(machines_->traffic());
+  ASSERT_TRUE(both);
+  EXPECT_EQ(std::ranges::count(*both, id, &Traffic::id), 2);
+  ASSERT_TRUE(run(machines_->traffic_taken(*both)));
   auto after = run(machines_->traffic());
   ASSERT_TRUE(after);
-  EXPECT_FALSE(of(*after)) << "told once";
+  EXPECT_FALSE(of(*after)) << "taken";
 }
 
 TEST_F(MachineDisks, DestroyedOnesAreGoneAtOnceAndTheirDisksSoonAfter) {

@@ -217,7 +217,8 @@ bool valid_id(const std::string& id) {
 
 void put_traffic(Sheet& sheet, const Traffic& traffic) {
   sheet.add("traffic",
-            fmt::format("{} {} {} {}", traffic.id, traffic.start_time, traffic.in, traffic.out));
+            fmt::format("{} {} {} {} {} {} {}", traffic.id, traffic.start_time, traffic.in,
+                        traffic.out, traffic.public_in, traffic.public_out, traffic.ended ? 1 : 0));
 }
 
 std::vector<Traffic> traffic_from(const Sheet& sheet) {
@@ -225,10 +226,18 @@ std::vector<Traffic> traffic_from(const Sheet& sheet) {
   for (const auto& [key, value] : sheet.entries()) {
     if (key != "traffic") continue;
     auto words = split(value, ' ');
-    if (words.size() != 4) continue;
+    constexpr size_t fields = 7;
+    if (words.size() != fields) continue;
     auto start = parse_u64(words[1]);
-    auto in = parse_i64(words[2]), sent = parse_i64(words[3]);
-    if (start && in && sent) out.push_back({words[0], *start, *in, *sent});
+    int64_t bytes[4] = {};
+    bool whole = start.has_value();
+    for (size_t i = 0; i < std::size(bytes); ++i) {
+      auto number = parse_i64(words[2 + i]);
+      whole = whole && number;
+      bytes[i] = number.value_or(0);
+    }
+    if (whole)
+      out.push_back({words[0], *start, bytes[0], bytes[1], bytes[2], bytes[3], words[6] == "1"});
   }
   return out;
 }

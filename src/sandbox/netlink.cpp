@@ -1,6 +1,7 @@
 #include "sandbox/netlink.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <fmt/format.h>
 #include <linux/if_link.h>
 #include <linux/netfilter.h>
@@ -12,6 +13,7 @@
 #include <net/if.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace croft::sandbox {
@@ -148,6 +150,36 @@ Result<> Netlink::run(NetlinkBatch batch) {
   return result;
 }
 
+Result<Netlink::Listing> Netlink::dump(NetlinkBatch request) {
+  const std::string what = request.names_.empty() ? "list" : request.names_.front();
+  nlmsghdr head{};
+  memcpy(&head, request.bytes_.data(), sizeof head);
+  const uint32_t sequence = head.nlmsg_seq = sequence_++;
+  memcpy(request.bytes_.data(), &head, sizeof head);
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  if (sendto(socket_.get(), request.bytes_.data(), request.bytes_.size(), 0,
+             reinterpret_cast<sockaddr*>(&kernel), sizeof kernel) < 0)
+    return fail_system(what);
+  Listing out;
+  alignas(nlmsghdr) char buffer[65536];
+  for (;;) {
+    ssize_t got = recv(socket_.get(), buffer, sizeof buffer, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return fail_system("hear the kernel's answer on netlink");
+    auto left = static_cast<uint32_t>(got);
+    for (auto* part = reinterpret_cast<nlmsghdr*>(buffer); NLMSG_OK(part, left);
+         part = NLMSG_NEXT(part, left)) {
+      if (part->nlmsg_seq != sequence) continue;
+      if ((part->nlmsg_flags & NLM_F_DUMP_INTR) != 0) out.whole = false;
+      if (part->nlmsg_type == NLMSG_ERROR)
+        return fail(system_error(what, -static_cast<const nlmsgerr*>(NLMSG_DATA(part))->error));
+      if (part->nlmsg_type == NLMSG_DONE) return out;
+      out.messages.emplace_back(static_cast<const char*>(NLMSG_DATA(part)), NLMSG_PAYLOAD(part, 0));
+    }
+  }
+}
+
 Result<uint32_t> ipv4(std::string_view text) {
   in_addr address{};
   if (inet_pton(AF_INET, std::string(text).c_str(), &address) != 1) {
@@ -277,8 +309,6 @@ void remove(NetlinkBatch& batch, uint32_t index) {
 
 namespace nft {
 
-const char* const table = "croft";
-
 std::string bytes(uint32_t value) {
   return std::string(reinterpret_cast<const char*>(&value), sizeof value);
 }
@@ -309,16 +339,16 @@ void jump(NetlinkBatch& batch, const std::string& chain) {
   batch.close_nest(outer);
 }
 
-void put(NetlinkBatch& batch, const Element& element, bool add) {
+void put(NetlinkBatch& batch, const Element& element, bool add, bool last) {
   auto type = static_cast<uint16_t>((NFNL_SUBSYS_NFTABLES << 8) |
                                     (add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM));
   batch.begin(fmt::format("{} an element of the packet filter's set '{}'", add ? "add" : "remove",
                           element.set),
-              type, static_cast<uint16_t>(NLM_F_ACK | (add ? NLM_F_CREATE : 0)));
+              type, static_cast<uint16_t>((last ? NLM_F_ACK : 0) | (add ? NLM_F_CREATE : 0)));
   nfgenmsg body{};
   body.nfgen_family = NFPROTO_IPV4;
   batch.body(body);
-  batch.attribute(NFTA_SET_ELEM_LIST_TABLE, std::string(table));
+  batch.attribute(NFTA_SET_ELEM_LIST_TABLE, element.table);
   batch.attribute(NFTA_SET_ELEM_LIST_SET, element.set);
   size_t list = batch.open_nest(NFTA_SET_ELEM_LIST_ELEMENTS);
   size_t item = batch.open_nest(NFTA_LIST_ELEM);
@@ -335,10 +365,65 @@ void put(NetlinkBatch& batch, const Element& element, bool add) {
 NetlinkBatch change(const std::vector<Element>& remove, const std::vector<Element>& add) {
   NetlinkBatch batch;
   frame(batch, NFNL_MSG_BATCH_BEGIN);
-  for (const Element& element : remove) put(batch, element, false);
-  for (const Element& element : add) put(batch, element, true);
+  // A refused element is told of in any case. Some 300 words that all went well are more than the
+  // socket holds: the kernel drops the rest, and the last is waited for in vain.
+  size_t left = remove.size() + add.size();
+  for (const Element& element : remove) put(batch, element, false, --left == 0);
+  for (const Element& element : add) put(batch, element, true, --left == 0);
   frame(batch, NFNL_MSG_BATCH_END);
   return batch;
+}
+
+namespace {
+
+/// Calls `each(type, content)` for the attributes one after the other.
+template <class Each>
+void for_attributes(std::string_view bytes, Each each) {
+  while (bytes.size() >= sizeof(nlattr)) {
+    nlattr head{};
+    memcpy(&head, bytes.data(), sizeof head);
+    if (head.nla_len < sizeof head || head.nla_len > bytes.size()) return;
+    each(head.nla_type & NLA_TYPE_MASK, bytes.substr(sizeof head, head.nla_len - sizeof head));
+    bytes.remove_prefix(std::min(aligned(head.nla_len), bytes.size()));
+  }
+}
+
+std::string_view attribute_of(std::string_view bytes, int wanted) {
+  std::string_view out;
+  for_attributes(bytes, [&](int type, std::string_view content) {
+    if (type == wanted) out = content;
+  });
+  return out;
+}
+
+}  // namespace
+
+NetlinkBatch list_elements(const std::string& table, const std::string& set) {
+  NetlinkBatch batch;
+  batch.begin(fmt::format("list the packet filter's set '{}'", set),
+              static_cast<uint16_t>((NFNL_SUBSYS_NFTABLES << 8) | NFT_MSG_GETSETELEM), NLM_F_DUMP);
+  nfgenmsg body{};
+  body.nfgen_family = NFPROTO_IPV4;
+  batch.body(body);
+  batch.attribute(NFTA_SET_ELEM_LIST_TABLE, table);
+  batch.attribute(NFTA_SET_ELEM_LIST_SET, set);
+  batch.end();
+  return batch;
+}
+
+void add_counted(std::string_view message, std::map<std::string, int64_t>& counted) {
+  if (message.size() < sizeof(nfgenmsg)) return;
+  message.remove_prefix(sizeof(nfgenmsg));
+  auto elements = attribute_of(message, NFTA_SET_ELEM_LIST_ELEMENTS);
+  for_attributes(elements, [&](int, std::string_view element) {
+    auto key = attribute_of(attribute_of(element, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
+    auto counter = attribute_of(attribute_of(element, NFTA_SET_ELEM_EXPR), NFTA_EXPR_DATA);
+    auto seen = attribute_of(counter, NFTA_COUNTER_BYTES);
+    uint64_t bytes = 0;
+    if (key.empty() || seen.size() != sizeof bytes) return;
+    memcpy(&bytes, seen.data(), sizeof bytes);
+    counted[std::string(key)] = static_cast<int64_t>(be64toh(bytes));
+  });
 }
 
 }  // namespace nft

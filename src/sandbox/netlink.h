@@ -3,6 +3,7 @@
 // builders only. Several requests travel in one sendmsg; each is acknowledged by the kernel.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -49,6 +50,12 @@ class Netlink {
   /// Sends all, waits for all answers; the first refusal is the error. An EEXIST or ENOENT is an
   /// error like others, with the fact "errno".
   Result<> run(NetlinkBatch batch);
+  struct Listing {
+    std::vector<std::string> messages;  ///< their bodies
+    bool whole = true;  ///< false: it changed meanwhile, parts may be missing or told twice
+  };
+  /// One request for a listing.
+  Result<Listing> dump(NetlinkBatch request);
 
  private:
   explicit Netlink(Fd socket) : socket_(std::move(socket)) {}
@@ -80,19 +87,23 @@ constexpr uint32_t loopback = 1;
 }  // namespace link
 
 namespace nft {
-/// One element of a set or map of table `croft` (family ip). `key` as nft lays it out: each part
+/// One element of a set or map of a table (family ip). `key` as nft lays it out: each part
 /// padded to four bytes, addresses and ports in network order, marks in host order.
 struct Element {
   std::string set;
   std::string key;
   std::string data;  ///< of a map; else empty
   std::string jump;  ///< of a verdict map: the chain; else empty
+  std::string table = "croft";
   friend bool operator==(const Element&, const Element&) = default;
 };
 /// All or nothing, in one transaction; what goes goes first.
 NetlinkBatch change(const std::vector<Element>& remove, const std::vector<Element>& add);
 std::string bytes(uint32_t value);
-extern const char* const table;
+/// Of a set whose elements count: the bytes that each has seen, by key.
+NetlinkBatch list_elements(const std::string& table, const std::string& set);
+/// From one message of the answer. What the kernel does not say so is left out.
+void add_counted(std::string_view message, std::map<std::string, int64_t>& counted);
 }  // namespace nft
 
 }  // namespace croft::sandbox

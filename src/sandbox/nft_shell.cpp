@@ -15,9 +15,9 @@ namespace croft::sandbox {
 
 namespace {
 
-// nft says nothing about success: what a listing of this empty set says comes after all the rest.
-constexpr std::string_view question = "list set ip croft answered\n";
-constexpr std::string_view answered = "table ip croft {\n\tset answered {\n\t\ttype mark\n\t}\n}\n";
+// nft says nothing about success: what it says to this question comes after all the rest. It knows
+// the answer by itself; a listing would make it ask the kernel for all tables, chains and sets.
+constexpr std::string_view question = "describe mark\n";
 constexpr int patience_ms = 30'000;
 
 }  // namespace
@@ -51,8 +51,14 @@ Result<NftShell> NftShell::open() {
   }
   shell.in_ = std::move(in_writer);
   shell.out_ = std::move(out_reader);
-  if (auto works = shell.run("add table ip croft; add set ip croft answered { type mark; }");
-      !works)
+  auto works = shell.ask("");
+  if (works) {
+    // The words differ between versions of nft: the line is learnt.
+    shell.answered_ = std::move(*works);
+    works = shell.ask("add table ip croft");
+  }
+  if (works && !works->empty()) works = fail(Code::internal, printable(trim(*works)));
+  if (!works)
     return fail(std::move(works.error()).hint("machines need the program nft: install nftables"));
   return shell;
 }
@@ -63,6 +69,7 @@ NftShell& NftShell::operator=(NftShell&& other) noexcept {
   pid_ = std::exchange(other.pid_, 0);
   in_ = std::move(other.in_);
   out_ = std::move(other.out_);
+  answered_ = std::move(other.answered_);
   return *this;
 }
 
@@ -81,26 +88,32 @@ void NftShell::end() {
 
 Result<> NftShell::run(std::string_view line) {
   if (line.empty()) return {};
+  std::string said = TRY(ask(line));
+  if (trim(said).empty()) return {};
+  return fail(Code::internal, fmt::format("nft refused a change of the packet filter: {}",
+                                          printable(trim(said).substr(0, 400))));
+}
+
+Result<std::string> NftShell::ask(std::string_view line) {
   std::string text(line);
-  text.append("\n").append(question);
+  if (!text.empty()) text += '\n';
+  text += question;
   TRY(write_all(in_.get(), text));
   std::string said;
-  while (!said.ends_with(answered)) {
+  while (answered_.empty() ? !said.ends_with('\n') : !said.ends_with(answered_)) {
     pollfd wait{out_.get(), POLLIN, 0};
     int ready = poll(&wait, 1, patience_ms);
     if (ready < 0 && errno == EINTR) continue;
     if (ready == 0) return fail(Code::timeout, "nft does not answer");
-    char buffer[4096];
+    char buffer[16384];
     ssize_t got = read(out_.get(), buffer, sizeof buffer);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0)
       return fail(Code::unavailable, fmt::format("nft has ended: {}", printable(trim(said))));
     said.append(buffer, static_cast<size_t>(got));
   }
-  said.resize(said.size() - answered.size());
-  if (trim(said).empty()) return {};
-  return fail(Code::internal, fmt::format("nft refused a change of the packet filter: {}",
-                                          printable(trim(said).substr(0, 400))));
+  said.resize(said.size() - answered_.size());
+  return said;
 }
 
 }  // namespace croft::sandbox

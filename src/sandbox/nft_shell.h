@@ -19,7 +19,8 @@ class NftShell {
   NftShell(NftShell&& other) noexcept
       : pid_(std::exchange(other.pid_, 0)),
         in_(std::move(other.in_)),
-        out_(std::move(other.out_)) {}
+        out_(std::move(other.out_)),
+        answered_(std::move(other.answered_)) {}
   NftShell& operator=(NftShell&& other) noexcept;
   ~NftShell();
 
@@ -28,9 +29,12 @@ class NftShell {
   pid_t pid() const { return pid_; }
 
  private:
+  /// What nft says to it.
+  Result<std::string> ask(std::string_view line);
   void end();
   pid_t pid_ = 0;
   Fd in_, out_;
+  std::string answered_;  ///< what comes after all that a line makes it say
 };
 
 }  // namespace croft::sandbox

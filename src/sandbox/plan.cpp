@@ -171,7 +171,8 @@ void plan_network(SandboxPlan& plan, const MachineSpec& spec) {
   for (const InsideListener& listener : spec.listeners) {
     bool own = listener.address.starts_with("127.") || listener.address == spec.private_address;
     auto& list = plan.inside_addresses;
-    if (!own && std::find(list.begin(), list.end(), listener.address) == list.end())
+    if (!own && is_inside(listener) &&
+        std::find(list.begin(), list.end(), listener.address) == list.end())
       list.push_back(listener.address);
   }
 }

@@ -1,8 +1,11 @@
 // A machine as pure data: everything that will be asked of the kernel for it, in order. Built from
 // the farm's request, printed and golden-tested without root; builder.cpp executes it.
 #pragma once
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "sandbox/cgroups.h"
@@ -10,6 +13,12 @@
 #include "sandbox/sandbox.h"
 
 namespace croft::sandbox {
+
+/// Where the farm answers machines at the router's end of their links: resolver and metadata.
+inline constexpr std::string_view service_addresses[] = {"169.254.169.253", "169.254.169.254"};
+inline bool is_inside(const InsideListener& listener) {
+  return std::ranges::find(service_addresses, listener.address) == std::end(service_addresses);
+}
 
 /// Where a farm keeps things, and what it gives to all of its machines.
 struct FarmLayout {

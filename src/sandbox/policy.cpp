@@ -18,7 +18,6 @@ constexpr int udp_protocol = 17;
 /// What stands before and after the rules of groups.
 constexpr std::string_view frame =
     "add table ip croft; delete table ip croft; add table ip croft; "
-    "add set ip croft answered {{ type mark; }}; "
     "add map ip croft network_of {{ type ipv4_addr : mark; }}; "
     "add set ip croft network_members {{ type ipv4_addr . mark; }}; "
     "add map ip croft egress_of {{ type ipv4_addr : verdict; }}; "
@@ -44,6 +43,8 @@ constexpr std::string_view frame =
     "add rule ip croft forward meta mark set ip saddr map @network_of; "
     "add rule ip croft forward ip daddr . meta mark @network_members ip saddr vmap @egress_of; "
     "add chain ip croft input {{ type filter hook input priority filter; policy drop; }}; "
+    // Metadata and names are the farm's own; nothing hinders them, and each socket hears one link.
+    "add rule ip croft input ip daddr 169.254.169.252/30 accept; "
     "add rule ip croft input jump faults; "
     "add rule ip croft input ct state established,related accept; "
     "add rule ip croft input iif \"lo\" accept; "
@@ -51,6 +52,7 @@ constexpr std::string_view frame =
     "add rule ip croft input tcp dport @gateway_tcp accept; "
     "add rule ip croft input udp dport @gateway_udp accept; "
     "add chain ip croft sending {{ type filter hook output priority filter; policy accept; }}; "
+    "add rule ip croft sending ip saddr 169.254.169.252/30 accept; "
     "add rule ip croft sending jump faults; "
     "add chain ip croft arriving {{ type nat hook prerouting priority dstnat; }}; "
     "add rule ip croft arriving dnat to ip daddr map @public_to; "

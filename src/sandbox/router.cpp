@@ -13,7 +13,6 @@
 
 #include <csignal>
 #include <cstdlib>
-#include <set>
 
 #include "base/text.h"
 #include "sandbox/cgroups.h"
@@ -27,6 +26,12 @@ namespace {
 
 std::string record_of(const FarmLayout& layout) {
   return layout.folder + "/.router";
+}
+
+std::string record_text(int pid) {
+  Sheet record;
+  record.add("pid", pid).add("start_time", static_cast<int64_t>(start_time_of(pid)));
+  return record.encode();
 }
 
 /// A descriptor of the keeper, when it lives.
@@ -44,6 +49,8 @@ Result<> set_up(const FarmLayout& layout) {
   NetlinkBatch batch;
   link::up(batch, link::loopback);
   link::add_address(batch, link::loopback, TRY(ipv4(layout.gateway)), false);
+  for (std::string_view service : service_addresses)
+    link::add_address(batch, link::loopback, TRY(ipv4(service)), true);
   TRY(netlink.run(std::move(batch)));
   const std::string net = "/proc/sys/net/";
   TRY(write_existing(net + "ipv4/ip_forward", "1"));
@@ -58,21 +65,26 @@ Result<> set_up(const FarmLayout& layout) {
   return {};
 }
 
-/// Machines of a farm whose folder is gone: nobody will ever find them again.
-void end_machines(const std::string& cgroup) {
-  auto groups = Cgroups::find();
-  if (!groups) return;
-  std::set<std::string> machines;
-  for (const std::string& folder : groups->folders(cgroup))
-    for (const std::string& name : list_folder(folder))
-      if (exists(folder + "/" + name + "/cgroup.procs")) machines.insert(name);
-  for (const std::string& machine : machines)
-    static_cast<void>(groups->remove(cgroup + "/" + machine));
-  static_cast<void>(groups->remove(cgroup));
+}  // namespace
+
+std::string router_record(const FarmLayout& layout) {
+  return read_whole(record_of(layout)).value_or("");
 }
 
+void end_forgotten(const FarmLayout& layout) {
+  if (auto groups = Cgroups::find()) {
+    for (const std::string& machine : groups->below(layout.cgroup()))
+      static_cast<void>(groups->remove(layout.cgroup() + "/" + machine));
+    static_cast<void>(groups->remove(layout.cgroup()));
+  }
+  // Another farm in the same place finds these by itself.
+  if (router_record(layout).empty()) IdRanges(layout.folder).forget_others({});
+}
+
+namespace {
+
 [[noreturn]] void keep(const FarmLayout& layout) {
-  const std::string record = record_of(layout);
+  const std::string own = record_text(getpid());
   setsid();
   prctl(PR_SET_NAME, "croft-router");
   if (chdir("/") != 0) _exit(1);
@@ -90,15 +102,14 @@ void end_machines(const std::string& cgroup) {
     char events[4096];
     bool told = poll(&wait, 1, look_every_ms) > 0;
     if (told && read(changes, events, sizeof events) < 0) changes = -1;
-    bool there = access(record.c_str(), F_OK) == 0;
+    bool there = router_record(layout) == own;
     // The record is written a moment after this process has begun.
     if (there || (told && !seen)) {
       seen = seen || there;
       continue;
     }
     // A farm whose folder is gone needs no router, and its machines no network.
-    end_machines(layout.cgroup());
-    IdRanges(layout.folder).forget_others({});
+    end_forgotten(layout);
     _exit(0);
   }
 }
@@ -118,9 +129,10 @@ Result<bool> enter_router(const FarmLayout& layout) {
   pid = fork();
   if (pid < 0) return fail_system("start the router's keeper");
   if (pid == 0) keep(layout);
-  Sheet record;
-  record.add("pid", pid).add("start_time", static_cast<int64_t>(start_time_of(pid)));
-  TRY(replace_file(record_of(layout), record.encode(), 0600));
+  Result<> written = replace_file(record_of(layout), record_text(pid), 0600);
+  // Without a record nobody would ever find it again, nor would it find its own end.
+  if (!written) kill(pid, SIGKILL);
+  TRY(std::move(written));
   return true;
 }
 

@@ -12,6 +12,11 @@ namespace croft::sandbox {
 /// Moves the caller into the farm's router namespace; makes it (links, packet filter, keeper) when
 /// there is none. True when it was made now: machines that run have to be connected again.
 Result<bool> enter_router(const FarmLayout& layout);
+/// What says which keeper holds the router; empty: nothing does.
+std::string router_record(const FarmLayout& layout);
+/// Ends all machines of a farm whose folder is gone, as nobody will ever find them again. The
+/// keeper does so, and whoever lives longer than it.
+void end_forgotten(const FarmLayout& layout);
 /// Ends the keeper; the namespace goes with its last user.
 void end_router(const FarmLayout& layout);
 

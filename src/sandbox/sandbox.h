@@ -13,9 +13,11 @@
 
 namespace croft::sandbox {
 
-/// A socket that the farm wants to answer inside the machine's network namespace: metadata
-/// (169.254.169.254:80), resolver (169.254.169.253:53 udp and tcp), the farm's own URL
-/// (127.0.0.1:PORT). Who asks is known by construction: the socket belongs to one machine.
+/// A socket at which the farm answers one machine. The farm's own URL is inside
+/// the machine's network namespace; a service address (metadata: 169.254.169.254:80, resolver:
+/// 169.254.169.253:53) at the router's end of the machine's link, so that the machine's own
+/// programs may have these ports at all its addresses. Who asks is known by construction: each
+/// socket belongs to one machine.
 struct InsideListener {
   std::string name;  ///< "imds", "dns-udp", "dns-tcp", "api"
   std::string address;
@@ -106,11 +108,13 @@ struct MachineExit {
   bool by_guest = false;
 };
 
-/// Bytes over a machine's link, since that was made.
+/// Bytes that reached a machine and that reached others from it, since it was started.
 struct Traffic {
   std::string id;
   uint64_t start_time = 0;  ///< as Machine's: a later boot counts from zero again
   int64_t in = 0, out = 0;
+  int64_t public_in = 0, public_out = 0;  ///< of these, by way of a public address
+  bool ended = false;                     ///< its last word, kept until traffic_taken()
 };
 
 class Machines {
@@ -161,8 +165,11 @@ class Machines {
   /// A volume that a running machine has becomes as big as `volume.size`; nothing is ever made
   /// smaller.
   virtual aio::Task<Result<>> grow_volume(std::string id, VolumeSpec volume);
-  /// Of the machines that run, and once of those that ended since the last call.
+  /// Of the machines that run and, before them, of those that ended: these stay until they are
+  /// taken, also when farm and spawner are killed.
   virtual aio::Task<Result<std::vector<Traffic>>> traffic();
+  /// What is said here of ended machines is not told again.
+  virtual aio::Task<Result<>> traffic_taken(std::vector<Traffic> read);
   /// A copy of a disk as it is at one moment: the processes of machine `id` (if it runs) stand
   /// still meanwhile. `from` empty: its root disk. Only a whole copy ever has the name `to`.
   virtual aio::Task<Result<>> copy_disk(std::string id, std::string from, std::string to) = 0;

@@ -10,7 +10,6 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,6 +19,7 @@
 #include <cstdlib>
 #include <ctime>
 
+#include "aio/real/descriptors.h"
 #include "sandbox/base_image.h"
 #include "sandbox/disk.h"
 #include "sandbox/init_image.h"
@@ -77,13 +77,6 @@ Result<Fd> lock_folder(const std::string& folder) {
   return lock;
 }
 
-void raise_file_limit() {
-  rlimit files{};
-  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
-  files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);
-}
-
 }  // namespace
 
 Result<> Spawner::open(const Sheet& hello) {
@@ -93,7 +86,7 @@ Result<> Spawner::open(const Sheet& hello) {
                       "mounts and control groups")
                     .hint("run the farm as root; 'croft farm doctor' lists what works without"));
   }
-  raise_file_limit();
+  aio::allow_many_files();
   FarmLayout& layout = shop_.layout;
   layout.folder = hello.text("folder");
   layout.farm_id = hello.text("farm_id");
@@ -108,6 +101,7 @@ Result<> Spawner::open(const Sheet& hello) {
   TRY(remove_all(layout.folder + "/.spare"));
   TRY(make_folders(layout.folder + "/.spare", 0700));
   TRY(make_folders(trash_of(layout), 0700));
+  TRY(make_folders(traffic_folder(layout), 0700));
   for (const char* name : {"disk", "base", "usr", "dpkg", "image", "root"}) {
     TRY(make_folders(layout.build() + "/" + name, 0755));
   }
@@ -121,10 +115,13 @@ Result<> Spawner::open(const Sheet& hello) {
   host_network_.reset(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
   if (!host_network_.valid()) return fail_system("open this computer's network namespace");
   bool new_router = TRY(enter_router(layout));
+  router_record_ = router_record(layout);
   own_network_.reset(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC));
   if (!own_network_.valid()) return fail_system("open the farm's network namespace");
-  TRY(recover());
   nft_ = TRY(NftShell::open());
+  TRY(nft_.run(traffic_table()));
+  TRY(recover());
+  TRY(count_traffic());
   // The rules of groups come with the farm's first words; until then only what is under way passes.
   TRY(new_router ? apply(policy_.whole({})) : apply_all());
   if (new_router) {
@@ -141,6 +138,7 @@ Result<> Spawner::open(const Sheet& hello) {
 /// Machines from before: those whose init lives are taken over, what is left of others goes.
 Result<> Spawner::recover() {
   std::map<std::string, uint32_t> used;
+  auto counted = counters();
   for (const std::string& id : list_folder(shop_.layout.folder)) {
     if (id.starts_with(".")) continue;
     std::string folder = shop_.layout.machine(id);
@@ -164,8 +162,13 @@ Result<> Spawner::recover() {
       machines_.emplace(id, std::move(machine));
       continue;
     }
+    if (auto moved = counted.extract(machine.member.address); !moved.empty())
+      keep_traffic(id, machine.start_time, moved.mapped());
     TRY(clear_now(id, IdRanges::slots + machine.slot));
   }
+  // Of machines whose folder somebody took away.
+  for (const std::string& id : shop_.cgroups.below(shop_.layout.cgroup()))
+    if (!machines_.contains(id)) TRY(shop_.cgroups.remove(shop_.layout.cgroup() + "/" + id));
   ids_->forget_others(used);
   return {};
 }
@@ -226,10 +229,12 @@ bool Spawner::turn() {
   }
   if (leaving_ && workers_.empty() && waiting_builds_.empty() && waiting_clears_.empty())
     return false;
-  int64_t wait = next < 0 ? -1 : std::clamp<int64_t>(next - now_ms(), 0, 60'000);
+  constexpr int64_t look_every_ms = 10'000;  // whether the farm's folder is still there
+  int64_t wait = next < 0 ? look_every_ms : std::clamp<int64_t>(next - now_ms(), 0, look_every_ms);
   if (poll(waits.data(), waits.size(), static_cast<int>(wait)) < 0 && errno != EINTR) return false;
 
   reap();
+  if (folder_is_gone()) return false;
   for (size_t i = first_machine; i < waits.size(); ++i) {
     auto at = machines_.find(ids[i - first_machine]);
     if ((waits[i].revents & POLLIN) != 0) ended(at->first, at->second);
@@ -334,6 +339,7 @@ void Spawner::handle(const Sheet& request) {
   if (op == "attach-volume") return disk_work(request, &Spawner::attach_volume);
   if (op == "grow-volume") return disk_work(request, &Spawner::grow_volume);
   if (op == "traffic") return tell_traffic(request);
+  if (op == "traffic-taken") return traffic_taken(request);
   if (op == "detach-volume") return disk_work(request, &Spawner::detach_volume);
   if (op == "copy-disk") return disk_work(request, &Spawner::copy_disk);
   if (op == "remove-disk") return disk_work(request, &Spawner::remove_disk);
@@ -352,6 +358,7 @@ void Spawner::handle(const Sheet& request) {
 /// The farm has ended. What runs stays; a farm without machines leaves nothing.
 void Spawner::leave() {
   if (!open_) return;
+  if (folder_is_gone()) return end_with_folder();
   spares_.clear();
   nft_ = NftShell();
   static_cast<void>(remove_all(shop_.layout.folder + "/.spare"));
@@ -410,7 +417,8 @@ void Spawner::find(const Sheet& request) {
     std::vector<InsideListener> listeners = listeners_from(request, id);
     Fd network(::open(fmt::format("/proc/{}/ns/net", machine.pid).c_str(), O_RDONLY | O_CLOEXEC));
     if (!network.valid() || setns(network.get(), CLONE_NEWNET) != 0) continue;  // it ends right now
-    auto sockets = open_listeners(listeners);
+    auto sockets = open_listeners(listeners, own_network_.get(),
+                                  fmt::format("v{}", IdRanges::slots + machine.slot));
     if (setns(own_network_.get(), CLONE_NEWNET) != 0)
       return answer_error(serial, system_error("return to the farm's network"));
     if (!sockets) return answer_error(serial, sockets.error().frame("finding " + id));
@@ -425,17 +433,17 @@ void Spawner::gateway(const Sheet& request) {
   int64_t serial = request.number("serial");
   InsideListener listener{"gateway", shop_.layout.gateway,
                           static_cast<uint16_t>(request.number("port")), request.flag("datagram")};
-  auto sockets = open_listeners({listener});
-  if (!sockets) return answer_error(serial, sockets.error());
+  auto socket = open_listener(listener, "");
+  if (!socket) return answer_error(serial, socket.error());
   sockaddr_in at{};
   socklen_t size = sizeof at;
-  getsockname(sockets->front().get(), reinterpret_cast<sockaddr*>(&at), &size);
+  getsockname(socket->get(), reinterpret_cast<sockaddr*>(&at), &size);
   uint16_t port = ntohs(at.sin_port);
   policy_.add_gateway_port(listener.datagram, port);
   const char* set = listener.datagram ? "gateway_udp" : "gateway_tcp";
   if (auto done = apply(fmt::format("add element ip croft {} {{ {} }}", set, port)); !done)
     return answer_error(serial, done.error());
-  answer(Sheet().add("serial", serial).add("port", ntohs(at.sin_port)), {sockets->front().get()});
+  answer(Sheet().add("serial", serial).add("port", ntohs(at.sin_port)), {socket->get()});
 }
 
 void Spawner::router_socket(const Sheet& request) {

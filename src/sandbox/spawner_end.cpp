@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <linux/netlink.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -12,7 +13,9 @@
 
 #include "base/text.h"
 #include "sandbox/clearing.h"
+#include "sandbox/router.h"
 #include "sandbox/spawner_state.h"
+#include "sandbox/traffic_meter.h"
 
 namespace croft::sandbox {
 
@@ -89,66 +92,6 @@ void Spawner::clear(const std::string& id, MachineState& machine) {
   waiting_clears_.push_back(id);
 }
 
-namespace {
-
-/// The bytes of every link of this network namespace, by name: received, sent.
-std::map<std::string, std::pair<int64_t, int64_t>> link_counters() {
-  std::map<std::string, std::pair<int64_t, int64_t>> out;
-  auto text = read_whole("/proc/self/net/dev");
-  if (!text) return out;
-  for (const std::string& line : split(*text, '\n')) {
-    auto parts = cut(line, ':');
-    if (!parts) continue;
-    std::vector<std::string> numbers = split(parts->second, ' ');
-    std::erase(numbers, "");
-    constexpr size_t sent = 8;
-    if (numbers.size() <= sent) continue;
-    auto in = parse_i64(numbers[0]), went = parse_i64(numbers[sent]);
-    if (in && went) out[std::string(trim(parts->first))] = {*in, *went};
-  }
-  return out;
-}
-
-/// What the router received is what the machine sent.
-std::optional<Traffic> traffic_of(
-    const std::string& id, const MachineState& machine,
-    const std::map<std::string, std::pair<int64_t, int64_t>>& counters) {
-  auto link = counters.find(fmt::format("v{}", IdRanges::slots + machine.slot));
-  if (machine.slot == UINT32_MAX || machine.start_time == 0 || link == counters.end())
-    return std::nullopt;
-  return Traffic{id, machine.start_time, link->second.second, link->second.first};
-}
-
-}  // namespace
-
-/// The last word of machines that are about to be cleared away.
-void Spawner::note_traffic(const std::vector<std::string>& ids) {
-  constexpr size_t most = 10'000;  // nobody asks
-  auto counters = link_counters();
-  for (const std::string& id : ids)
-    if (auto traffic = traffic_of(id, machines_[id], counters);
-        traffic && last_traffic_.size() < most)
-      last_traffic_.push_back(std::move(*traffic));
-}
-
-void Spawner::tell_traffic(const Sheet& request) {
-  constexpr size_t most_of_a_packet = 1000;
-  int64_t serial = request.number("serial");
-  std::vector<Traffic> all = std::exchange(last_traffic_, {});
-  auto counters = link_counters();
-  for (const auto& [id, machine] : machines_)
-    if (machine.phase == MachineState::Phase::running ||
-        machine.phase == MachineState::Phase::ending)
-      if (auto traffic = traffic_of(id, machine, counters)) all.push_back(std::move(*traffic));
-  Sheet said;
-  for (size_t i = 0; i < all.size(); ++i) {
-    put_traffic(said, all[i]);
-    if ((i + 1) % most_of_a_packet == 0 && i + 1 < all.size())
-      answer(std::move(std::exchange(said, {}).add("serial", serial).add("more", 1)));
-  }
-  answer(std::move(said.add("serial", serial)));
-}
-
 /// Their traffic ends before they do.
 void Spawner::forget_members(const std::vector<std::string>& ids) {
   auto filter = Netlink::open(NETLINK_NETFILTER);
@@ -158,8 +101,10 @@ void Spawner::forget_members(const std::vector<std::string>& ids) {
   for (const std::string& id : ids) {
     const Member& member = machines_[id].member;
     if (member.address.empty()) continue;
-    each.push_back(policy_.elements_of(member));
-    all.insert(all.end(), each.back().begin(), each.back().end());
+    for (auto elements : {policy_.elements_of(member), traffic_elements(member.address)}) {
+      all.insert(all.end(), elements.begin(), elements.end());
+      each.push_back(std::move(elements));
+    }
   }
   if (all.empty() || filter->run(nft::change(all, {}))) return;
   // One whose start did not get as far as its elements spoils the whole change.
@@ -195,6 +140,12 @@ void Spawner::begin_next_clears() {
   }
 }
 
+size_t Spawner::machines_clearing() const {
+  return static_cast<size_t>(std::ranges::count_if(machines_, [](const auto& one) {
+    return one.second.phase == MachineState::Phase::clearing;
+  }));
+}
+
 /// In a worker: one packet for each machine as it is gone.
 void Spawner::clear_here(const std::vector<std::string>& ids, int socket) {
   constexpr useconds_t first_pause = 500, last_pause = 8'000;
@@ -205,10 +156,10 @@ void Spawner::clear_here(const std::vector<std::string>& ids, int socket) {
   for (const std::string& id : ids) {
     const MachineState& machine = machines_[id];
     uint32_t link = machine.slot == UINT32_MAX ? 0 : IdRanges::slots + machine.slot;
-    left.push_back(
-        {shop_.layout,
-         shop_.cgroups,
-         {id, machine.process.valid() ? machine.process.get() : -1, machine.want_destroy, link}});
+    left.push_back({shop_.layout,
+                    shop_.cgroups,
+                    {id, machine.process.valid() ? machine.process.get() : -1, machine.want_destroy,
+                     link, static_cast<int64_t>(machines_clearing())}});
   }
   for (Clearing& one : left) one.begin();
   for (useconds_t pause = first_pause; !left.empty(); pause = std::min(pause * 2, last_pause)) {
@@ -295,6 +246,29 @@ void Spawner::bury() {
 /// What cannot be deleted now is left to the next start.
 void Spawner::buried(const Result<Packet>& packet) {
   burial_fails_ = !packet || packet->closed;
+}
+
+/// Another farm may be in its place by now.
+bool Spawner::folder_is_gone() const {
+  struct stat own{};
+  if (!open_ || fstat(lock_.get(), &own) != 0) return false;
+  struct stat there{};
+  bool found = ::stat((shop_.layout.folder + "/.lock").c_str(), &there) == 0;
+  if (found && there.st_ino == own.st_ino && there.st_dev == own.st_dev) return false;
+  // A lock that somebody took away is not yet a farm that did.
+  return router_record(shop_.layout) != router_record_;
+}
+
+void Spawner::end_with_folder() {
+  for (const Worker& worker : workers_) {
+    kill(worker.pid, SIGKILL);
+    waitpid(worker.pid, nullptr, 0);
+  }
+  end_forgotten(shop_.layout);
+  // What a worker made in a folder that was going.
+  for (const auto& [id, machine] : machines_)
+    static_cast<void>(remove_all(shop_.layout.machine(id)));
+  rmdir(shop_.layout.folder.c_str());
 }
 
 }  // namespace croft::sandbox

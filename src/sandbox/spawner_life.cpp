@@ -67,6 +67,8 @@ Result<Order> Spawner::order_for(const Sheet& request, MachineState& machine) {
   order.record.add("id", spec.id).add("slot", machine.slot);
   put_member(order.record, machine.member);
   order.plan.filter = TRY(elements_for(machine.member));
+  auto counting = traffic_elements(machine.member.address);
+  order.plan.filter.insert(order.plan.filter.end(), counting.begin(), counting.end());
   return order;
 }
 

@@ -17,6 +17,7 @@
 #include "sandbox/messages.h"
 #include "sandbox/nft_shell.h"
 #include "sandbox/policy.h"
+#include "sandbox/traffic_meter.h"
 
 namespace croft::sandbox {
 
@@ -84,10 +85,16 @@ class Spawner {
   void end(const std::string& id, MachineState& machine, int64_t grace_ms);
   void ended(const std::string& id, MachineState& machine);
   void clear(const std::string& id, MachineState& machine);
+  // What machines moved: spawner_traffic.cpp.
+  Result<> count_traffic();
+  std::map<std::string, Counted> counters();
   void note_traffic(const std::vector<std::string>& ids);
+  void keep_traffic(const std::string& id, uint64_t start_time, const Counted& counted);
   void tell_traffic(const Sheet& request);
+  void traffic_taken(const Sheet& request);
   void forget_members(const std::vector<std::string>& ids);
   void begin_next_clears();
+  size_t machines_clearing() const;
   [[noreturn]] void clear_here(const std::vector<std::string>& ids, int socket);
   Result<> clear_now(const std::string& id, uint32_t link);
   bool hear_of_clears(Worker& worker);
@@ -107,6 +114,8 @@ class Spawner {
   void answer_error(int64_t serial, const Error& error);
   void reap();
   void leave();
+  bool folder_is_gone() const;
+  void end_with_folder();
   // Volumes and copies of disks: spawner_disks.cpp.
   void disk_work(const Sheet& request, Result<> (Spawner::*work)(const Sheet&));
   Result<> attach_volume(const Sheet& request);
@@ -131,6 +140,7 @@ class Spawner {
   Fd client_;
   Fd signals_;
   Fd lock_;
+  std::string router_record_;
   Fd own_network_;
   Fd host_network_;
   NftShell nft_;
@@ -141,7 +151,6 @@ class Spawner {
   std::vector<Worker> workers_;
   std::deque<std::pair<std::string, Sheet>> waiting_builds_;
   std::deque<std::string> waiting_clears_;
-  std::vector<Traffic> last_traffic_;  ///< of machines that ended; told once
   std::map<pid_t, int> exits_;
   std::deque<Spare> spares_;
   Bytes spare_size_ = MachineSpec{}.disk;  ///< of the last machine

@@ -38,6 +38,9 @@ class TestFarm : public ::testing::Test {
                                                 Bytes memory = Bytes::mib(256));
   /// Until the console holds `text`, or the deadline of 20 s; what it holds then.
   std::string console_with(const std::string& id, const std::string& text);
+  static int spawner_pid();
+  /// Whether the process that started then ends within 20 s.
+  static bool ends(int pid, uint64_t start_time);
   /// Processes, cgroups, loop devices and id ranges that carry this farm's folder or id.
   std::string traces();
 

@@ -170,6 +170,26 @@ std::string TestFarm::console_with(const std::string& id, const std::string& tex
   return seen;
 }
 
+int TestFarm::spawner_pid() {
+  for (const std::string& thread : list_folder("/proc/self/task")) {
+    auto children = read_whole("/proc/self/task/" + thread + "/children");
+    if (!children) continue;
+    for (const std::string& word : split(*children, ' ')) {
+      auto pid = parse_i64(trim(word));
+      if (pid && *pid > 1) return static_cast<int>(*pid);
+    }
+  }
+  return 0;
+}
+
+bool TestFarm::ends(int pid, uint64_t start_time) {
+  for (int attempt = 0; attempt < 10'000; ++attempt) {
+    if (start_time_of(pid) != start_time) return true;
+    usleep(2'000);
+  }
+  return false;
+}
+
 std::string TestFarm::traces() {
   std::string left;
   auto groups = Cgroups::find();

@@ -10,6 +10,7 @@ namespace croft::store {
 namespace {
 
 constexpr size_t changes_max = 16'384;  // of one commit
+constexpr Duration lease_ttl_max = Duration::hours(24 * 365);
 
 }  // namespace
 
@@ -39,6 +40,12 @@ Result<> check_changes(const std::vector<Change>& changes) {
       return fail(Code::invalid_argument, "a commit changes the same key twice", std::move(where));
   }
   return {};
+}
+
+Result<> check_ttl(Duration ttl) {
+  if (ttl > Duration() && ttl <= lease_ttl_max) return {};
+  return fail(Code::invalid_argument,
+              "a lease needs a time to live above 0 and at most " + lease_ttl_max.text());
 }
 
 bool frees(const std::vector<Change>& changes, const Table& table) {

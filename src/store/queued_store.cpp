@@ -16,7 +16,6 @@ constexpr size_t batch_commits_max = 1'024;
 // by both. One commit may exceed it, alone.
 constexpr size_t batch_bytes_max = 2 << 20;
 constexpr size_t reads_max = 64;  // cold values between two batches
-constexpr Duration lease_ttl_max = Duration::hours(24 * 365);
 constexpr Duration expiry_retry = Duration::seconds(1);
 constexpr Duration tidy_pause_idle = Duration::milliseconds(20);  // between two steps
 constexpr Duration tidy_pause_busy = Duration::milliseconds(100);
@@ -67,6 +66,7 @@ class Core : public std::enable_shared_from_this<Core> {
   static aio::Task<Result<>> close(std::shared_ptr<Core> self);
   void start_expiry();
   void start_tidy();
+  void started() { backing_->started(); }
   Result<> renew(uint64_t lease);
   uint64_t new_lease();
   void abandon() {
@@ -417,6 +417,7 @@ class QueuedStore : public Store {
     request->changes = std::move(changes);
     co_return co_await Core::submit(core_, std::move(request));
   }
+  void started() override { core_->started(); }
   aio::Task<Result<std::optional<Entry>>> get(std::string key) override {
     const Row* row = core_->table().find(key);
     if (!row) co_return std::optional<Entry>{};
@@ -433,9 +434,7 @@ class QueuedStore : public Store {
   }
 
   aio::Task<Result<uint64_t>> grant(Duration ttl) override {
-    if (ttl <= Duration() || ttl > lease_ttl_max)
-      co_return fail(Code::invalid_argument,
-                     "a lease needs a time to live above 0 and at most " + lease_ttl_max.text());
+    CO_TRY(check_ttl(ttl));
     auto request = std::make_shared<Request>();
     request->kind = Request::Kind::grant;
     request->lease = core_->new_lease();

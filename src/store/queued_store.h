@@ -46,6 +46,8 @@ class Backing {
   virtual aio::Task<Result<>> persist(const Batch& batch) = 0;
   /// The cold values of these keys, in their order. Never called while persist() runs.
   virtual aio::Task<Result<ColdValues>> read(const std::vector<std::string>& keys) = 0;
+  /// As Store::started(); may be called while the others run.
+  virtual void started() {}
   /// Space of removed values lies idle: tidy() would give it back.
   virtual bool untidy() const { return false; }
   /// One bounded step of that; a smaller one where others wait. Never called while the others run.

@@ -74,9 +74,19 @@ class Store {
   virtual aio::Task<Result<>> renew(uint64_t lease) = 0;  ///< Code::not_found when it has ended
   virtual aio::Task<Result<>> revoke(uint64_t lease) = 0;
   virtual uint64_t revision() const = 0;
+  /// Whoever opened it has written all that a start needs: what was lent to him from the reserve is
+  /// put by again. Only where a reserve was asked for.
+  virtual void started() {}
   /// Waits for running commits, then closes the files.
   virtual aio::Task<Result<>> close() = 0;
 };
+
+/// Fact of an Error, "broken": this object cannot know any more what the disk holds. All further
+/// commits fail the same way; closed and opened again it reads what is there.
+inline constexpr const char* broken_fact = "store";
+inline bool is_broken(const Error& error) {
+  return error.fact(broken_fact) == "broken";
+}
 
 /// What one key and one value may hold.
 inline constexpr size_t key_bytes_max = 4096;
@@ -86,7 +96,8 @@ struct SqliteOptions {
   /// False: a power cut may lose the last commits (never tear one). A killed process loses nothing.
   bool sync = true;
   /// Space put by on the disk so that commits that remove more than they add go through when it is
-  /// full. Nothing else is written then until it is put by again. 0: none.
+  /// full. Nothing else is written then until it is put by again. Where the disk is full at
+  /// opening, a share of it is lent to the process until started(). 0: none.
   Bytes reserve;
 };
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "aio/sim/sim_world.h"
+#include "store/etcd/testing.h"
 #include "store/store.h"
 
 namespace croft::store {
@@ -76,13 +77,19 @@ Task<Result<std::unique_ptr<Store>>> reopen(aio::World& world, std::unique_ptr<S
   co_return co_await open_sqlite(world, "/store.db");
 }
 
-Task<Result<>> random_work(aio::World& world, bool sqlite) {
+enum class Kind { memory, sqlite, etcd };
+
+Task<Result<>> random_work(aio::World& world, Kind kind) {
+  bool sqlite = kind == Kind::sqlite;
   Model model;
   std::unique_ptr<Store> store;
   if (sqlite)
     store = CO_TRY(co_await open_sqlite(world, "/store.db"));
-  else
+  else if (kind == Kind::memory)
     store = open_memory(world);
+  else
+    store = CO_TRY(co_await open_etcd(world, testing::EtcdCluster::shared().options()));
+  model.revision = store->revision();
   for (int step = 0; step < 150; ++step) {
     std::vector<Condition> conditions;
     if (world.random.below(3) == 0) {
@@ -106,19 +113,27 @@ Task<Result<>> random_work(aio::World& world, bool sqlite) {
 
 TEST(StoreProperty, BehavesAsTheModelInMemoryAndOnDisk) {
   for (uint64_t seed = 1; seed <= 30; ++seed)
-    for (bool sqlite : {false, true}) {
+    for (Kind kind : {Kind::memory, Kind::sqlite}) {
       SimWorld sim(seed);
-      Result<> done = sim.run(random_work(sim.world(), sqlite));
+      Result<> done = sim.run(random_work(sim.world(), kind));
       ASSERT_TRUE(done) << "seed " << seed << ": " << done.error().render();
-      ASSERT_FALSE(testing::Test::HasFailure()) << "seed " << seed;
+      ASSERT_FALSE(::testing::Test::HasFailure()) << "seed " << seed;
     }
+}
+
+TEST(StoreProperty, BehavesAsTheModelOnEtcd) {
+  auto real = aio::RealWorld::open().value();
+  aio::World& world = real->world();
+  Result<> done = real->run(
+      aio::deadline(world.clock, testing::patience, random_work(world, Kind::etcd), "the test"));
+  ASSERT_TRUE(done) << done.error().render();
 }
 
 TEST(StoreProperty, RepeatsARunFromItsSeed) {
   uint64_t hashes[2];
   for (uint64_t& hash : hashes) {
     SimWorld sim(99);
-    ASSERT_TRUE(sim.run(random_work(sim.world(), true)));
+    ASSERT_TRUE(sim.run(random_work(sim.world(), Kind::sqlite)));
     hash = sim.hash();
   }
   EXPECT_EQ(hashes[0], hashes[1]);
@@ -174,7 +189,7 @@ TEST(StoreCrash, LosesNothingAcknowledgedAndTearsNothingAtAnyStepOfTheDisk) {
     sim.restart(true);
     Result<> checked = sim.run(check_survivors(sim.world(), a, b));
     ASSERT_TRUE(checked) << "at step " << at << ": " << checked.error().render();
-    ASSERT_FALSE(testing::Test::HasFailure()) << "at step " << at;
+    ASSERT_FALSE(::testing::Test::HasFailure()) << "at step " << at;
   }
   EXPECT_GT(steps, 50u);
 }
@@ -191,7 +206,7 @@ TEST(StoreCrash, SurvivesACrashWhileItRecovers) {
     sim.restart(true);
     Result<> checked = sim.run(check_survivors(sim.world(), a, b));
     ASSERT_TRUE(checked) << "at step " << at << ": " << checked.error().render();
-    ASSERT_FALSE(testing::Test::HasFailure()) << "at step " << at;
+    ASSERT_FALSE(::testing::Test::HasFailure()) << "at step " << at;
   }
 }
 

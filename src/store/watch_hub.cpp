@@ -33,6 +33,11 @@ class WatchHub::Queue : public Watch {
     }
     arrived_.notify();
   }
+  void lose() {
+    changes_.clear();
+    overflown_ = true;
+    arrived_.notify();
+  }
   void wake() { arrived_.notify(); }
 
  private:
@@ -50,6 +55,10 @@ std::unique_ptr<Watch> WatchHub::add(Range range) {
 void WatchHub::tell(const std::vector<Watched>& changes) {
   for (Queue* watch : watches_)
     for (const Watched& change : changes) watch->offer(change);
+}
+
+void WatchHub::lose() {
+  for (Queue* watch : watches_) watch->lose();
 }
 
 void WatchHub::close() {

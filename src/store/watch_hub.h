@@ -15,6 +15,8 @@ class WatchHub : public std::enable_shared_from_this<WatchHub> {
 
   std::unique_ptr<Watch> add(Range range);
   void tell(const std::vector<Watched>& changes);
+  /// What was to be told is not known: every watch says that it lost changes.
+  void lose();
   /// Every waiting and later next() ends with Code::cancelled.
   void close();
   bool empty() const { return watches_.empty(); }

@@ -26,6 +26,7 @@ using Bio = std::unique_ptr<BIO, Freed<BIO_free>>;
 using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using X509Ptr = std::unique_ptr<X509, Freed<X509_free>>;
 using Request = std::unique_ptr<X509_REQ, Freed<X509_REQ_free>>;
+using Digesting = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
 
 constexpr Bytes file_most = Bytes::kib(64);
 constexpr int serial_bits = 127;
@@ -254,6 +255,44 @@ Result<std::string> Authority::sign(std::string_view request_pem, const Wanted& 
               X509_sign(out.get(), key.get(), EVP_sha256()) > 0;
   if (!made) return refused("a certificate could not be made");
   return pem_of(out.get()) + certificate_;
+}
+
+Result<std::string> Authority::sign_statement(std::string_view text) const {
+  Bio bio = reading(key_.reveal());
+  Key key(PEM_read_bio_PrivateKey(bio.get(), nullptr, nullptr, nullptr));
+  Digesting context(EVP_MD_CTX_new());
+  const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
+  size_t size = 0;
+  if (!key || !context ||
+      EVP_DigestSignInit(context.get(), nullptr, EVP_sha256(), nullptr, key.get()) != 1 ||
+      EVP_DigestSign(context.get(), nullptr, &size, bytes, text.size()) != 1)
+    return refused("a statement could not be signed");
+  std::string out(size, '\0');
+  if (EVP_DigestSign(context.get(), reinterpret_cast<uint8_t*>(out.data()), &size, bytes,
+                     text.size()) != 1)
+    return refused("a statement could not be signed");
+  out.resize(size);
+  return base64(out);
+}
+
+Result<> check_statement(std::string_view text, std::string_view signature,
+                         std::string_view authority_pem, std::string_view pin) {
+  X509Ptr authority = TRY(parse_certificate(authority_pem));
+  if (!constant_time_equal(TRY(digest_of(authority.get())), to_lower(pin)))
+    return fail(Code::permission_denied, "it is signed by another authority than ours");
+  auto bytes = unbase64(signature);
+  if (!bytes) return fail(Code::syntax, "its signature is no base64");
+  Digesting context(EVP_MD_CTX_new());
+  ERR_clear_error();
+  bool good = context &&
+              EVP_DigestVerifyInit(context.get(), nullptr, EVP_sha256(), nullptr,
+                                   X509_get0_pubkey(authority.get())) == 1 &&
+              EVP_DigestVerify(context.get(), reinterpret_cast<const uint8_t*>(bytes->data()),
+                               bytes->size(), reinterpret_cast<const uint8_t*>(text.data()),
+                               text.size()) == 1;
+  ERR_clear_error();
+  if (good) return {};
+  return fail(Code::permission_denied, "its signature is not of this text");
 }
 
 }  // namespace croft::trust

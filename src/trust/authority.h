@@ -48,6 +48,8 @@ class Authority {
   /// request that is none, or not signed by its own key. The result has the authority's certificate
   /// behind it.
   Result<std::string> sign(std::string_view request_pem, const Wanted& wanted) const;
+  /// Of a statement, with its own key: base64, for check_statement().
+  Result<std::string> sign_statement(std::string_view text) const;
 
  private:
   Authority(aio::World& world, std::string certificate, Secret key, std::string pin)
@@ -60,5 +62,10 @@ class Authority {
   Secret key_;
   std::string pin_;
 };
+
+/// Code::permission_denied where the certificate has not that pin, or its key has not signed the
+/// text; Code::syntax for what is no base64, Code::invalid_argument for what is no certificate.
+Result<> check_statement(std::string_view text, std::string_view signature,
+                         std::string_view authority_pem, std::string_view pin);
 
 }  // namespace croft::trust

@@ -5,6 +5,7 @@
 #include <ctime>
 
 #include "aio/sim/sim_world.h"
+#include "base/text.h"
 #include "net/tls.h"
 
 namespace croft::trust {
@@ -31,6 +32,32 @@ TEST_F(Authorities, StayTheSame) {
   EXPECT_EQ(open().pin(), first.pin());
   EXPECT_EQ(fingerprint(first.certificate_pem()).value(), first.pin());
   EXPECT_NE(open("/other").pin(), first.pin());
+}
+
+TEST_F(Authorities, SignStatementsThatOthersCheck) {
+  Authority authority = open();
+  Authority other = open("/other");
+  auto signature = authority.sign_statement("the text");
+  ASSERT_TRUE(signature) << signature.error().render();
+  const std::string& pem = authority.certificate_pem();
+  EXPECT_TRUE(check_statement("the text", *signature, pem, authority.pin()));
+  EXPECT_TRUE(check_statement("the text", *signature, pem, to_upper(authority.pin())));
+  auto code = [&](std::string_view text, std::string_view signed_by, const std::string& shown,
+                  const std::string& pin) {
+    auto checked = check_statement(text, signed_by, shown, pin);
+    return checked ? std::optional<Code>() : checked.error().code;
+  };
+  EXPECT_EQ(code("another text", *signature, pem, authority.pin()), Code::permission_denied);
+  EXPECT_EQ(code("the text", *signature, other.certificate_pem(), authority.pin()),
+            Code::permission_denied);
+  EXPECT_EQ(code("the text", *signature, other.certificate_pem(), other.pin()),
+            Code::permission_denied);
+  EXPECT_EQ(code("the text", *other.sign_statement("the text"), pem, authority.pin()),
+            Code::permission_denied);
+  EXPECT_EQ(code("the text", "", pem, authority.pin()), Code::permission_denied);
+  EXPECT_EQ(code("the text", "?", pem, authority.pin()), Code::syntax);
+  EXPECT_EQ(code("the text", *signature, "no certificate", authority.pin()),
+            Code::invalid_argument);
 }
 
 TEST_F(Authorities, SignWhatTheyWereAskedFor) {

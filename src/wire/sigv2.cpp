@@ -92,7 +92,11 @@ Result<WallTime> request_time(const Headers& headers) {
   auto text = headers.get("x-amz-date");
   if (!text) text = headers.get("date");
   if (!text) return malformed("a signed request needs x-amz-date or Date");
-  for (auto read : {WallTime::parse_http_date(*text), WallTime::parse_iso8601(*text)})
+  // As mail writes it, and s3cmd sends it: "... 10:00:00 +0000".
+  std::string date(*text);
+  for (std::string_view zero : {" +0000", " -0000"})
+    if (date.ends_with(zero)) date.replace(date.size() - zero.size(), zero.size(), " GMT");
+  for (auto read : {WallTime::parse_http_date(date), WallTime::parse_iso8601(date)})
     if (read) return *read;
   return malformed("'" + printable(text->substr(0, 60)) + "' is not a date");
 }

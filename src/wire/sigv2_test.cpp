@@ -15,12 +15,18 @@ TEST(SigV2, example_object_get) {
                    {{"Host", "awsexamplebucket1.us-west-1.s3.amazonaws.com"},
                     {"Date", "Tue, 27 Mar 2007 19:36:42 +0000"},
                     {"Authorization", std::string("AWS ") + key + ":x"}}};
-  // The page's date has a numeric zone, which clients do not send; the rest of the text is signed.
-  head.headers.set("Date", "Tue, 27 Mar 2007 19:36:42 GMT");
   auto auth = read_s3(head, "awsexamplebucket1");
   ASSERT_TRUE(auth);
   EXPECT_EQ(auth->string_to_sign,
-            "GET\n\n\nTue, 27 Mar 2007 19:36:42 GMT\n/awsexamplebucket1/photos/puppy.jpg");
+            "GET\n\n\nTue, 27 Mar 2007 19:36:42 +0000\n/awsexamplebucket1/photos/puppy.jpg");
+  for (const char* zone : {"+0000", "-0000", "GMT"}) {
+    head.headers.set("Date", std::string("Tue, 27 Mar 2007 19:36:42 ") + zone);
+    auto same = read_s3(head, "awsexamplebucket1");
+    ASSERT_TRUE(same && same->time) << zone;
+    EXPECT_EQ(same->time->iso8601(), "2007-03-27T19:36:42.000Z") << zone;
+  }
+  head.headers.set("Date", "Tue, 27 Mar 2007 19:36:42 +0200");
+  EXPECT_FALSE(read_s3(head, "awsexamplebucket1")->undated.empty());
   EXPECT_EQ(auth->access_key, key);
   EXPECT_FALSE(auth->presigned);
 }

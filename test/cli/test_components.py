@@ -4,6 +4,7 @@ import os
 import pathlib
 import stat
 import threading
+import urllib.request
 
 from support.clients import client
 from support.croft import wait_until
@@ -77,6 +78,13 @@ sfConfig extends Compound {
     assert os.stat("/etc/passwd").st_mode == before
 
 
+def test_when_a_file_was_changed(croft, tmp_path):
+    work = work_folder(croft)
+    text = FILES + 'sfConfig extends Compound { t extends TouchFile { filename "t"; timestamp 100000L; } }'
+    assert up(croft, tmp_path, text).code == 0
+    assert (work / "t").stat().st_mtime == 100
+
+
 def test_a_large_file_goes_up_in_parts(croft, tmp_path):
     data = os.urandom(1 << 20) * 17 + b"the end"
     (work_folder(croft) / "large.bin").write_bytes(data)
@@ -85,7 +93,8 @@ sfConfig extends Compound {{
   bucket extends TransientS3Bucket {{ bucket "parts-bucket"; {KEYS} }}
   file extends PutS3File {{
     bucket "parts-bucket"; name "large"; {KEYS}
-    datasource extends FileDataSource {{ filename "large.bin"; }}
+    datasource extends FileDataSource {{ filename "large.bin"; contentType "video/mp4"; }}
+    headers [S3_PUBLIC_READ_HEADER];
     dependsOn [LAZY PARENT:bucket];
   }}
 }}
@@ -95,7 +104,9 @@ sfConfig extends Compound {{
     s3 = client("s3", outcome.json["farm"]["url"], "AKIDME", "secret-of-me-0001")
     got = s3.get_object(Bucket="parts-bucket", Key="large")
     assert got["ETag"].strip('"').endswith("-3"), got["ETag"]
-    assert got["Body"].read() == data
+    assert got["Body"].read() == data and got["ContentType"] == "video/mp4"
+    with urllib.request.urlopen(outcome.json["farm"]["url"] + "/parts-bucket/large", timeout=20) as public:
+        assert len(public.read()) == len(data)
     assert "Uploads" not in s3.list_multipart_uploads(Bucket="parts-bucket")
     assert croft.ok("down", "app", "--json").json["left"] == []
 

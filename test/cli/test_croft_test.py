@@ -1,9 +1,13 @@
 """croft test: descriptions as tests."""
+import http.server
 import json
+import pathlib
 import subprocess
+import tempfile
+import threading
 import xml.etree.ElementTree as ElementTree
 
-from support.croft import BINARY, ROOT, clean_environment
+from support.croft import BINARY, ROOT, clean_environment, wait_until
 
 INCLUDES = '#include "/org/smartfrog/services/assertions/components.sf"\n'
 
@@ -286,3 +290,94 @@ def test_what_is_no_description_is_not_passed_over(tmp_path):
     result = croft_test(tmp_path, "--json")
     outcomes = {test["file"].rsplit("/", 1)[1]: test["outcome"] for test in json.loads(result.stdout)["tests"]}
     assert outcomes == {"good.sf": "passed", "garbage.sf": "failed"} and result.returncode == 1
+
+
+def test_a_number_of_jobs_that_is_none_is_a_wrong_argument(tmp_path):
+    (tmp_path / "good.sf").write_text(PASSING)
+    for wrong in ("0", "65", "x"):
+        result = croft_test("-j", wrong, tmp_path)
+        assert result.returncode == 64 and "--jobs takes 1 to 64" in result.stderr, result
+
+
+def test_a_step_that_has_not_ended_is_waited_for(tmp_path):
+    file = tmp_path / "page.sf"
+    file.write_text("""#include "/org/smartfrog/services/www/components.sf"
+sfConfig extends WaitForPage { host "127.0.0.1"; port 9; page "none"; timeout 300; checkFrequency 50; }\n""")
+    result = croft_test(file)
+    assert result.returncode == 1 and "the page did not answer in time" in result.stdout, result
+
+
+MACHINE = INCLUDES + """#include "/org/smartfrog/services/amazon/ec2/components.sf"
+sfConfig extends TestCompound {
+  action extends ImageInstance { imageID "ami-0c40f700000000001"; }
+  tests extends DoNothing { time 600000; }
+  testTimeout 600000;
+}
+"""
+
+
+def test_a_killed_run_leaves_no_farm_and_no_machine():
+    # Sockets have short paths: no folder of the test runner's.
+    with tempfile.TemporaryDirectory(prefix="croft-kill-") as folder:
+        file = pathlib.Path(folder, "machine.sf")
+        file.write_text(MACHINE)
+        run = subprocess.Popen([BINARY, "test", str(file), "--timeout", "10m"], stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL, env=clean_environment(TMPDIR=folder))
+        data = lambda what: list(pathlib.Path(folder).glob(f"croft-test-*/0/farm-0/farm/{what}"))
+        try:
+            wait_until(lambda: data("machines/*") or run.poll() is not None, "a machine")
+            assert run.poll() is None and [line for line in processes() if folder in line and "farm serve" in line]
+        finally:
+            run.kill()
+            run.wait()
+        wait_until(lambda: not [line for line in processes() if folder in line], "all that ran for it to go")
+        assert not data("*")
+
+
+def processes():
+    found = []
+    for entry in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append(entry.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            pass  # it has ended meanwhile
+    return found
+
+
+def test_what_is_no_name_names_nothing(tmp_path):
+    text = INCLUDES + 'sfConfig extends Sequence { n %s; run extends Run { asName %s; action extends DoNothing; } }\n'
+    for name, said in (('"a:b"', "':' stands between names"), (r'"a\nb"', "it holds a line break")):
+        file = tmp_path / "named.sf"
+        file.write_text(text % (name, "LAZY PARENT:n"))
+        late = croft_test(file)
+        assert late.returncode == 1 and said in late.stdout, late
+        file.write_text(text % (name, name))
+        early = subprocess.run([BINARY, "check", file], capture_output=True, text=True, env=clean_environment())
+        assert early.returncode != 0 and "asName cannot be a component's name" in early.stderr and said in early.stderr, early
+
+
+def test_a_server_that_a_description_names_is_told_no_deadline(tmp_path):
+    seen = []
+
+    class Page(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            seen.append({name.lower() for name in self.headers})
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        file = tmp_path / "foreign.sf"
+        file.write_text(f"""#include "/org/smartfrog/services/restlet/components.sf"
+sfConfig extends GetRestResource {{
+  host "127.0.0.1"; port {server.server_address[1]}; path "bucket"; page "key"; sfShouldTerminate true;
+  authorization HTTP_AWS; username "AKIDEXAMPLE"; password "secret";
+}}\n""")
+        result = croft_test(file)
+        server.shutdown()
+    assert result.returncode == 0 and seen, result
+    assert all("authorization" in headers and "x-croft-deadline-ms" not in headers for headers in seen), seen

@@ -2,6 +2,7 @@
 import csv
 import io
 import json
+import pathlib
 import socket
 import subprocess
 
@@ -23,10 +24,10 @@ def bill(farm, *args):
     return invoice
 
 
-def send_datagrams(address, count):
+def send_datagrams(address, count, what=b"x" * 1000):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
         for _ in range(count):
-            line.sendto(b"x" * 1000, (address, 9))
+            line.sendto(what, (address, 9))
 
 
 def test_an_invoice_over_kill_nine_and_a_resellers_margin(farm):
@@ -74,3 +75,52 @@ def test_an_invoice_over_kill_nine_and_a_resellers_margin(farm):
     assert sum(round(float(row["usd"]) * 1e6) for row in rows[:-1]) == round(float(rows[-1]["usd"]) * 1e6) == invoice["totalMicros"]
     assert rows[-1]["service"] == "total" and "total" in croft(farm, "bill", "customer")
     assert bill(farm, "customer", "--month", "2008-04")["lines"] == []
+
+
+def test_bytes_of_an_instance_that_ends_while_the_farm_is_dead(farm):
+    account = farm.account("mover")
+    ec2 = client("ec2", farm.url, account["accessKey"], account["secretKey"])
+    any_udp = [{"IpProtocol": "udp", "FromPort": 9, "ToPort": 9, "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+    ec2.authorize_security_group_ingress(GroupName="default", IpPermissions=any_udp)
+    run = lambda script: ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1, InstanceType="m1.small", UserData=script)["Instances"][0]
+    # It sends 50 to its neighbour, takes what comes from outside, and goes when it is told to.
+    first = run("#!/bin/sh\ntrue\n")
+    second = run(f"""#!/usr/bin/perl
+use IO::Socket::INET; use Socket;
+my $own = IO::Socket::INET->new(LocalPort => 9, Proto => "udp") or die;
+my $neighbour = pack_sockaddr_in(9, inet_aton("{first["PrivateIpAddress"]}"));
+send($own, "x" x 1000, 0, $neighbour) for 1..50;
+$| = 1; print "listens\\n";
+do {{ $own->recv($got, 2000) }} until $got =~ /^go/;
+system("poweroff");
+""")["InstanceId"]
+    first = first["InstanceId"]
+    output = lambda: ec2.get_console_output(InstanceId=second).get("Output", "")
+    wait_until(lambda: "listens" in output(), "it listens")
+    address = ec2.allocate_address()["PublicIp"]
+    ec2.associate_address(InstanceId=second, PublicIp=address)
+
+    def moved(id):
+        lines = [line for line in bill(farm, "mover")["lines"] if line["service"] == "transfer" and line["resource"] == id]
+        return {line["what"]: line["quantity"] for line in lines}
+
+    send_datagrams(address, 100)
+    wait_until(lambda: moved(second).get("transfer.in") == 100 * 1028, "what came is counted, heads included")
+    farm.kill()
+    send_datagrams(address, 100)
+    note = pathlib.Path(farm.data) / "machines" / second / "note"
+    told = []
+
+    def gone():
+        told.append(send_datagrams(address, 1, b"go"))
+        return note.exists() and "poweroff" in note.read_text()
+
+    wait_until(gone, "it has gone by itself")
+    farm.start()
+    wait_until(lambda: moved(second).get("transfer.in", 0) >= 200 * 1028, "what came meanwhile is counted, too")
+    assert moved(second)["transfer.in"] <= 200 * 1028 + 30 * len(told), "and once"
+    assert moved(second)["transfer.internal.out"] == 50 * 1028
+    assert moved(first)["transfer.internal.in"] == 50 * 1028 and "transfer.in" not in moved(first)
+    lines = [line for line in bill(farm, "mover")["lines"] if line["service"] == "transfer"]
+    assert {line["what"]: line["micros"] > 0 for line in lines}["transfer.in"], "what comes from outside costs"
+    assert all(line["micros"] == 0 for line in lines if "internal" in line["what"])

@@ -62,6 +62,20 @@ echo authorized=$(cat /root/.ssh/authorized_keys)
     assert key["KeyMaterial"] not in out
 
 
+def test_a_web_server_has_port_80_and_metadata_go_on(ec2, boot):
+    """Metadata answer at the same port of another address, at the other end of the instance's link."""
+    id = boot("""
+mkdir /srv/www; echo served > /srv/www/index.html
+cd /srv/www; python3 -m http.server 80 >/dev/null 2>&1 &
+for i in $(seq 100); do curl -s -m 5 http://127.0.0.1/ && break; sleep 0.05; done
+echo own=$(curl -s -m 5 http://$(hostname -I | cut -d' ' -f1)/)
+T=$(curl -s -m 5 -X PUT http://169.254.169.254/latest/api/token -H 'X-aws-ec2-metadata-token-ttl-seconds: 60')
+echo id=$(curl -s -m 5 -H "X-aws-ec2-metadata-token: $T" http://169.254.169.254/latest/meta-data/instance-id)
+""")
+    out = told(ec2, id)
+    assert "own=served" in out and f"id={id}" in out, out
+
+
 def test_names(ec2, boot):
     first = boot("")
     address = ec2.describe_instances(InstanceIds=[first])["Reservations"][0]["Instances"][0]["PrivateIpAddress"]

@@ -154,6 +154,8 @@ def test_bucket_policy(s3, other, other_account, nobody, bucket):
     policy({"Effect": "Allow", "Principal": "*", "Action": "ec2:RunInstances", "Resource": "arn:aws:s3:::B/*"}),
     policy({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::another/*"}),
     policy({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::B/*", "Condition": {"Resembles": {"s3:prefix": "a"}}}),
+    policy({"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::B/*", "Condition": {"StringEquals": {"s3:prefiks": "a"}}}),
+    policy({"Effect": "Deny", "Principal": "*", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::B/*", "Conditions": {}}),
 ])
 def test_policies_that_make_no_sense(s3, bucket, text):
     answer = refused("MalformedPolicy", s3.put_bucket_policy, Bucket=bucket, Policy=text.replace("B/", bucket + "/"))
@@ -165,6 +167,35 @@ def test_tags_in_a_policy(s3, other, bucket):
     refused("AccessDenied", other.get_object, Bucket=bucket, Key="k")
     s3.put_object_tagging(Bucket=bucket, Key="k", Tagging={"TagSet": [{"Key": "open", "Value": "yes"}]})
     assert other.get_object(Bucket=bucket, Key="k")["Body"].read() == b"data"
+
+
+def test_each_account_has_a_folder_of_its_own(s3, other, other_account, bucket):
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy(
+        statement(bucket, action=["s3:GetObject", "s3:PutObject"], resource="/${aws:username}/*"),
+        statement(bucket, action="s3:ListBucket", resource="", Condition={"StringLike": {"s3:prefix": "${aws:PrincipalAccount}/*"}})))
+    mine = "other"  # its name
+    other.put_object(Bucket=bucket, Key=f"{mine}/k", Body=b"x")
+    assert other.get_object(Bucket=bucket, Key=f"{mine}/k")["Body"].read() == b"x"
+    refused("AccessDenied", other.put_object, Bucket=bucket, Key=f"{mine}x/k", Body=b"x")
+    assert other.list_objects_v2(Bucket=bucket, Prefix=other_account["accountId"] + "/")["KeyCount"] == 0
+    refused("AccessDenied", other.list_objects_v2, Bucket=bucket, Prefix=mine + "/")
+
+
+def test_only_what_is_not_there_yet_may_be_written(s3, other, bucket):
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy(
+        statement(bucket, action="s3:PutObject"),
+        statement(bucket, effect="Deny", action="s3:PutObject", Condition={"Null": {"s3:if-none-match": "true"},
+                                                                          "Bool": {"s3:ObjectCreationOperation": "true"}})))
+    refused("AccessDenied", other.put_object, Bucket=bucket, Key="new", Body=b"x")
+    with_header = lambda params, **_: params["headers"].update({"If-None-Match": "*"})  # noqa: E731
+    other.meta.events.register("before-call.s3.PutObject", with_header)
+    try:
+        other.put_object(Bucket=bucket, Key="new", Body=b"x")
+        refused("PreconditionFailed", other.put_object, Bucket=bucket, Key="new", Body=b"y")
+    finally:
+        other.meta.events.unregister("before-call.s3.PutObject", with_header)
+    upload = other.create_multipart_upload(Bucket=bucket, Key="parts")["UploadId"]
+    other.upload_part(Bucket=bucket, Key="parts", UploadId=upload, PartNumber=1, Body=b"x")
 
 
 def test_public_access_block(s3, nobody, bucket):

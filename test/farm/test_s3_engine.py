@@ -58,7 +58,34 @@ def old_client(farm, account):
                                                                                  retries={"max_attempts": 1}))
 
 
-def test_sigv2_is_a_switch_of_the_account(own):
+def s3cmd_with_sigv2(farm, account, folder):
+    (folder / "s3cfg").write_text(f"""[default]
+access_key = {account["accessKey"]}
+secret_key = {account["secretKey"]}
+host_base = 127.0.0.1:{farm.port}
+host_bucket = 127.0.0.1:{farm.port}
+use_https = False
+signature_v2 = True
+""")
+    (folder / "file").write_bytes(b"by s3cmd")
+
+    def call(*words):
+        done = subprocess.run(["s3cmd", "-c", folder / "s3cfg", "--no-progress", *words], capture_output=True, text=True, timeout=60,
+                              env=clean_environment(HOME=str(folder)))
+        assert done.returncode == 0, done
+        return done.stdout
+
+    call("mb", "s3://by-s3cmd")
+    call("put", folder / "file", "s3://by-s3cmd/a b/c")
+    assert "s3://by-s3cmd/a b/c" in call("ls", "--recursive", "s3://by-s3cmd")
+    call("get", "s3://by-s3cmd/a b/c", folder / "back")
+    assert (folder / "back").read_bytes() == b"by s3cmd"
+    with urllib.request.urlopen(call("signurl", "s3://by-s3cmd/a b/c", "+60").strip(), timeout=20) as answer:
+        assert answer.read() == b"by s3cmd"
+    call("rb", "--recursive", "--force", "s3://by-s3cmd")
+
+
+def test_sigv2_is_a_switch_of_the_account(own, tmp_path):
     account = own.account("old")
     s3, old = client("s3", own.url, account["accessKey"], account["secretKey"]), old_client(own, account)
     bucket = "b-" + uuid.uuid4().hex[:8]
@@ -92,6 +119,7 @@ def test_sigv2_is_a_switch_of_the_account(own):
     with pytest.raises(urllib.error.HTTPError) as late:
         urllib.request.urlopen(expired, timeout=20)
     assert late.value.code == 403 and b"expired" in late.value.read()
+    s3cmd_with_sigv2(own, account, tmp_path)
     assert croft("farm", "account", "add", "old", "--sigv2", "off", "--data", own.data).returncode == 0
     with pytest.raises(ClientError):
         old.list_objects(Bucket=bucket)

@@ -144,6 +144,25 @@ def test_bodies_that_are_no_forms(farm, bucket, raw):
     assert status in (400, 403), body
 
 
+@pytest.mark.parametrize("twice", [("key", "evil"), ("KEY", "evil"), ("acl", "public-read"), ("policy", "e30=")])
+def test_a_field_stands_once(s3, farm, account, bucket, twice):
+    fields = [("key", "k"), ("acl", "private"), *sign(account, [{"bucket": bucket}, ["starts-with", "$key", ""], ["starts-with", "$acl", ""]])]
+    for both in ([*fields, twice], [twice, *fields]):
+        status, _, body = send(f"{farm.url}/{bucket}", both)
+        assert (status, code(body)) == (400, "InvalidArgument") and b"only once" in body
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    assert send(f"{farm.url}/{bucket}", fields)[0] == 204
+
+
+@pytest.mark.parametrize("kind", ["multipart/form-data", "application/x-www-form-urlencoded", "text/plain"])
+def test_what_is_no_form_is_not_taken_for_one(farm, bucket, kind):
+    request = urllib.request.Request(f"{farm.url}/{bucket}", data=b"key=k&file=x", headers={"Content-Type": kind})
+    with pytest.raises(urllib.error.HTTPError) as error:
+        urllib.request.urlopen(request, timeout=30)
+    body = error.value.read()
+    assert (error.value.code, code(body)) == (412, "PreconditionFailed") and b"enclosure-type multipart/form-data" in body
+
+
 def test_anybody_may_write_where_the_bucket_says_so(s3, farm, bucket):
     s3.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
     assert send(f"{farm.url}/{bucket}", [("key", "k"), ("success_action_status", "200")])[0] == 200

@@ -1,5 +1,6 @@
 """A disk that is full: nothing is lost, what is deleted goes, its space comes back, and writing goes on. The disk is a small
 tmpfs."""
+import errno
 import os
 import subprocess
 import tempfile
@@ -86,3 +87,32 @@ def test_a_full_disk_is_emptied_and_filled_again(disk, sizes):
     report = subprocess.run([BINARY, "farm", "verify", "--data", disk.data], env=clean_environment(), capture_output=True, text=True,
                             timeout=60)
     assert report.returncode == 0 and "all whole" in report.stdout, report
+
+
+def fill_the_rest(folder):
+    """Another process takes what is left."""
+    with open(os.path.join(folder, "foreign"), "ab", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(4096))
+        except OSError as error:
+            assert error.errno == errno.ENOSPC, error
+
+
+@pytest.mark.parametrize("end", [Farm.kill, Farm.stop], ids=["killed", "stopped"])
+def test_a_farm_starts_on_a_disk_without_any_room(disk, end):
+    account, bucket = disk.account(), "tight-" + uuid.uuid4().hex[:8]
+    s3 = client("s3", disk.url, account["accessKey"], account["secretKey"])
+    s3.create_bucket(Bucket=bucket)
+    keys = fill(s3, bucket, (1_000_000, 20_000, 10))
+    for _ in range(2):  # a start that took what is kept for starts would be the last one
+        fill_the_rest(disk.data)
+        end(disk)
+        fill_the_rest(disk.data)
+        disk.start()
+        assert sorted(listed(s3, bucket)) == sorted(keys)
+        client("ec2", disk.url, account["accessKey"], account["secretKey"]).describe_instances()
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": key} for key in keys]})
+    assert "Errors" not in answer and listed(s3, bucket) == []
+    os.unlink(os.path.join(disk.data, "foreign"))
+    wait_until(lambda: put(s3, bucket, "again", 1_000_000), "room for what was deleted")

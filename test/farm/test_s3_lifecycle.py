@@ -63,6 +63,8 @@ def test_configuration_comes_back(quick, bucket):
     (rule("x"), "InvalidRequest"),
     ({"ID": "x", "Status": "enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}, "MalformedXML"),
     (rule("x", Transitions=[{"Days": 1, "StorageClass": "CUPBOARD"}]), "MalformedXML"),
+    (rule("x", Expiration={"Days": 5}, Transitions=[{"Days": 5, "StorageClass": "GLACIER"}]), "InvalidArgument"),
+    (rule("x", Filter={"Tag": {"Key": "a", "Value": "b"}}, AbortIncompleteMultipartUpload={"DaysAfterInitiation": 1}), "InvalidRequest"),
 ])
 def test_rules_that_make_no_sense(quick, bucket, bad, code):
     with pytest.raises(ClientError) as error:

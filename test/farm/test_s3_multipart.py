@@ -126,3 +126,15 @@ def test_overwritten_while_it_is_read(s3, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=b"new")
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"new"
     assert begin + reading.read() == b"".join(d for _, d in parts)
+
+
+def test_a_marker_that_is_no_group_hides_no_uploads(s3, bucket):
+    for key in ("a/b/x", "a/b/y", "a/c", "z"):
+        s3.create_multipart_upload(Bucket=bucket, Key=key)
+    def told(**query):
+        page = s3.list_multipart_uploads(Bucket=bucket, Delimiter="/", **query)
+        return [u["Key"] for u in page.get("Uploads", [])], [p["Prefix"] for p in page.get("CommonPrefixes", [])]
+    assert told(Prefix="a/", KeyMarker="a/") == (["a/c"], ["a/b/"])
+    assert told(Prefix="a/b/", KeyMarker="a/") == (["a/b/x", "a/b/y"], [])
+    assert told(Prefix="a/", KeyMarker="a/b/") == (["a/c"], [])
+    assert told(KeyMarker="a/") == (["z"], [])

@@ -3,6 +3,7 @@ import base64
 import datetime
 import hashlib
 import os
+import urllib.request
 import uuid
 import zlib
 
@@ -46,7 +47,8 @@ def test_put_and_get(s3, bucket, size):
 
 @pytest.mark.parametrize("size", [1000, 100000])
 @pytest.mark.parametrize("header,first,last", [("bytes=0-0", 0, 0), ("bytes=10-19", 10, 19), ("bytes=990-", 990, None),
-                                               ("bytes=-7", -7, None), ("bytes=5-99999999", 5, None)])
+                                               ("bytes=-7", -7, None), ("bytes=5-99999999", 5, None),
+                                               ("bytes=5-99999999999999999999", 5, None)])
 def test_ranges(s3, bucket, size, header, first, last):
     data = os.urandom(size)
     s3.put_object(Bucket=bucket, Key="k", Body=data)
@@ -58,7 +60,7 @@ def test_ranges(s3, bucket, size, header, first, last):
     assert got["ContentRange"] == f"bytes {start}-{start + len(expected) - 1}/{size}"
 
 
-@pytest.mark.parametrize("header", ["bytes=1000-", "bytes=-0", "bytes=2000-3000"])
+@pytest.mark.parametrize("header", ["bytes=1000-", "bytes=-0", "bytes=2000-3000", "bytes=99999999999999999999-"])
 def test_range_outside(s3, bucket, header):
     s3.put_object(Bucket=bucket, Key="k", Body=b"x" * 1000)
     with pytest.raises(ClientError) as error:
@@ -71,6 +73,22 @@ def test_range_not_understood_means_whole(s3, bucket, header):
     s3.put_object(Bucket=bucket, Key="k", Body=b"x" * 1000)
     got = s3.get_object(Bucket=bucket, Key="k", Range=header)
     assert got["ResponseMetadata"]["HTTPStatusCode"] == 200 and len(got["Body"].read()) == 1000
+
+
+def test_a_range_of_what_the_client_knows_else_the_whole(s3, bucket):
+    etag = s3.put_object(Bucket=bucket, Key="k", Body=b"0123456789")["ETag"]
+    modified = s3.head_object(Bucket=bucket, Key="k")["ResponseMetadata"]["HTTPHeaders"]["last-modified"]
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
+
+    def ask(known):
+        request = urllib.request.Request(url, headers={"Range": "bytes=2-3", "If-Range": known})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read()
+
+    for known in (etag, modified):
+        assert ask(known) == (206, b"23")
+    for other in ('"other"', "W/" + etag, "Mon, 07 Apr 2008 10:00:00 GMT", "yesterday"):
+        assert ask(other) == (200, b"0123456789")
 
 
 def test_conditions_of_reads(s3, bucket):
@@ -202,6 +220,19 @@ def test_copy(s3, bucket, size):
     with pytest.raises(ClientError) as error:
         s3.copy_object(Bucket=bucket, Key="to", CopySource={"Bucket": bucket, "Key": "from/ü +"}, CopySourceIfMatch='"x"')
     assert code(error) == ("PreconditionFailed", 412)
+
+
+def test_where_a_page_leads_is_said_by_each_copy(s3, bucket):
+    source = {"Bucket": bucket, "Key": "page"}
+    s3.put_object(Bucket=bucket, Key="page", Body=b"<h1>", ContentType="text/html", Metadata={"a": "1"})
+    s3.copy_object(Bucket=bucket, Key="page", CopySource=source, WebsiteRedirectLocation="/new")
+    got = s3.head_object(Bucket=bucket, Key="page")
+    assert (got["WebsiteRedirectLocation"], got["ContentType"], got["Metadata"]) == ("/new", "text/html", {"a": "1"})
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource=source)
+    assert "WebsiteRedirectLocation" not in s3.head_object(Bucket=bucket, Key="copy")
+    with pytest.raises(ClientError) as error:
+        s3.copy_object(Bucket=bucket, Key="page", CopySource=source)
+    assert code(error) == ("InvalidRequest", 400)
 
 
 @pytest.mark.parametrize("size", [100, 100000])

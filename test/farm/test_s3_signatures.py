@@ -26,14 +26,14 @@ class Signer:
             out = hmac.new(out, part.encode(), hashlib.sha256).digest()
         return out
 
-    def headers(self, method, path, payload_hash, extra=None):
+    def headers(self, method, path, payload_hash, extra=None, query=""):
         now = datetime.datetime.now(datetime.timezone.utc)
         self.amz_date, date = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
         self.scope = f"{date}/us-east-1/{self.service}/aws4_request"
         headers = {"host": f"127.0.0.1:{self.port}", "x-amz-date": self.amz_date, "x-amz-content-sha256": payload_hash}
         headers.update({k.lower(): v for k, v in (extra or {}).items()})
         names = sorted(headers)
-        canonical = "\n".join([method, quote(path), "", *[f"{n}:{headers[n]}" for n in names], "", ";".join(names), payload_hash])
+        canonical = "\n".join([method, quote(path), query, *[f"{n}:{headers[n]}" for n in names], "", ";".join(names), payload_hash])
         to_sign = "\n".join(["AWS4-HMAC-SHA256", self.amz_date, self.scope, hashlib.sha256(canonical.encode()).hexdigest()])
         self.signing_key = self.hmac_chain(date)
         self.seed = hmac.new(self.signing_key, to_sign.encode(), hashlib.sha256).hexdigest()
@@ -74,7 +74,7 @@ def signer(farm, account):
 def send(farm, method, path, headers, body=b"", chunked=False):
     connection = http.client.HTTPConnection("127.0.0.1", farm.port, timeout=20)
     try:
-        connection.putrequest(method, quote(path), skip_host=True, skip_accept_encoding=True)
+        connection.putrequest(method, quote(path, safe="/?"), skip_host=True, skip_accept_encoding=True)
         if chunked:
             headers = {**headers, "transfer-encoding": "chunked"}
         elif "content-length" not in headers:
@@ -131,6 +131,26 @@ def test_unsigned_chunks_with_trailer(farm, s3, bucket, signer, chunked, size):
         "PUT", f"/{bucket}/trailer2", "STREAMING-UNSIGNED-PAYLOAD-TRAILER",
         {"x-amz-decoded-content-length": str(len(data)), "x-amz-trailer": "x-amz-checksum-crc32",
          "content-encoding": "aws-chunked"}), wrong, chunked) == (400, "BadDigest")
+
+
+@pytest.mark.parametrize("announced,sent,expected", [
+    ("", "", (200, "")),
+    ("", "x-amz-checksum-crc32:{}\r\n", (400, "MalformedTrailerError")),
+    ("x-amz-checksum-crc32", "x-amz-checksum-crc32:{}\r\nx-amz-meta-a:b\r\n", (400, "MalformedTrailerError")),
+    ("x-amz-checksum-crc32", "x-amz-checksum-sha1:{}\r\n", (400, "MalformedTrailerError")),
+    ("x-amz-checksum-crc32", "", (400, "MalformedTrailerError")),
+    ("X-Amz-Checksum-CRC32", "X-Amz-Checksum-CRC32:{}\r\n", (200, "")),
+])
+def test_only_announced_trailers_come(farm, s3, bucket, signer, announced, sent, expected):
+    data = b"some data"
+    crc = base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode()
+    path = f"/{bucket}/announced-{uuid.uuid4().hex}"
+    extra = {"x-amz-decoded-content-length": str(len(data))} | ({"x-amz-trailer": announced} if announced else {})
+    headers = signer.headers("PUT", path, "STREAMING-UNSIGNED-PAYLOAD-TRAILER", extra)
+    body = b"%x\r\n%s\r\n0\r\n%s\r\n" % (len(data), data, sent.format(crc).encode())
+    assert send(farm, "PUT", path, headers, body) == expected
+    there = s3.list_objects_v2(Bucket=bucket, Prefix=path.split("/")[2])["KeyCount"]
+    assert there == (expected[0] == 200)
 
 
 def test_signed_trailer(farm, s3, bucket, signer):
@@ -204,10 +224,10 @@ def test_xml_body_is_covered_too(farm, s3, bucket, signer):
     path = f"/{bucket}"
     s3.put_object(Bucket=bucket, Key="victim", Body=b"x")
     evil = b"<Delete><Object><Key>victim</Key></Object></Delete>"
-    headers = signer.headers("POST", path, hashlib.sha256(b"<Delete/>").hexdigest(), {})
-    # ?delete is part of what is signed: here only the body is wrong.
-    status, code = send(farm, "POST", path, headers, evil)
-    assert status in (400, 403, 405)
+    md5 = base64.b64encode(hashlib.md5(evil).digest()).decode()
+    headers = signer.headers("POST", path, hashlib.sha256(b"<Delete/>").hexdigest(), {"content-md5": md5}, "delete=")
+    # Only the body is wrong.
+    assert send(farm, "POST", path + "?delete", headers, evil) == (400, "XAmzContentSHA256Mismatch")
     assert stored(s3, bucket, "victim")["Body"].read() == b"x"
 
 

@@ -5,6 +5,7 @@ import os
 import socket
 import tarfile
 import threading
+import time
 
 import pytest
 
@@ -90,6 +91,31 @@ def test_logs_last_lines_and_what_comes(session, tmp_path):
     assert session.data[new] == b"more\n"
     with pytest.raises(Failed, match="no item"):
         session.open("logs", name="app:wep")
+    session.call("remove", name="app:web")
+
+
+def timed(data):
+    return int.from_bytes(data[:8], "big"), data[8:]
+
+
+def test_logs_with_their_times(session, agent, tmp_path):
+    gate = tmp_path / "gate"
+    script = f"echo early; until [ -e {gate} ]; do sleep 0.01; done; echo late; exec sleep 1000"
+    session.call("apply", work=process_work("app:web", ["sh", "-c", script]))
+    eventually(lambda: list((agent.folder / "logs").glob("*.times")), "no note of the time is made")
+    first = time.time_ns()
+    gate.write_text("")
+    notes = next((agent.folder / "logs").glob("*.times"))
+    eventually(lambda: len(notes.read_text().splitlines()) >= 2, "no second note")
+    log = session.open("logs", name="app:web", times=True, follow=True)
+    assert log["times"] is True
+    session.wait(lambda: len(session.frames.get(log["channel"], [])) >= 3, "the pieces are not there")
+    early, late, told = (timed(frame) for frame in session.frames[log["channel"]][:3])
+    assert early[1] == b"early\n" and late[1] == b"late\n" and told[1] == b""
+    assert early[0] <= first <= late[0] <= told[0]
+    since = session.open("logs", name="app:web", since=first)["channel"]
+    session.end_of(since)
+    assert session.data[since] == b"late\n"
     session.call("remove", name="app:web")
 
 

@@ -108,4 +108,4 @@ def test_stats_of_agent_and_items(session):
     pid = start(session)
     stats = session.call("stats")
     assert stats["agent"]["memory"] > 1 << 20 and stats["items"][0]["pid"] == pid
-    assert stats["items"][0]["memory"] > 0
+    assert stats["items"][0]["memory"] > 0 and stats["items"][0]["files"] >= 3 and stats["items"][0]["processes"] == 1

@@ -110,6 +110,205 @@ sfConfig extends Compound {
   EXPECT_EQ(alive(rig), 2);
 }
 
+/// A farm whose machines stay; `farm` and `customer` are further attributes.
+std::string staying(const char* farm, const char* customer) {
+  return with_farm(fmt::format(R"(
+sfConfig extends Compound {{
+  machines extends Farm {{ clusterLimit 3; deleteInstancesOnTermination false; {} }}
+  workers extends FarmCustomer {{ farmer LAZY ROOT:sfConfig:machines; role "worker"; {} }}
+}})",
+                               farm, customer));
+}
+
+size_t listed(const Result<json::Object>& proof, const char* what) {
+  EXPECT_TRUE(proof) << proof.error().render();
+  return proof ? proof->at(what).as_array().size() : 0;
+}
+
+TEST(SimFarmer, machines_that_stayed_are_used_again_in_the_next_life) {
+  Rig rig(35);
+  ASSERT_EQ(phase(up(rig, staying("", "min 2;"))), "running");
+  EXPECT_EQ(listed(down(rig), "kept"), 2u);
+  // Two are there: one more is all that the limit leaves, and all that is rented.
+  auto again = up(rig, staying("", "min 3;"));
+  ASSERT_EQ(phase(again), "running") << json::pretty(*again);
+  EXPECT_EQ(alive(rig), 3);
+  rig.restart_controller(false);
+  auto taken_over = rig.ask<json::Object>([](Client& client) -> aio::Task<Result<json::Object>> {
+    CO_TRY(co_await client.ready());
+    co_return co_await client.settled("farm");
+  });
+  EXPECT_EQ(phase(taken_over), "running");
+  EXPECT_EQ(alive(rig), 3);
+  EXPECT_EQ(listed(down(rig), "kept"), 3u) << "the proof names what stays";
+  EXPECT_EQ(alive(rig), 3);
+}
+
+TEST(SimFarmer, machines_that_stayed_count_where_they_are_not_used_again) {
+  Rig rig(36);
+  ASSERT_EQ(phase(up(rig, staying("recycle false;", "min 2; deleteOnTerminate false;"))),
+            "running");
+  EXPECT_EQ(listed(down(rig), "kept"), 2u);
+  auto refused = up(rig, staying("recycle false;", "min 2; deleteOnTerminate false;"));
+  EXPECT_NE(json::compact(*refused).find("1 of 3 machines left, at least 2 are wanted"),
+            std::string::npos)
+      << json::pretty(*refused);
+  EXPECT_EQ(alive(rig), 2);
+  EXPECT_EQ(listed(down(rig), "kept"), 2u);
+  ASSERT_EQ(phase(up(rig, staying("recycle false;", "min 1; deleteOnTerminate false;"))),
+            "running");
+  EXPECT_EQ(alive(rig), 3);
+  EXPECT_EQ(listed(down(rig), "kept"), 3u);
+}
+
+TEST(SimFarmer, machines_that_stayed_and_went_are_forgotten) {
+  Rig rig(37);
+  ASSERT_EQ(phase(up(rig, staying("", "min 2;"))), "running");
+  EXPECT_EQ(listed(down(rig), "kept"), 2u);
+  ASSERT_EQ(phase(up(rig, with_farm(R"(
+sfConfig extends Sequence {
+  kill extends KillInstances, Keys { imageID "ami-26b6534f"; minCount 2; }
+  rest extends DoNothing {}
+})"))),
+            "running");
+  auto document = rig.ask<json::Object>([](Client& client) -> aio::Task<Result<json::Object>> {
+    CO_TRY(co_await client.world().clock.sleep(Duration::seconds(10)));
+    co_return co_await client.settled("farm");
+  });
+  EXPECT_EQ(phase(document), "running");
+  EXPECT_EQ(alive(rig), 0);
+  down(rig);
+  ASSERT_EQ(phase(up(rig, staying("deleteInstancesOnTermination true;", "min 3;"))), "running");
+  EXPECT_EQ(alive(rig), 3);
+  EXPECT_EQ(listed(down(rig), "left"), 0u);
+  EXPECT_EQ(alive(rig), 0);
+}
+
+TEST(SimMachines, end_where_they_are_done_when_they_run) {
+  Rig rig(38);
+  auto ended = up(rig, with_farm(R"(
+sfConfig extends Sequence {
+  machine extends ImageInstance, Keys { imageID "ami-26b6534f"; sfShouldTerminate true; }
+  stop extends DoNothing { time 5; message "it ran"; }
+})"));
+  auto document = rig.ask<json::Object>([](Client& client) -> aio::Task<Result<json::Object>> {
+    CO_TRY(co_await client.world().clock.sleep(Duration::seconds(60)));
+    co_return co_await client.settled("farm");
+  });
+  EXPECT_EQ(phase(document), "terminated");
+  EXPECT_NE(json::compact(*document).find("it ran"), std::string::npos) << json::pretty(*document);
+  EXPECT_EQ(alive(rig), 0);
+}
+
+/// Three zones, each of one host with room for all.
+const char* zones_file = R"({"zones": [
+  {"name": "us-east-1a", "racks": [{"name": "r1", "hosts": [{"name": "h1", "cores": 999, "memory": "9TiB"}]}]},
+  {"name": "us-east-1b", "racks": [{"name": "r2", "hosts": [{"name": "h2", "cores": 999, "memory": "9TiB"}]}]},
+  {"name": "us-east-1c", "racks": [{"name": "r3", "hosts": [{"name": "h3", "cores": 999, "memory": "9TiB"}]}]}]})";
+
+/// How many live in each zone, "a2 b1 c1".
+std::string by_zone(Rig& rig) {
+  auto zones = rig.ask<Instances>([](Client& client) { return client.zones(id, key); });
+  EXPECT_TRUE(zones) << zones.error().render();
+  std::string out;
+  for (const auto& [zone, count] : zones.value_or(Instances{}))
+    out += fmt::format("{}{}{}", out.empty() ? "" : " ", zone.back(), count);
+  return out;
+}
+
+std::string spread(int count, const char* more = "") {
+  return with_farm(fmt::format(R"(
+sfConfig extends Compound {{
+  machines extends ImageInstance, Keys {{ imageID "ami-26b6534f"; minCount {}; spread "BY_ZONE";
+    zones ["us-east-1a", "us-east-1b", "us-east-1c"]; {} }}
+}})",
+                               count, more));
+}
+
+TEST(SimSpread, machines_are_dealt_over_zones) {
+  Rig rig(41, zones_file);
+  ASSERT_EQ(phase(up(rig, spread(7))), "running");
+  EXPECT_EQ(by_zone(rig), "a3 b2 c2");
+  auto proof = down(rig);
+  ASSERT_TRUE(proof) << proof.error().render();
+  EXPECT_EQ(alive(rig), 0);
+}
+
+TEST(SimSpread, one_zone_and_many_contradict) {
+  Rig rig(42, zones_file);
+  auto failed = up(rig, spread(2, "zone \"us-east-1a\";"));
+  EXPECT_EQ(phase(failed), "terminated");
+  EXPECT_NE(json::compact(*failed).find("all in one zone, and spread"), std::string::npos);
+}
+
+TEST(SimSpread, a_controller_that_dies_anywhere_deals_as_many) {
+  Rig undisturbed(43, zones_file);
+  EXPECT_EQ(phase(up(undisturbed, spread(5))), "running");
+  uint64_t all = undisturbed.sim.main().crash_points();
+  for (uint64_t at : aio::crash_points("spread", all, 16)) {
+    if (testing::Test::HasFailure()) return;
+    Rig rig(at, zones_file);
+    rig.sim.main().crash_at(at);
+    auto first = up(rig, spread(5));
+    bool died = !first || rig.sim.main().dead();
+    rig.sim.main().crash_at(0);
+    if (died) rig.restart_controller(at % 2 == 0);
+    EXPECT_EQ(phase(up(rig, spread(5))), "running") << "point " << at;
+    EXPECT_EQ(by_zone(rig), "a2 b2 c1") << "point " << at;
+    auto proof = down(rig);
+    EXPECT_TRUE(proof) << "point " << at << ": " << proof.error().render();
+    EXPECT_EQ(alive(rig), 0) << "point " << at;
+  }
+}
+
+const char* lost_machines = R"(
+sfConfig extends Compound {
+  sfLivenessDelay 5;
+  keeper extends Supervised { backoff ["1s", "10s"];
+    machines extends ImageInstance, Keys { imageID "ami-26b6534f"; minCount 2; } }
+  steps extends Sequence {
+    pause extends Delay { time 5000; }
+    kill extends KillInstances, Keys { imageID "ami-26b6534f"; minCount 2; }
+    rest extends DoNothing {}
+  }
+})";
+
+/// A minute of its life: the machines are killed, and come back.
+Result<json::Object> a_minute(Rig& rig) {
+  return rig.ask<json::Object>([](Client& client) -> aio::Task<Result<json::Object>> {
+    CO_TRY(co_await client.world().clock.sleep(Duration::minutes(1)));
+    co_return co_await client.settled("farm");
+  });
+}
+
+TEST(SimSupervised, machines_that_are_lost_come_back_wherever_the_controller_dies) {
+  Rig undisturbed(51);
+  EXPECT_EQ(phase(up(undisturbed, with_farm(lost_machines))), "running");
+  uint64_t before = undisturbed.sim.main().crash_points();
+  auto document = a_minute(undisturbed);
+  EXPECT_EQ(phase(document), "running");
+  EXPECT_EQ(alive(undisturbed), 2);
+  EXPECT_NE(json::compact(*document).find("\"restarts\":1"), std::string::npos)
+      << json::pretty(*document);
+  uint64_t all = undisturbed.sim.main().crash_points() - before;
+  EXPECT_GT(all, 10u);
+  for (uint64_t at : aio::crash_points("supervised", all, 12)) {
+    if (testing::Test::HasFailure()) return;
+    Rig rig(51);
+    EXPECT_EQ(phase(up(rig, with_farm(lost_machines))), "running");
+    rig.sim.main().crash_at(at);
+    auto first = a_minute(rig);
+    bool died = !first || rig.sim.main().dead();
+    rig.sim.main().crash_at(0);
+    if (died) rig.restart_controller(at % 2 == 0);
+    EXPECT_EQ(phase(a_minute(rig)), "running") << "point " << at;
+    EXPECT_EQ(alive(rig), 2) << "point " << at;
+    auto proof = down(rig);
+    EXPECT_TRUE(proof) << "point " << at << ": " << proof.error().render();
+    EXPECT_EQ(alive(rig), 0) << "point " << at;
+  }
+}
+
 TEST(SimFarmer, a_role_without_an_image_is_refused) {
   Rig rig(34);
   auto text = with_farm(R"(

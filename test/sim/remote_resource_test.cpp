@@ -89,6 +89,23 @@ TEST_F(RemoteResourceTest, a_controller_that_takes_over_does_not_put_again) {
   EXPECT_EQ(server.count("PUT"), 1u);
 }
 
+TEST_F(RemoteResourceTest, a_server_that_refuses_or_is_gone_keeps_nothing_from_ending) {
+  ASSERT_EQ(up(R"(url "http://127.0.0.1:8080/thing";)")->at("phase").as_string(), "running");
+  server.status["DELETE"] = 500;
+  auto proof = rig.ask<json::Object>([](Client& client) { return client.down("rest"); });
+  ASSERT_TRUE(proof) << proof.error().render();
+  EXPECT_EQ(proof->at("left").as_array().size(), 0u) << json::pretty(*proof);
+  EXPECT_GE(server.count("DELETE"), 1u);
+}
+
+TEST_F(RemoteResourceTest, queries_without_a_value_have_no_equals_sign) {
+  ASSERT_EQ(up(R"(host "127.0.0.1"; port 8080; page "thing"; queries ["raw", "a=", ["k", ""]];)")
+                ->at("phase")
+                .as_string(),
+            "running");
+  EXPECT_EQ(server.seen.front(), "PUT /thing?raw&a=&k=");
+}
+
 const char* behind_a_proxy = R"(url "http://thing.example.org/thing"; proxyHost "127.0.0.1";
     proxyPort 8080; datasource extends TextDataSource { text "hello"; })";
 

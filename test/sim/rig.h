@@ -32,15 +32,19 @@ inline aio::Task<Result<>> serve_controller(aio::World& world) {
   options.home = home;
   options.idle = Duration::hours(24);
   options.simulated = true;
-  auto controller = CO_TRY(co_await controller::Controller::open(world, options));
-  co_return co_await controller->serve();
+  CO_TRY(co_await controller::serve_on(world, options, [] { return Result<>{}; }));
+  co_return Result<>{};
 }
 
-inline aio::Task<Result<>> serve_farm(aio::World& world, std::string& url) {
+inline aio::Task<Result<>> serve_farm(aio::World& world, std::string& url, std::string topology) {
   farm::FarmOptions options;
   options.data = farm_data;
-  options.listen = "127.0.0.1:7480";
+  options.listen = "10.0.0.9:7480";
   options.fake_machines = true;
+  if (!topology.empty()) {
+    options.topology = "/zones.json";
+    CO_TRY(co_await world.disk.write_file(options.topology, std::move(topology)));
+  }
   auto farm = CO_TRY(co_await farm::Farm::open(world, options));
   url = farm->url();
   co_return co_await farm->serve();
@@ -68,14 +72,26 @@ class Client {
 
   aio::Task<Result<json::Object>> call(std::string method, std::string target,
                                        std::string body = "") {
+    return ask(controller::controller_socket(home), std::move(method), std::move(target),
+               std::move(body));
+  }
+  /// Of the farm's administrator.
+  aio::Task<Result<json::Object>> admin(std::string method, std::string target, std::string body) {
+    return ask(farm::admin_socket(farm_data), std::move(method), std::move(target),
+               std::move(body));
+  }
+  aio::Task<Result<json::Object>> ask(std::string socket, std::string method, std::string target,
+                                      std::string body) {
     net::ClientRequest request;
     request.method = std::move(method);
     request.url.scheme = "unix";
-    request.url.host = controller::controller_socket(home);
+    request.url.host = std::move(socket);
     request.url.target = std::move(target);
     request.body = std::move(body);
     request.deadline = Duration::minutes(2);
     auto answer = CO_TRY(co_await http_.send(std::move(request)));
+    if (answer.headers.value("content-type") == "application/x-ndjson")
+      co_return json::Object{{"lines", answer.body}};
     auto object = CO_TRY(json::parse_object(answer.body, "the answer", {Bytes::mib(16), 512}));
     if (answer.status / 100 == 2) co_return object;
     const json::Object* error = CO_TRY(json::object_at(object, "error"));
@@ -136,6 +152,37 @@ class Client {
         ++out[cloud::tag_value(instance.tags, cloud::tag_component)];
     co_return out;
   }
+  /// Live instances by zone.
+  aio::Task<Result<std::map<std::string, int>>> zones(std::string id, std::string key) {
+    auto farm = CO_TRY(cloud::farm_at(farm_, "us-east-1"));
+    cloud::Ec2 ec2({world_, http_, retrier_}, *farm.ec2, credentials(id, key));
+    std::map<std::string, int> out;
+    for (const auto& instance : CO_TRY(co_await ec2.describe_instances({})))
+      if (instance.state == cloud::InstanceState::running ||
+          instance.state == cloud::InstanceState::pending)
+        ++out[instance.zone];
+    co_return out;
+  }
+  /// Terminates the first that runs; its id.
+  aio::Task<Result<std::string>> end_one(std::string id, std::string key) {
+    auto farm = CO_TRY(cloud::farm_at(farm_, "us-east-1"));
+    cloud::Ec2 ec2({world_, http_, retrier_}, *farm.ec2, credentials(id, key));
+    for (const auto& instance : CO_TRY(co_await ec2.describe_instances({}))) {
+      if (instance.state != cloud::InstanceState::running) continue;
+      CO_TRY(co_await ec2.terminate_instances({instance.id}));
+      co_return instance.id;
+    }
+    co_return fail(Code::not_found, "no instance runs");
+  }
+  /// Of all instances that the farm still tells of, whatever their state.
+  aio::Task<Result<std::vector<std::string>>> all_ids(std::string id, std::string key) {
+    auto farm = CO_TRY(cloud::farm_at(farm_, "us-east-1"));
+    cloud::Ec2 ec2({world_, http_, retrier_}, *farm.ec2, credentials(id, key));
+    std::vector<std::string> out;
+    for (const auto& instance : CO_TRY(co_await ec2.describe_instances({})))
+      out.push_back(instance.id);
+    co_return out;
+  }
   aio::Task<Result<std::vector<std::string>>> buckets(std::string id, std::string key) {
     auto farm = CO_TRY(cloud::farm_at(farm_, "us-east-1"));
     cloud::S3 s3({world_, http_, retrier_}, *farm.s3, credentials(id, key));
@@ -159,23 +206,38 @@ class Client {
 
 /// The three processes.
 struct Rig {
-  explicit Rig(uint64_t seed)
+  explicit Rig(uint64_t seed, std::string topology = {})
       : sim(seed),
         farm(&sim.start_process("farm", &sim.add_disk())),
         person(sim.start_process("client")) {
     log::set_level(log::Level::off);  // killed processes complain
-    sim.spawn(*farm, serve_farm(farm->world(), url));
+    sim.spawn(*farm, serve_farm(farm->world(), url, std::move(topology)));
     start_controller();
   }
-  void start_controller() { sim.spawn(sim.main(), serve_controller(sim.world())); }
+  /// In the place of one that was killed.
+  void start_farm() {
+    farm = &sim.start_process("farm", &farm->disk());
+    sim.spawn(*farm, serve_farm(farm->world(), url, {}));
+  }
+  void start_controller() {
+    ended = false;
+    sim.spawn(sim.main(), note_end(serve_controller(sim.world())));
+  }
+  aio::Task<Result<>> note_end(aio::Task<Result<>> serving) {
+    auto served = co_await std::move(serving);
+    ended = true;
+    co_return served;
+  }
   void restart_controller(bool power_cut) {
     sim.restart(power_cut);
     start_controller();
   }
+  /// It was killed, or has ended of an error of its own.
+  bool controller_ended() { return sim.main().dead() || ended; }
   template <class T>
   Result<T> ask(std::function<aio::Task<Result<T>>(Client&)> question) {
     return sim.run_in(person,
-                      with_client<T>(person.world(), "http://127.0.0.1:7480", std::move(question)));
+                      with_client<T>(person.world(), "http://10.0.0.9:7480", std::move(question)));
   }
   template <class T>
   static aio::Task<Result<T>> with_client(aio::World& world, std::string url,
@@ -184,6 +246,7 @@ struct Rig {
     co_return co_await question(client);
   }
 
+  bool ended = false;
   std::string url;
   aio::SimWorld sim;
   aio::SimProcess* farm;

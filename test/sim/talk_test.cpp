@@ -3,56 +3,10 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include "rig.h"
+#include "talk_rig.h"
 
 namespace croft::simtest {
 namespace {
-
-constexpr const char* id = "AKIDSIM";
-constexpr const char* key = "secret-of-sim-0001";
-
-constexpr const char* text = R"(
-#include "/org/smartfrog/services/amazon/s3/components.sf"
-#include "/org/smartfrog/services/amazon/ec2/components.sf"
-farm extends EmbeddedFarm {
-  accounts extends { sim extends Account { id "AKIDSIM"; key "secret-of-sim-0001"; instances 5; } }
-  images extends { any "ami-26b6534f"; }
-}
-sfConfig extends Compound {
-  transient extends TransientS3Bucket { bucket "sim-transient";
-    username "AKIDSIM"; password "secret-of-sim-0001"; }
-  persistent extends PersistentS3Bucket { bucket "sim-persistent";
-    username "AKIDSIM"; password "secret-of-sim-0001"; }
-  service extends ImageInstance { id "AKIDSIM"; key "secret-of-sim-0001"; imageID "ami-26b6534f";
-    minCount 2; maxCount 3; }
-}
-)";
-
-using Buckets = std::vector<std::string>;
-using Instances = std::map<std::string, int>;
-
-Result<json::Object> up(Rig& rig) {
-  return rig.ask<json::Object>([](Client& client) -> aio::Task<Result<json::Object>> {
-    auto description = resolved("talk.sf", text);
-    if (!description) co_return fail(std::move(description).error());
-    co_return co_await client.up("talk", *std::move(description));
-  });
-}
-Result<json::Object> down(Rig& rig, bool kept = false) {
-  return rig.ask<json::Object>([kept](Client& client) { return client.down("talk", kept); });
-}
-Result<Instances> instances(Rig& rig) {
-  return rig.ask<Instances>([](Client& client) { return client.instances(id, key); });
-}
-Result<Buckets> buckets(Rig& rig) {
-  return rig.ask<Buckets>([](Client& client) { return client.buckets(id, key); });
-}
-std::string phase(const Result<json::Object>& document) {
-  return document ? json::string_or(*document, "phase", "").value_or("") : document.error().line();
-}
-size_t size_of(const Result<json::Object>& document, const char* list) {
-  return document ? document->at(list).as_array().size() : 999;
-}
 
 TEST(SimTalk, goes_up_and_down_to_nothing_left) {
   Rig rig(2008);
@@ -190,6 +144,41 @@ TEST(SimTalk, a_controller_that_dies_at_any_point_loses_and_doubles_nothing) {
     EXPECT_GE(died + 2, points.size());
     fmt::print("{} of {} crash points of {}\n", points.size(), all, in_down ? "down" : "up");
   }
+}
+
+/// Dies at crash point `first` of an `up`, and what continues it at its point `second`; the third
+/// process finishes, and takes it down again.
+void crash_twice(uint64_t first, uint64_t second) {
+  Rig rig(first * 1000 + second);
+  auto where = fmt::format("crash points {}, then {} of up", first, second);
+  rig.sim.main().crash_at(first);
+  auto running = up(rig);
+  for (uint64_t next : {second, uint64_t{0}}) {
+    if (!rig.sim.main().dead()) break;
+    rig.restart_controller(next % 2 == 0);
+    rig.sim.main().crash_at(next);
+    running = up(rig);
+  }
+  rig.sim.main().crash_at(0);
+  EXPECT_EQ(phase(running), "running") << where;
+  EXPECT_EQ(instances(rig).value(), (Instances{{"talk:service", 3}})) << where;
+  EXPECT_EQ(buckets(rig).value(), (Buckets{"sim-persistent", "sim-transient"})) << where;
+  EXPECT_EQ(size_of(down(rig, true), "left"), 0u) << where;
+  EXPECT_EQ(instances(rig).value(), Instances{}) << where;
+  EXPECT_EQ(buckets(rig).value(), Buckets{}) << where;
+}
+
+TEST(SimTalk, two_deaths_in_a_row_lose_and_double_nothing) {
+  constexpr size_t each = 4;
+  uint64_t all = points_of_a_life().first;
+  size_t pairs = 0;
+  for (uint64_t first : aio::crash_points("first death", all, each))
+    for (uint64_t second : aio::crash_points("second death", all, each)) {
+      crash_twice(first, second);
+      ++pairs;
+      if (HasFailure()) return;
+    }
+  fmt::print("{} pairs of {} crash points of up\n", pairs, all);
 }
 
 TEST(SimTalk, the_same_seed_gives_the_same_run) {

@@ -65,6 +65,7 @@ class Session:
         self.stream, self.hello = stream, hello
         self.numbers = itertools.count(1)
         self.answers, self.states, self.data, self.closed = {}, {}, {}, {}
+        self.frames = {}  # by channel, each as it came
         self.changed = threading.Condition()
         self.writing = threading.Lock()
         self.fence = 1
@@ -89,6 +90,7 @@ class Session:
         if kind == b"D":
             channel = struct.unpack(">I", payload[:4])[0]
             self.data[channel] = self.data.get(channel, b"") + payload[4:]
+            self.frames.setdefault(channel, []).append(payload[4:])
             return
         message = json.loads(payload)
         if message["type"] == "answer":

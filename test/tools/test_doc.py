@@ -23,6 +23,11 @@ def test_doc_page(tool):
     assert all(len(line) <= 100 for line in out.splitlines())
 
 
+def test_doc_of_what_takes_its_changes_in_place(tool):
+    out = tool.ok("doc", "Process").out
+    assert "sfUpdatable" in out and "can change while it runs" in out and "a change replaces it" not in out, out
+
+
 @pytest.mark.parametrize("name", ["Address", "TlsAddress"])
 def test_doc_of_a_description(tool, name):
     out = tool.ok("doc", name, "--from", SHOP).out.replace(str(HERE), "test/tools")

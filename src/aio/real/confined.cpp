@@ -102,4 +102,17 @@ Task<Result<>> change_mode(World& world, std::string path, ModeChange change, bo
                               [&] { return change_modes(path, change, recursively); });
 }
 
+Task<Result<>> change_time(World& world, std::string path, WallTime modified) {
+  if (simulated(world)) {
+    CO_TRY(co_await world.disk.info(path));
+    co_return Result<>{};
+  }
+  co_return co_await blocking(world, Pool::disk, [&]() -> Result<> {
+    constexpr int64_t second = 1'000'000'000;
+    timespec times[] = {{0, UTIME_OMIT}, {modified.ns / second, modified.ns % second}};
+    if (::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) == 0) return {};
+    return fail(system_error(errno, "cannot set the time of " + path));
+  });
+}
+
 }  // namespace croft::aio

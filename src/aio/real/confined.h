@@ -22,5 +22,7 @@ struct ModeChange {
 /// Changes the mode of a file or folder, and of all that is in it where `recursively`. Links are
 /// not followed. Code::not_found.
 Task<Result<>> change_mode(World& world, std::string path, ModeChange change, bool recursively);
+/// When it was changed last, from now on. A link is not followed. Code::not_found.
+Task<Result<>> change_time(World& world, std::string path, WallTime modified);
 
 }  // namespace croft::aio

@@ -1,5 +1,6 @@
 #include "aio/real/descriptors.h"
 
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -43,6 +44,13 @@ struct Envelope {
 };
 
 }  // namespace
+
+void allow_many_files() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
 
 Result<> send_descriptor(const std::string& socket_file, int descriptor) {
   sockaddr_un address = TRY(address_of(socket_file));

@@ -7,6 +7,10 @@
 
 namespace croft::aio {
 
+/// As many open files as this process may have: 1024 is the usual limit until somebody asks, and a
+/// server with a connection to each of its agents needs more.
+void allow_many_files();
+
 /// Connects to the socket file and hands the descriptor over; does not wait for the other side to
 /// take it. The sender's own stays open. Blocks no longer than a local connect.
 Result<> send_descriptor(const std::string& socket_file, int descriptor);

@@ -43,6 +43,16 @@ void SimDisk::NameChange::apply(std::map<std::string, NodePtr>& names, const Nam
   if (!change.to.empty()) names[change.to] = change.node;
 }
 
+void SimDisk::fail_at(Fault fault, uint64_t at, Duration lasts) {
+  outage_ = {fault, at + (fault == Fault::full ? writes_ : syncs_), lasts, std::nullopt};
+}
+
+bool SimDisk::fails_now(Fault fault, uint64_t number) {
+  if (outage_.at == 0 || outage_.fault != fault || number < outage_.at) return false;
+  if (!outage_.until) outage_.until = loop_.now() + outage_.lasts;
+  return loop_.now() < *outage_.until;
+}
+
 class SimFile final : public SyncFile {
  public:
   SimFile(SimDisk& disk, SimDisk::NodePtr node) : disk_(disk), node_(std::move(node)) {}
@@ -54,7 +64,8 @@ class SimFile final : public SyncFile {
     return count;
   }
   Result<> write_at(uint64_t offset, std::string_view data) override {
-    if (disk_.full) return fail(system_error(ENOSPC, "cannot write a file"));
+    if (disk_.full || disk_.fails_now(SimDisk::Fault::full, ++disk_.writes_))
+      return fail(system_error(ENOSPC, "cannot write a file"));
     disk_.loop_.trace(data);
     disk_.bytes_written += data.size();
     change({offset, std::string(data), false});
@@ -62,7 +73,8 @@ class SimFile final : public SyncFile {
   }
   Result<> sync() override {
     disk_.loop_.trace("sync");
-    if (disk_.sync_fails) return fail(system_error(EIO, "cannot sync a file"));
+    if (disk_.sync_fails || disk_.fails_now(SimDisk::Fault::broken, ++disk_.syncs_))
+      return fail(system_error(EIO, "cannot sync a file"));
     for (const auto& each : node_->unsynced) SimDisk::Node::apply(node_->durable, each);
     node_->unsynced.clear();
     return {};

@@ -5,6 +5,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -37,10 +38,25 @@ class SimDisk final : public SyncDisk {
   bool sync_fails = false;  ///< sync() fails with Code::io
   uint64_t bytes_written = 0;
 
+  /// From the `at`th write (or sync) from now on it fails as if the disk were full (or broken), for
+  /// `lasts`; then all is well again.
+  enum class Fault { full, broken };
+  void fail_at(Fault fault, uint64_t at, Duration lasts);
+  bool fault_came() const { return outage_.until.has_value(); }
+  uint64_t writes() const { return writes_; }
+  uint64_t syncs() const { return syncs_; }
+
   static constexpr size_t sector = 512;
 
  private:
   friend class SimFile;
+  struct Outage {
+    Fault fault = Fault::full;
+    uint64_t at = 0;  // number of the write or sync; 0: none
+    Duration lasts;
+    std::optional<Moment> until;
+  };
+  bool fails_now(Fault fault, uint64_t number);
   struct Change {
     uint64_t offset = 0;
     std::string data;
@@ -54,6 +70,8 @@ class SimDisk final : public SyncDisk {
     static void apply(std::string& data, const Change& change);
   };
   using NodePtr = std::shared_ptr<Node>;
+  Outage outage_;
+  uint64_t writes_ = 0, syncs_ = 0;
   struct NameChange {
     std::string from, to;  // to empty: removal; from empty: creation
     NodePtr node;

@@ -18,10 +18,15 @@ class SimClock final : public Clock {
   SimClock(SimLoop& loop, WallTime started) : loop_(loop), started_(started) {}
   Moment now() override { return loop_.now(); }
   /// The same for all processes, also for one that starts again.
-  WallTime wall() override { return started_ + (loop_.now() - first_second); }
+  WallTime wall() override { return started_ + shift_ + (loop_.now() - first_second); }
+  void step_wall(Duration by) { shift_ = shift_ + by; }
+  void pause(Moment until) {
+    paused_until_ = until;
+    for (TimerId timer : own_) loop_.events.not_before(timer, until);
+  }
   TimerId call_at(Moment at, std::move_only_function<void()> function) override {
     // A dead process has no time left to wait.
-    if (dead_) at = loop_.now();
+    at = dead_ ? loop_.now() : std::max(at, paused_until_);
     auto slot = std::make_shared<TimerId>(0);
     *slot = loop_.events.add(at, [this, slot, run = std::move(function)]() mutable {
       own_.erase(*slot);
@@ -42,6 +47,8 @@ class SimClock final : public Clock {
  private:
   SimLoop& loop_;
   WallTime started_;
+  Duration shift_;
+  Moment paused_until_{};
   bool dead_ = false;
   std::set<TimerId> own_;
 };
@@ -422,6 +429,15 @@ const std::vector<std::string>& SimProcess::crash_log() const {
 }
 void SimProcess::raise(int number) {
   parts_->processes.raise(number);
+}
+
+void SimProcess::pause(Duration lasts) {
+  parts_->loop.trace("pause " + parts_->name);
+  parts_->clock.pause(parts_->loop.now() + lasts);
+}
+void SimProcess::step_wall(Duration by) {
+  parts_->loop.trace("step the clock of " + parts_->name);
+  parts_->clock.step_wall(by);
 }
 
 void SimProcess::kill(std::string why) {

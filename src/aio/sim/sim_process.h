@@ -49,6 +49,11 @@ class SimProcess {
   uint64_t disk_operations() const;                   ///< changes and syncs so far
   const std::vector<std::string>& crash_log() const;  ///< names of the points passed, in order
 
+  /// SIGSTOP for so long, but for what the network brings: its timers, disk and pools stand still.
+  void pause(Duration lasts);
+  /// Somebody sets the wall clock that it reads.
+  void step_wall(Duration by);
+
   /// Delivers a signal to Processes::signal.
   void raise(int number);
   /// Answers Processes::start; without it: Code::unsupported.

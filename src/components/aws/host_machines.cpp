@@ -5,6 +5,7 @@
 #include "aio/cancel.h"
 #include "aio/scope.h"
 #include "base/digest.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "components/http_action.h"
 #include "engine/host.h"
@@ -21,8 +22,11 @@ constexpr const char* agent_object = "croft-agent";
 constexpr const char* rendezvous_object = "rendezvous.json";
 constexpr Duration agent_url_lasts = Duration::hours(24);
 constexpr Duration rendezvous_url_lasts = Duration::hours(7 * 24);  // SigV4 allows no more
+constexpr Duration rendezvous_again = Duration::hours(24);
+constexpr Duration rendezvous_retry = Duration::minutes(1);
 constexpr Duration join_within = Duration::minutes(5);
 constexpr size_t name_digits = 24;
+constexpr const char* rendezvous_note = "rendezvous";
 
 /// The same for one component and generation, and nobody else's.
 std::string bucket_of(const Context& context) {
@@ -53,7 +57,43 @@ aio::Task<Result<>> make_bucket(Context& context, cloud::S3 s3) {
   co_return Result<>{};
 }
 
+/// `always`: the bucket may be a new one.
+aio::Task<Result<>> put_rendezvous(Context& context, cloud::S3 s3, bool always) {
+  engine::Hosts* hosts = CO_TRY(context.hosts());
+  auto now = CO_TRY(co_await hosts->rendezvous(context.farm_admin()));
+  auto before = context.record().memory.find(rendezvous_note);
+  bool same = before != context.record().memory.end() && before->second == now.says;
+  if (same && !always) co_return Result<>{};
+  cloud::PutObject rendezvous;
+  rendezvous.bucket = bucket_of(context);
+  rendezvous.key = rendezvous_object;
+  rendezvous.content_type = "application/json";
+  rendezvous.body = std::move(now.object);
+  CO_TRY(co_await context.outside("PUT rendezvous", s3.put_object(std::move(rendezvous))));
+  context.remember(rendezvous_note, now.says);
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> tell_rendezvous_now(Context& context, engine::Keys keys) {
+  if (!bucket_rented(context)) co_return Result<>{};
+  engine::Hosts* hosts = CO_TRY(context.hosts());
+  auto s3 = CO_TRY(co_await context.s3(keys.access_key, keys.secret_key));
+  CO_TRY(co_await put_rendezvous(context, s3, false));
+  co_return co_await hosts->rendezvous_is_at(
+      context.application(), context.path(),
+      CO_TRY(s3.presign("GET", bucket_of(context), rendezvous_object, rendezvous_url_lasts)));
+}
+
 }  // namespace
+
+aio::Task<Result<Duration>> tell_rendezvous(Context& context, engine::Keys keys) {
+  auto told = co_await tell_rendezvous_now(context, std::move(keys));
+  if (told) co_return rendezvous_again;
+  if (told.error().code == Code::cancelled) co_return fail(std::move(told).error());
+  // Agents that know where we are need it not.
+  log::warn("hosts", "{}: the rendezvous is not written: {}", context.path(), told.error().line());
+  co_return rendezvous_retry;
+}
 
 bool host_intent_open(const Context& context) {
   return context.record().intent && context.record().intent->action == bucket_intent;
@@ -72,12 +112,7 @@ aio::Task<Result<std::string>> host_user_data(Context& context, engine::Keys key
   agent.key = agent_object;
   agent.body = program.bytes;
   CO_TRY(co_await context.outside("PUT agent", s3.put_object(std::move(agent))));
-  cloud::PutObject rendezvous;
-  rendezvous.bucket = bucket;
-  rendezvous.key = rendezvous_object;
-  rendezvous.content_type = "application/json";
-  rendezvous.body = CO_TRY(co_await hosts->rendezvous(context.farm_admin()));
-  CO_TRY(co_await context.outside("PUT rendezvous", s3.put_object(std::move(rendezvous))));
+  CO_TRY(co_await put_rendezvous(context, s3, true));
   engine::Joining joining;
   joining.application = context.application();
   joining.component = context.path();

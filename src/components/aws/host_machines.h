@@ -15,6 +15,10 @@ namespace croft::components {
 /// the description's own `script` included.
 aio::Task<Result<std::string>> host_user_data(engine::Context& context, engine::Keys keys,
                                               std::string client_token, std::string script);
+/// The rendezvous object is where controllers are now: it is written again where they were
+/// elsewhere, and hosts are told another URL of it while theirs is good. After how long it is to be
+/// done again.
+aio::Task<Result<Duration>> tell_rendezvous(engine::Context& context, engine::Keys keys);
 /// These run: they may join from now on.
 aio::Task<Result<>> expect_hosts(engine::Context& context, std::string client_token,
                                  const std::map<std::string, cloud::Instance>& running);

@@ -148,7 +148,8 @@ engine::ComponentType list_type(std::string name, std::string doc,
        with_default("instances", Type::vector, model::Vector{}, "these ids; empty: any"),
        with_default("minCount", Type::integer, int32_t{-1}, "at least; negative: any number"),
        with_default("maxCount", Type::integer, int32_t{-1}, "at most; negative: any number"),
-       time_attribute("timeout", 30000, "how long it looks; 0: once; negative: for ever"),
+       or_for_ever(
+           time_attribute("timeout", 30000, "how long it looks; 0: once; negative: for ever")),
        time_attribute("pollInterval", 1000, "between two looks"),
        with_default("state", Type::string, "", "in this state; empty: in any"), list, count});
   type.make = std::move(make);

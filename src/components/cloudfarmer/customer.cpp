@@ -84,6 +84,7 @@ class FarmCustomer : public engine::Component {
     for (const auto& node : nodes) ids.push_back(node.id);
     co_return co_await link->farmer->release(*link->own, std::move(ids));
   }
+  bool must_end(const Context&) const override { return true; }
 
  private:
   /// What runs on a machine is named after it; what is there already is remembered.
@@ -175,8 +176,9 @@ engine::ComponentType farm_customer_type() {
       "deployed for each where the farm can do so.",
       {required("farmer", Type::any, "LAZY link to the farmer"),
        with_default("role", Type::string, "", "of the machines"),
-       number("min", 1, "so many at least"),
-       attribute("max", Type::integer, "at most; default min"),
+       number("min", 1, "so many at least; the farmer refuses a negative number"),
+       attribute("max", Type::integer,
+                 "at most, and no less than min; default min; never negative"),
        number("expected", -1, "exactly so many must come; negative: any number"),
        with_default("expectedHostnames", Type::vector, model::Vector{}, "these must be among them"),
        with_default("deleteOnTerminate", Type::boolean, true, "give them back at the end"),

@@ -23,6 +23,7 @@ namespace {
 constexpr Duration slowest_look = Duration::seconds(2);
 constexpr Duration lost_pause = Duration::seconds(1);
 constexpr int looks_for_lost = 4;
+constexpr const char* role_tag = "croft:role";
 constexpr const char* run_intent = engine::rent_instances_intent;
 
 bool is_gone(InstanceState state) {
@@ -43,7 +44,7 @@ class EC2ClusterFarmer : public ClusterFarmer {
   }
   aio::Task<Result<>> start(Context& own) override {
     if (own.record().intent) CO_TRY(co_await finish_intent(own));
-    co_return Result<>{};
+    co_return co_await take_kept(own);
   }
   /// Machines that are gone leave the list: their customers see it at their own next check.
   aio::Task<Result<>> ping(Context& own) override {
@@ -60,6 +61,7 @@ class EC2ClusterFarmer : public ClusterFarmer {
     co_return co_await own.settle({}, gone);
   }
   bool silence_ends() const override { return false; }
+  bool must_end(const Context&) const override { return true; }
   aio::Task<Result<>> terminate(Context& own, const model::TerminationRecord&) override {
     if (own.record().intent) CO_TRY(co_await finish_intent(own));
     auto ids = open_ids(own);
@@ -82,6 +84,9 @@ class EC2ClusterFarmer : public ClusterFarmer {
 
  protected:
   int64_t default_limit() const override { return 10; }
+  int64_t beside(const Context& own) const override {
+    return static_cast<int64_t>(own.kept("instance").size());
+  }
 
   aio::Task<Result<>> make(Context& own, std::string owner, std::string role, int64_t least,
                            int64_t count) override {
@@ -96,6 +101,7 @@ class EC2ClusterFarmer : public ClusterFarmer {
     if (count == 0) co_return Result<>{};
     // What is kept of other roles makes room before anything more is rented.
     int64_t most = CO_TRY(limit(own));
+    if (most >= 0) most = std::max<int64_t>(0, most - beside(own));
     std::vector<std::string> idle;
     for (const ClusterNode& node : nodes)
       if (most >= 0 && node.owner.empty() &&
@@ -146,6 +152,40 @@ class EC2ClusterFarmer : public ClusterFarmer {
       if (!is_gone(instance.state)) out.emplace(instance.id, std::move(instance));
     co_return out;
   }
+  /// Machines that an earlier life kept: those that are gone are forgotten, the others wait for
+  /// customers again (recycle), or stay as they are and count.
+  aio::Task<Result<>> take_kept(Context& own) {
+    auto ids = own.kept("instance");
+    if (ids.empty()) co_return Result<>{};
+    auto ec2 = CO_TRY(co_await client(own));
+    auto alive = CO_TRY(co_await alive_of(ec2, ids));
+    std::vector<std::string> gone, here;
+    for (const std::string& id : ids) (alive.contains(id) ? here : gone).push_back(id);
+    if (!gone.empty()) CO_TRY(co_await own.settle({}, gone));
+    if (here.empty() || !CO_TRY(own.boolean_or("recycle", true))) co_return Result<>{};
+    CO_TRY(co_await own.outside("CreateTags", ec2.create_tags(here, own.tags())));
+    CO_TRY(co_await own.outside("DeleteTags", ec2.delete_tags(here, {cloud::tag_keep})));
+    auto nodes = nodes_of(own);
+    for (const std::string& id : here) {
+      const cloud::Instance& instance = alive.at(id);
+      nodes.push_back({id, role_of_machine(own, instance), instance.private_address,
+                       instance.public_address, ""});
+    }
+    keep_nodes(own, nodes);
+    own.event(protocol::event::message, "machines kept before are used again: " + join(here, ", "));
+    co_return co_await own.take_back(std::move(here));
+  }
+  /// As its tag says; without one, the role with its image.
+  static std::string role_of_machine(const Context& own, const cloud::Instance& instance) {
+    if (auto role = cloud::tag_value(instance.tags, role_tag); !role.empty()) return role;
+    auto roles = own.description()->component("roles");
+    if (roles)
+      for (const auto& attribute : roles->attributes())
+        if (auto role = attribute.value.as_component();
+            role && role->string("imageID").value_or("") == instance.image_id)
+          return attribute.name;
+    return "";
+  }
   static void forget(Context& own, const std::vector<std::string>& ids) {
     auto nodes = nodes_of(own);
     std::erase_if(nodes, [&](const ClusterNode& node) {
@@ -168,6 +208,7 @@ class EC2ClusterFarmer : public ClusterFarmer {
       for (const auto& group : *groups)
         if (auto* name = group.get<std::string>()) out.security_groups.push_back(*name);
     out.tags = own.tags();
+    out.tags.push_back({role_tag, role});
     return out;
   }
 

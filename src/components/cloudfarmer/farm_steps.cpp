@@ -2,6 +2,7 @@
 // DeleteByRole, DeleteAllNodes, ReleaseAllFarmResources, StartCluster, StopCluster, FarmCheckRoles.
 #include <fmt/format.h>
 
+#include "components/bounds.h"
 #include "components/cloudfarmer/farmer.h"
 #include "components/conditions/condition.h"
 #include "components/workflow/workflow.h"
@@ -128,7 +129,7 @@ engine::ComponentType farm_has_deployed_instances_type() {
   return condition_type_of(
       "FarmHasDeployedInstances", "Holds when so many machines are given out as is wanted.",
       {farmer(), at_start(), with_default("role", Type::string, "", "of it; empty: of all"),
-       number("min", 0, "so many at least"),
+       at_least(0, number("min", 0, "so many at least")),
        number("max", -1, "so many at most; negative: any number"),
        number("expected", -1, "exactly so many; negative: min and max count")},
       [] { return std::make_unique<FarmHasDeployedInstances>(); });

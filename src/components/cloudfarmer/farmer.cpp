@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "components/bounds.h"
 
 namespace croft::components {
 
@@ -82,6 +83,7 @@ aio::Task<Result<std::vector<ClusterNode>>> ClusterFarmer::create(Context& own, 
   if (!CO_TRY(co_await available(own)))
     co_return fail(Code::unavailable, fmt::format("the farm {} is not available", own.path()));
   Allocation wanted{role, std::nullopt, least, most};
+  wanted.in_all = beside(own);
   if (auto limits = role_of(own, role))
     wanted.limits =
         RoleLimits{limits->integer("min").value_or(0), limits->integer("max").value_or(-1)};
@@ -100,6 +102,11 @@ aio::Task<Result<std::vector<ClusterNode>>> ClusterFarmer::create(Context& own, 
         if (attribute.value.as_component()) names.push_back(attribute.name);
     if (error.code == Code::not_found)
       if (auto hint = did_you_mean(role, names); !hint.empty()) error.hint(hint);
+    if (int64_t idle = beside(own); idle > 0 && error.code == Code::resource_exhausted)
+      error.hint(
+          fmt::format("{} machines that an earlier life kept count: `croft down --kept` ends "
+                      "them, recycle true uses them",
+                      idle));
     co_return fail(error.frame("asking " + own.path()));
   }
   if (*count > 0) CO_TRY(co_await make(own, owner, role, least, *count));
@@ -176,10 +183,10 @@ engine::ComponentType cluster_role_type() {
   };
   type.schema.attributes = {with_default("description", Type::string, "", "for people"),
                             with_default("longDescription", Type::string, "", "for people"),
-                            number("min", 0, "so many are wanted at least"),
+                            at_least(0, number("min", 0, "so many are wanted at least")),
                             number("max", -1, "so many there may be; negative: no limit"),
-                            number("recommendedMin", 0, "for people"),
-                            number("recommendedMax", -1, "for people"),
+                            at_least(0, number("recommendedMin", 0, "for people")),
+                            number("recommendedMax", -1, "for people; negative: no limit"),
                             attribute("options", Type::any, "for people"),
                             attribute("links", Type::any, "label [protocol, port, path] each")};
   type.schema.rule = [](const model::Component& component, std::vector<Error>& errors) {

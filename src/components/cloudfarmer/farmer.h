@@ -39,6 +39,8 @@ class ClusterFarmer : public engine::Component {
   virtual aio::Task<Result<>> unmake(engine::Context& own, std::vector<ClusterNode> gone);
   virtual int64_t default_limit() const { return 1000; }
   virtual Result<int64_t> limit(engine::Context& own) const;
+  /// Machines that are nobody's and count against the limit all the same.
+  virtual int64_t beside(const engine::Context&) const { return 0; }
 
   static std::vector<ClusterNode> nodes_of(const engine::Context& own);
   static void keep_nodes(engine::Context& own, const std::vector<ClusterNode>& nodes);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "components/bounds.h"
 #include "components/cloudfarmer/farmer.h"
 #include "components/filesystem/work_folder.h"
 #include "components/ssh/session.h"
@@ -154,8 +155,8 @@ engine::ComponentType node_deployment_over_ssh_type() {
        with_default("tempfilePrefix", Type::string, "sf_over_ssh_", "how their names begin"),
        with_default("keepFiles", Type::boolean, false, "leave them there"),
        time_attribute("portConnectTimeout", 60000, "a machine may take so long to listen"),
-       with_default("startupLocateAttempts", Type::integer, int32_t{20},
-                    "how often the program is looked for"),
+       at_least(1, with_default("startupLocateAttempts", Type::integer, int32_t{20},
+                                "how often the program is looked for")),
        time_attribute("startupSleepTime", 5000, "between two looks"),
        attribute("startupPingAttempts", Type::integer, "kept for old descriptions"),
        attribute("startupPingSleepTime", Type::any, "kept for old descriptions"),

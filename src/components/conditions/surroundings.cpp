@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "components/bounds.h"
 #include "components/conditions/condition.h"
+#include "components/host/host_component.h"
 #include "components/workflow/workflow.h"
 
 namespace croft::components {
@@ -62,6 +64,7 @@ class IsWorkCompleted : public Condition {
 class IsOS : public Condition {
  public:
   aio::Task<Result<bool>> evaluate(Context& context) override {
+    CO_TRY(must_be_here(context));
     std::string os = to_lower(CO_TRY(context.string("os")));
     co_return os == "unix" || os == "linux";  // what croft runs on
   }
@@ -72,7 +75,8 @@ class IsOS : public Condition {
 engine::ComponentType running_for_type() {
   std::vector<model::AttributeSchema> attributes = {time_attribute("time", 0, "how long")};
   for (const char* unit : {"days", "hours", "minutes", "seconds", "milliseconds"})
-    attributes.push_back(with_default(unit, Type::integer, int32_t{0}, "and so many of them"));
+    attributes.push_back(
+        at_least(0, with_default(unit, Type::integer, int32_t{0}, "and so many of them")));
   return condition_type_of("RunningFor", "Holds once it has run for `time`, and the other units.",
                            std::move(attributes), [] { return std::make_unique<RunningFor>(); });
 }

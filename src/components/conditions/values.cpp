@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "components/bounds.h"
 #include "components/conditions/condition.h"
 
 namespace croft::components {
@@ -94,8 +95,9 @@ engine::ComponentType string_length_type() {
   return condition_type_of(
       "StringLength", "Holds when a string is as long as is wanted.",
       {attribute("string", Type::string, "the string"), attribute("text", Type::string, "the same"),
-       attribute("length", Type::integer, "exactly so many characters; else min and max count"),
-       with_default("min", Type::integer, int32_t{0}, "characters at least"),
+       at_least(0, attribute("length", Type::integer,
+                             "exactly so many characters; else min and max count")),
+       at_least(0, with_default("min", Type::integer, int32_t{0}, "characters at least")),
        with_default("max", Type::integer, int32_t{-1}, "characters at most; negative: any number")},
       [] { return std::make_unique<StringLength>(); });
 }

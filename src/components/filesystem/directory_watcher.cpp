@@ -78,7 +78,7 @@ class DirectoryWatcher : public engine::Component {
 engine::ComponentType directory_watcher_type() {
   auto found = attribute("directories", Type::vector, "the folders that are there");
   found.published = true;
-  auto type = file_type_of("DirectoryWatcher", "Tells which folders come and go in `dir`.", true,
+  auto type = file_type_of("DirectoryWatcher", "Tells which folders come and go in `dir`.",
                            {required("dir", Type::any, "the folder that is watched"),
                             time_attribute("interval", 10000, "between two looks"), found},
                            [] { return std::make_unique<DirectoryWatcher>(); });

@@ -1,5 +1,6 @@
 // AppendLines, AppendSSHKey and ReplaceFileVar: files that are changed, once, whatever dies on the
-// way: what the file is to become is durable before it is written.
+// way: what the file is to become is durable before it is written. Changes of one file come one
+// after another.
 #include <fmt/format.h>
 #include <pwd.h>
 #include <unistd.h>
@@ -22,15 +23,20 @@ constexpr const char* edit_intent = "edit";
 /// Reads, changes and writes a file. Descendants say what it becomes.
 class Edit : public OneStep {
  public:
-  explicit Edit(uint32_t mode = usual_mode) : OneStep(true), mode_(mode) {}
+  explicit Edit(uint32_t mode = usual_mode, bool ends = true) : OneStep(ends), mode_(mode) {}
 
   aio::Task<Result<>> deploy(Context& context) override {
-    CO_TRY(co_await path_of(context));
+    std::string from = CO_TRY(co_await path_of(context));
+    // Before anybody else can change the file, which would hide what an earlier process did.
+    if (context.record().intent)
+      CO_TRY(co_await is_done(context, CO_TRY(co_await target_of(context, from))));
     co_return Result<>{};
   }
+  /// Others that change the same file wait: each begins with what the one before it wrote.
   aio::Task<Result<>> start(Context& context) override {
     std::string from = CO_TRY(co_await path_of(context));
     std::string to = CO_TRY(co_await target_of(context, from));
+    auto lock = CO_TRY(co_await context.lock_file(to));
     if (CO_TRY(co_await is_done(context, to))) co_return Result<>{};
     auto there = co_await context.world().disk.read_file(from, file_max);
     if (!there && (there.error().code != Code::not_found || !may_be_new()))
@@ -94,6 +100,9 @@ std::string with_lines(std::string text, const std::vector<std::string>& lines, 
 }
 
 class AppendLines : public Edit {
+ public:
+  AppendLines() : Edit(usual_mode, false) {}
+
  protected:
   Result<std::string> changed(Context& context, std::string text) override {
     bool only_missing = TRY(context.boolean_or("addOnlyMissingLines", true));
@@ -104,7 +113,7 @@ class AppendLines : public Edit {
 /// A file that holds keys is its owner's alone.
 class AppendSshKey : public Edit {
  public:
-  AppendSshKey() : Edit(private_mode) {}
+  AppendSshKey() : Edit(private_mode, false) {}
 
  protected:
   Result<std::string> changed(Context& context, std::string text) override {
@@ -167,29 +176,29 @@ class ReplaceFileVar : public Edit {
   }
 };
 
-model::AttributeSchema ends(const char* doc) {
-  return with_default("sfShouldTerminate", Type::boolean, true, doc);
+model::AttributeSchema ends(const char* doc, bool by_default = true) {
+  return with_default("sfShouldTerminate", Type::boolean, by_default, doc);
 }
 
 }  // namespace
 
 engine::ComponentType append_lines_type() {
   return file_type_of(
-      "AppendLines", "Adds lines to a file.", true,
+      "AppendLines", "Adds lines to a file.",
       {required("filename", Type::any, "its name"), required("lines", Type::vector, "the lines"),
        with_default("addOnlyMissingLines", Type::boolean, true, "only those it has not yet"),
        with_default("createParentDirs", Type::boolean, false, "make its folder, too"),
-       ends("end once they are there")},
+       ends("end once they are there", false)},
       [] { return std::make_unique<AppendLines>(); });
 }
 engine::ComponentType append_ssh_key_type() {
   return file_type_of(
-      "AppendSSHKey", "Adds a public key to a file of keys that may log in, once.", true,
+      "AppendSSHKey", "Adds a public key to a file of keys that may log in, once.",
       {required("key", Type::string, "the public key, in one line"),
        attribute("filename", Type::any,
                  "the file; else ~/.ssh/authorized_keys of who runs the controller"),
        with_default("createParentDirs", Type::boolean, true, "make its folder, too"),
-       ends("end once it is there")},
+       ends("end once it is there", false)},
       [] { return std::make_unique<AppendSshKey>(); });
 }
 engine::ComponentType replace_file_var_type() {
@@ -197,7 +206,6 @@ engine::ComponentType replace_file_var_type() {
       "ReplaceFileVar",
       "Replaces texts in a file, as its attributes varReplace... say: [what, with] each; those "
       "named append... are lines that follow.",
-      true,
       {attribute("filename", Type::any, "its name"), attribute("fileName", Type::any, "its name"),
        attribute("newFileName", Type::any, "where the result goes; else into the file itself"),
        with_default("createParentDirs", Type::boolean, false, "make its folder, too"),

@@ -12,7 +12,7 @@ using model::Type;
 
 namespace {
 
-class File : public engine::Component {
+class File : public Staying {
  public:
   aio::Task<Result<>> deploy(Context& context) override {
     publish_path(context, CO_TRY(co_await file_path(context, "filename")));

@@ -40,8 +40,10 @@ const Case cases[] = {
      "source \"d/a\"; destination \"d/b\"; } } }",
      "abnormal", "could not be brought up"},
     {"LinesAreAddedOnce",
-     "extends Sequence { a extends AppendLines { filename \"l\"; lines [\"x\", \"y\"]; } b extends "
-     "AppendLines { filename \"l\"; lines [\"y\", \"z\"]; } n extends EvaluateCondition { "
+     "extends Sequence { a extends AppendLines { sfShouldTerminate true; filename \"l\"; lines "
+     "[\"x\", \"y\"]; } b extends "
+     "AppendLines { sfShouldTerminate true; filename \"l\"; lines [\"y\", \"z\"]; } n extends "
+     "EvaluateCondition { "
      "condition "
      "extends FileExists { filename \"l\"; minSize 6; maxSize 6; } } }",
      "normal", ""},
@@ -75,7 +77,8 @@ const Case cases[] = {
      "the prefix is empty"},
     {"FilesNamedByComponents",
      "extends Compound { t extends TempFile { text \"x\"; } s extends Sequence { a extends "
-     "AppendLines { filename LAZY ROOT:sfConfig:t; lines [\"a\"]; } n extends EvaluateCondition { "
+     "AppendLines { sfShouldTerminate true; filename LAZY ROOT:sfConfig:t; lines [\"a\"]; } n "
+     "extends EvaluateCondition { "
      "condition extends FileExists { filename LAZY ROOT:sfConfig:t; minSize 3; } } } }",
      "normal", ""},
     {"FilesInAFolderOfAComponent",
@@ -101,6 +104,51 @@ const Case cases[] = {
      "mustBeDir true; testOnStartup true; } s extends Sequence { d extends DoNothing { time 1; } } "
      "}",
      "normal", ""},
+    {"ACopyThatGoesAgain",
+     "extends Sequence { w extends During { time 10; action extends Compound { a extends TextFile "
+     "{ "
+     "filename \"a\"; text \"x\"; } c extends DeployByCopy { source \"a\"; destination \"b\"; } t "
+     "extends SelfDeletingFile { filename \"a\"; } k extends EvaluateCondition { "
+     "sfShouldTerminate false; condition extends FileExists { filename \"b\"; minSize 1; } } } } n "
+     "extends EvaluateCondition { condition extends Not { condition extends Or { a extends "
+     "FileExists { filename \"a\"; } b extends FileExists { filename \"b\"; } } } } }",
+     "normal", ""},
+    {"FilesThatEndWhereTheyAreTold",
+     "extends Sequence { m extends Mkdir { dir \"d\"; sfShouldTerminate true; } t extends "
+     "TouchFile "
+     "{ filename \"d/t\"; sfShouldTerminate true; } f extends File { filename \"d/t\"; mustExist "
+     "true; testOnStartup true; sfShouldTerminate true; } }",
+     "normal", ""},
+    {"FilesOfPartsAreDeleted",
+     "extends Sequence { m extends Mkdir { dir \"d\"; sfShouldTerminate true; } w extends TextFile "
+     "{ "
+     "filename \"d/a\"; text \"\"; sfShouldTerminate true; } k extends DeleteFiles { f extends "
+     "Files { dir \"d\"; } fileCount 1; } n extends EvaluateCondition { condition extends Not { "
+     "condition extends FileExists { filename \"d/a\"; } } } }",
+     "normal", ""},
+    {"WhichFilesAreDeletedIsSaid", "extends Sequence { k extends DeleteFiles {} }", "abnormal",
+     "nothing says which files are deleted"},
+    {"ElementsOfTheListOfFiles",
+     "extends Compound { d extends Mkdir { dir \"d\"; } w extends TextFile { filename \"d/1.txt\"; "
+     "text \"\"; } f extends Files { dir \"d\"; } s extends Sequence { dependsOn [LAZY PARENT:f]; "
+     "a extends "
+     "AssertWorkflow { reference LAZY ROOT:sfConfig:f; attribute \"fileList\"; "
+     "attributeVectorIndex 0; "
+     "attributeVectorValue \"/files/app/d/1.txt\"; } } }",
+     "normal", ""},
+    {"AnotherElement",
+     "extends Sequence { a extends AssertWorkflow { reference LAZY ROOT:sfConfig; attribute "
+     "\"names\"; attributeVectorIndex 1; attributeVectorValue \"b\"; } names [\"a\", \"c\"]; }",
+     "abnormal", "names has \"c\" at 1, \"b\" is wanted"},
+    {"NoSuchElement",
+     "extends Sequence { a extends AssertWorkflow { reference LAZY ROOT:sfConfig; attribute "
+     "\"names\"; attributeVectorIndex 2; } names [\"a\", \"c\"]; }",
+     "abnormal", "names has 2 elements, none at 2"},
+    {"APartCalledFiles",
+     "extends Compound { d extends Mkdir { dir \"d\"; } w extends TextFile { filename \"d/1.txt\"; "
+     "text \"\"; } s extends Sequence { a extends During { time 10; action extends FilesCompound { "
+     "files extends Files { dir \"d\"; } again extends Files { dir \"d\"; } fileCount 1; } } } }",
+     "normal", "its time is over"},
     {"TempFilesAreNew",
      "extends Compound { one extends TempFile { text \"t\"; } b extends Sequence { a extends "
      "AssertWorkflow { reference LAZY ROOT:sfConfig:one; attribute \"absolutePath\"; } } }",
@@ -117,6 +165,33 @@ TEST_P(Filesystem, DoesWhatItSays) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Types, Filesystem, testing::ValuesIn(cases),
+                         [](const auto& each) { return each.param.name; });
+
+const Case edits[] = {
+    {"LinesAddedSideBySide", R"(extends Compound {
+       a extends AppendLines { filename "l"; lines ["a", "b"]; addOnlyMissingLines false; }
+       b extends AppendLines { filename "l"; lines ["c", "d"]; addOnlyMissingLines false; }
+       c extends AppendLines { filename "./l"; lines ["e", "f"]; addOnlyMissingLines false; }
+       d extends AppendSSHKey { filename "l"; key "ssh-ed25519 AAAA me"; }
+       s extends Sequence { dependsOn [LAZY PARENT:a, LAZY PARENT:b, LAZY PARENT:c, LAZY PARENT:d];
+         n extends EvaluateCondition { condition extends FileExists { filename "l"; minSize 32; maxSize 32; } } } })",
+     "normal", ""},
+    {"ReplacedSideBySide", R"(extends Sequence {
+       w extends TextFile { filename "l"; text "@a@ @b@ @c@"; sfShouldTerminate true; }
+       p extends Parallel {
+         a extends ReplaceFileVar { filename "l"; varReplace1 ["@a@", "1"]; }
+         b extends ReplaceFileVar { filename "l"; varReplace1 ["@b@", "2"]; }
+         c extends ReplaceFileVar { filename "l"; varReplace1 ["@c@", "3"]; } }
+       n extends EvaluateCondition { condition extends FileExists { filename "l"; minSize 5; maxSize 5; } } })",
+     "normal", ""},
+};
+
+class Edits : public testing::TestWithParam<Case> {};
+
+TEST_P(Edits, OfOneFileComeOneAfterAnotherWhereverTheControllerDies) {
+  ends_so_everywhere(GetParam(), std::string(includes) + "sfConfig " + GetParam().text, 8);
+}
+INSTANTIATE_TEST_SUITE_P(Types, Edits, testing::ValuesIn(edits),
                          [](const auto& each) { return each.param.name; });
 
 TEST(WorkFolder, PathsAreMadePlain) {

@@ -13,7 +13,7 @@ using model::Type;
 
 namespace {
 
-class Mkdir : public engine::Component {
+class Mkdir : public Staying {
  public:
   aio::Task<Result<>> deploy(Context& context) override {
     std::string path = CO_TRY(co_await where(context));
@@ -50,7 +50,7 @@ class Rmdir : public OneStep {
   }
 };
 
-class TempDir : public engine::Component {
+class TempDir : public Staying {
  public:
   aio::Task<Result<>> deploy(Context& context) override {
     std::string path;
@@ -83,7 +83,7 @@ engine::ComponentType mkdir_type() {
       [] { return std::make_unique<Mkdir>(); });
 }
 engine::ComponentType rmdir_type() {
-  return file_type_of("Rmdir", "Removes a folder with all that is in it.", true,
+  return file_type_of("Rmdir", "Removes a folder with all that is in it.",
                       {required("dir", Type::any, "its name")},
                       [] { return std::make_unique<Rmdir>(); });
 }
@@ -91,7 +91,7 @@ engine::ComponentType temp_dir_type() {
   auto name = attribute("filename", Type::string, "where it is, as absolutePath");
   name.published = true;
   return file_type_of(
-      "TempDir", "A new folder with a name of its own.", false,
+      "TempDir", "A new folder with a name of its own.",
       with_path({with_default("prefix", Type::string, "tempdir", "how its name begins"),
                  with_default("suffix", Type::string, "", "how its name ends"),
                  attribute("dir", Type::any, "the folder that it is made in"), name,

@@ -59,6 +59,7 @@ Result<aio::ModeChange> change_of(const Context& context) {
   TRY(add_letters(context, "userPermissions", 6, change));
   TRY(add_letters(context, "groupPermissions", 3, change));
   TRY(add_letters(context, "othersPermissions", 0, change));
+  TRY(add_letters(context, "otherPermissions", 0, change));
   if (change.add == 0 && change.remove == 0)
     return fail(
         Error(Code::invalid_argument, "nothing is said about the mode", context.where("octalCode"))
@@ -89,12 +90,13 @@ class Chmod : public OneStep {
 
 engine::ComponentType chmod_type() {
   auto type = file_type_of(
-      "Chmod", "Sets who may read, write and run a file or folder; links are left alone.", true,
+      "Chmod", "Sets who may read, write and run a file or folder; links are left alone.",
       {attribute("file", Type::any, "its name"), attribute("filename", Type::any, "its name"),
        attribute("octalCode", Type::any, "the whole mode: \"755\"; before the next three"),
        attribute("userPermissions", Type::string, "of its owner: \"+rwx\", \"-w\""),
        attribute("groupPermissions", Type::string, "of its group"),
        attribute("othersPermissions", Type::string, "of everybody else"),
+       attribute("otherPermissions", Type::string, "the same"),
        with_default("recursively", Type::boolean, false, "all that is in it, too"),
        with_default("sfShouldTerminate", Type::boolean, true, "end once it is done")},
       [] { return std::make_unique<Chmod>(); });

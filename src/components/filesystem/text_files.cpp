@@ -1,6 +1,7 @@
 // TextFile, TextListFile, TempFile, TouchFile: files that are written.
 #include <fmt/format.h>
 
+#include "aio/real/confined.h"
 #include "base/text.h"
 #include "components/filesystem/work_folder.h"
 #include "components/host/files.h"
@@ -60,7 +61,7 @@ Result<std::string> encoded(Context& context, std::string text) {
 }
 
 /// A file that is there from deploy on, with a text that its kind knows.
-class Written : public engine::Component {
+class Written : public Staying {
  public:
   enum class Kind { text, list, touched };
   explicit Written(Kind kind) : kind_(kind) {}
@@ -76,6 +77,9 @@ class Written : public engine::Component {
     if (kind_ == Kind::touched && there) text = *there;
     if (!there || *there != text || kind_ == Kind::touched)
       CO_TRY(co_await context.world().disk.write_file(path, text, usual_mode));
+    int64_t time = CO_TRY(context.integer_or("timestamp", -1));
+    if (kind_ == Kind::touched && time >= 0)
+      CO_TRY(co_await aio::change_time(context.world(), path, WallTime{time * 1'000'000}));
     publish_path(context, path);
     co_return Result<>{};
   }
@@ -89,7 +93,7 @@ class Written : public engine::Component {
   Kind kind_;
 };
 
-class TempFile : public engine::Component {
+class TempFile : public Staying {
  public:
   aio::Task<Result<>> deploy(Context& context) override {
     if (CO_TRY(context.boolean_or("createOnDeploy", true))) CO_TRY(co_await make(context));
@@ -129,6 +133,14 @@ model::AttributeSchema encoding() {
   return out;
 }
 
+model::AttributeSchema touched_time() {
+  auto out = with_default("timestamp", Type::integer, int32_t{-1},
+                          "milliseconds since 1970 when it counts as changed; -1: now");
+  out.least = -1;
+  out.most = 4e12;
+  return out;
+}
+
 std::vector<model::AttributeSchema> written(model::AttributeSchema content) {
   return with_path({required("filename", Type::any, "its name"), std::move(content), encoding(),
                     attribute("dir", Type::any, "the folder that a relative filename is in"),
@@ -150,15 +162,14 @@ engine::ComponentType text_list_file_type() {
 }
 engine::ComponentType touch_file_type() {
   return file_type_of(
-      "TouchFile", "A file that is made where there is none, and counts as changed now.", false,
-      written(attribute("timestamp", Type::integer, "kept for old descriptions: it is now")),
-      [] { return std::make_unique<Written>(Written::Kind::touched); });
+      "TouchFile", "A file that is made where there is none, and counts as changed at a time.",
+      written(touched_time()), [] { return std::make_unique<Written>(Written::Kind::touched); });
 }
 engine::ComponentType temp_file_type() {
   auto name = attribute("filename", Type::string, "where it is, as absolutePath");
   name.published = true;
   return file_type_of(
-      "TempFile", "A new file with a name of its own.", false,
+      "TempFile", "A new file with a name of its own.",
       with_path({with_default("prefix", Type::string, "temp", "how its name begins"),
                  with_default("suffix", Type::string, ".tmp", "how its name ends"),
                  attribute("dir", Type::any, "the folder that it is made in"),

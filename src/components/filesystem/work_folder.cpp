@@ -154,11 +154,11 @@ std::vector<model::AttributeSchema> with_path(std::vector<model::AttributeSchema
   return attributes;
 }
 
-engine::ComponentType file_type_of(std::string name, std::string doc, bool works,
+engine::ComponentType file_type_of(std::string name, std::string doc,
                                    std::vector<model::AttributeSchema> attributes,
                                    std::function<std::unique_ptr<engine::Component>()> make) {
   auto type = type_of(std::move(name), std::move(doc), std::move(attributes), std::move(make));
-  type.works = works;
+  type.works = true;
   return type;
 }
 

@@ -42,8 +42,8 @@ void publish_path(engine::Context& context, const std::string& path);
 /// The two, for schemas.
 std::vector<model::AttributeSchema> with_path(std::vector<model::AttributeSchema> attributes);
 
-/// A schema of this family; `works`: its work() ends it as sfShouldTerminate says.
-engine::ComponentType file_type_of(std::string name, std::string doc, bool works,
+/// A schema of this family: a OneStep, which ends as sfShouldTerminate says.
+engine::ComponentType file_type_of(std::string name, std::string doc,
                                    std::vector<model::AttributeSchema> attributes,
                                    std::function<std::unique_ptr<engine::Component>()> make);
 
@@ -57,6 +57,12 @@ class OneStep : public engine::Component {
 
  private:
   bool ends_by_default_;
+};
+
+/// One that stays unless sfShouldTerminate says otherwise.
+class Staying : public OneStep {
+ public:
+  Staying() : OneStep(false) {}
 };
 
 constexpr uint32_t usual_mode = 0644;

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/text.h"
+#include "components/bounds.h"
 #include "components/host/host_component.h"
 #include "components/passwords/passwords.h"
 
@@ -101,7 +102,9 @@ engine::ComponentType artifact_type() {
        attribute("sha256", Type::string, "its digest: anything else is refused"),
        required("destination", Type::string, "the file, or with `unpack` the folder, on the host"),
        with_default("unpack", Type::boolean, false, "a tar or zip archive: its files"),
-       with_default("strip", Type::integer, int32_t{0}, "leading folders of its names to drop"),
+       between(0, 100,
+               with_default("strip", Type::integer, int32_t{0},
+                            "leading folders of its names to drop")),
        attribute("mode", Type::any, "who may do what; else \"0644\", \"0755\" with `unpack`"),
        attribute("owner", Type::string, "whose it is; else the agent's user's"),
        attribute("group", Type::string, "its group"),

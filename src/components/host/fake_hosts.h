@@ -25,12 +25,15 @@ class FakeHost : public engine::Host {
   const std::string& name() const override { return name_; }
   std::string address() const override { return "10.0.0." + name_.substr(name_.rfind('-') + 1); }
   bool connected() const override { return connected_; }
+  std::optional<std::string> lost() const override { return given_up; }
   aio::Task<Result<model::WorkState>> apply(model::HostWork work) override {
     CO_TRY(co_await clock_().sleep(Duration::milliseconds(2)));
     if (!connected_) co_return away();
     work.digest = protocol::digest_of(work, Secret("key"));
     auto old = items.find(work.name);
-    if (old != items.end() && old->second.digest == work.digest) co_return states.at(work.name);
+    if (old != items.end() && old->second.digest == work.digest &&
+        !states.at(work.name).digest.empty())
+      co_return states.at(work.name);
     log.push_back((old == items.end() ? "new " : "change ") + work.name);
     model::WorkState state;
     state.name = work.name;
@@ -77,6 +80,14 @@ class FakeHost : public engine::Host {
     connected_ = now;
     changed_.notify();
   }
+  /// Its memory is gone, and the secrets with it.
+  void start_anew() {
+    for (auto& [name, state] : states) {
+      state.digest.clear();
+      state.phase = Phase::waiting;
+    }
+    changed_.notify();
+  }
   template <class Work>
   const Work& work(const std::string& name) const {
     return std::get<Work>(items.at(name).what);
@@ -89,6 +100,7 @@ class FakeHost : public engine::Host {
   /// How an item is at once; default: ready.
   std::function<void(const model::HostWork&, model::WorkState&)> begins;
   std::function<Result<>(const model::Probe&)> answers;
+  std::optional<std::string> given_up;  ///< why it is held to be dead
 
  private:
   std::unexpected<Error> away() const { return fail(Code::unavailable, "no agent"); }
@@ -111,7 +123,15 @@ class FakeHosts : public engine::Hosts {
     co_return Result<>{};
   }
   aio::Task<Result<>> leave(std::string) override { co_return Result<>{}; }
-  aio::Task<Result<std::string>> rendezvous(std::string) override { co_return "{}"; }
+  aio::Task<Result<Rendezvous>> rendezvous(std::string) override {
+    co_return Rendezvous{"{\"at\": \"" + controller_at + "\"}", controller_at};
+  }
+  aio::Task<Result<>> rendezvous_is_at(std::string, std::string, std::string url) override {
+    rendezvous_urls.push_back(std::move(url));
+    co_return Result<>{};
+  }
+  std::string controller_at = "10.0.0.1:7117";
+  std::vector<std::string> rendezvous_urls;
   std::shared_ptr<engine::Host> find(std::string_view, std::string_view instance) override {
     auto found = all.find(std::string(instance));
     return found == all.end() ? nullptr : found->second;
@@ -120,6 +140,16 @@ class FakeHosts : public engine::Hosts {
     all.erase(instance);
     changed_.notify();
     co_return Result<>{};
+  }
+  void spare(const std::string&, const std::string& instance, Duration) override {
+    if (auto found = all.find(instance); found != all.end()) found->second->given_up.reset();
+  }
+  void give_up(const std::string&, const std::string& instance, std::string why) override {
+    if (auto found = all.find(instance); found != all.end()) {
+      found->second->given_up = std::move(why);
+      found->second->changed().notify();
+    }
+    changed_.notify();
   }
   aio::Signal& changed() override { return changed_; }
 
@@ -136,6 +166,45 @@ class FakeHosts : public engine::Hosts {
  private:
   FakeClock clock_;
   aio::Signal changed_;
+};
+
+/// One application on hosts that outlive the controller.
+class OnHosts : public testing::Test {
+ protected:
+  OnHosts() { log::set_level(log::Level::off); }
+
+  static std::string described(const std::string& components) {
+    return "#include \"/croft/hosts.sf\"\n" + std::string(library) +
+           "sfConfig extends Compound { sfProcessHost \"i-1\"; sfLivenessDelay 5; " + components +
+           " }";
+  }
+  static Result<engine::Wanted> wanted(const std::string& components, bool allow_shell = false) {
+    auto out = TRY(wanted_of(described(components)));
+    out.options.allow_shell = allow_shell;
+    return out;
+  }
+  /// One life of a controller.
+  Result<> live_once(const std::string& includes, const std::string& components, Script script) {
+    return sim_.run(live(sim_.world(), TRY(wanted_of(includes + described(components))),
+                         std::move(script), seen_, &hosts_));
+  }
+  Result<> live_once(const std::string& components, Script script, bool allow_shell = false) {
+    return sim_.run(live(sim_.world(), TRY(wanted(components, allow_shell)), std::move(script),
+                         seen_, &hosts_));
+  }
+  aio::Task<Result<>> pause(Duration time) { return sim_.world().clock.sleep(time); }
+  const engine::ComponentRecord& record(const std::string& path) {
+    return seen_.components.at(path);
+  }
+  bool told(std::string_view text) const {
+    return std::ranges::any_of(
+        seen_.told, [&](const auto& line) { return line.find(text) != std::string::npos; });
+  }
+
+  aio::SimWorld sim_{1};
+  FakeHosts hosts_{[this]() -> aio::Clock& { return sim_.world().clock; }};
+  FakeHost& host_ = hosts_.join("i-1");
+  Seen seen_;
 };
 
 }  // namespace croft::components::test

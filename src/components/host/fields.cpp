@@ -71,17 +71,9 @@ Result<bool> Fields::boolean(std::string_view name, bool fallback) const {
 Result<Duration> Fields::duration(std::string_view name, Duration fallback) const {
   auto found = TRY(find(name));
   if (!found) return fallback;
-  std::string text;
-  if (auto* written = found->get<std::string>())
-    text = *written;
-  else if (auto number = found->as_number())
-    text = fmt::format("{}", *number);
-  else
-    return fail(wrong(name, "a duration such as \"30s\"", *found));
-  auto out = Duration::parse(text, "s");
+  auto out = model::duration_of(*found, "s");
   if (!out) return fail(std::move(out).error().at(where(name)));
-  if (*out >= Duration{}) return out;
-  return fail(Code::invalid_argument, fmt::format("{} is negative", name), where(name));
+  return out;
 }
 
 Result<Bytes> Fields::bytes(std::string_view name, Bytes fallback) const {

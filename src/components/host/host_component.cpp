@@ -65,6 +65,19 @@ aio::Task<Result<>> until_connected(Context& context, std::shared_ptr<Host> host
   co_return Result<>{};
 }
 
+aio::Task<Result<>> until_connected_or_lost(Context& context, std::shared_ptr<Host> host) {
+  while (!host->connected() && !host->lost()) {
+    context.waits(fmt::format("the agent of {} is away", host->name()));
+    CO_TRY(co_await news(context, host));
+  }
+  co_return Result<>{};
+}
+
+/// Its machine started anew, and only we have its secrets.
+bool lacks_secrets(const std::optional<WorkState>& state) {
+  return state && state->digest.empty();
+}
+
 }  // namespace
 
 std::string told(const WorkState& state, const Host& host) {
@@ -140,6 +153,7 @@ aio::Task<Result<>> HostComponent::apply(Context& context, HostPtr host) {
     std::string fingerprint = protocol::digest_of(work, Secret());
     if (stays(context, *host, fingerprint)) co_return Result<>{};
     CO_TRY(co_await complete(context, work.what));
+    if (ending_) co_return fail(Code::unavailable, "it is being removed");
     if (noted_host(context) != host->name()) {
       context.remember(host_note, host->name());
       CO_TRY(co_await context.intend(apply_intent, {{"host", host->name()}}));
@@ -190,18 +204,19 @@ aio::Task<Result<>> HostComponent::remove_from(Context& context, std::string id)
   // Open until it is gone: the application is not down before that.
   if (!context.record().intent) CO_TRY(co_await context.intend("remove", {{"host", id}}));
   auto host = all->find(context.application(), id);
-  if (host && !host->connected()) {
-    auto come = co_await aio::deadline(context.world().clock, leaving,
-                                       until_connected(context, host), "the agent of " + id);
+  if (host && !host->connected() && !host->lost()) {
+    auto come =
+        co_await aio::deadline(context.world().clock, leaving,
+                               until_connected_or_lost(context, host), "the agent of " + id);
     host = all->find(context.application(), id);
     if (!come && host) co_return come;
   }
-  if (host) {
+  if (host && !host->lost()) {
     auto gone = co_await context.outside("remove", host->remove(context.path()));
-    if (!gone && gone.error().code != Code::not_found && all->find(context.application(), id))
-      co_return gone;
+    bool there = all->find(context.application(), id) && !host->lost();
+    if (!gone && gone.error().code != Code::not_found && there) co_return gone;
   }
-  // A host that is gone for good took it along.
+  // A host that is gone for good took it along; one that was declared dead is ended with all on it.
   context.remember(host_note, "");
   co_return co_await context.settle({});
 }
@@ -224,6 +239,7 @@ aio::Task<Result<>> HostComponent::bring(Context& context) {
 }
 
 aio::Task<Result<>> HostComponent::start(Context& context) {
+  ending_ = false;
   auto done = co_await bring(context);
   context.waits("");
   co_return done;
@@ -237,7 +253,8 @@ aio::Task<Result<>> HostComponent::ping(Context& context) {
     co_return fail(Code::unavailable, fmt::format("the agent of {} is away", host->name()));
   // What its links lead to may have changed.
   model::HostWork work = CO_TRY(described(context));
-  if (protocol::digest_of(work, Secret()) != fingerprint_ || !host->state(context.path()))
+  auto held = host->state(context.path());
+  if (protocol::digest_of(work, Secret()) != fingerprint_ || !held || lacks_secrets(held))
     CO_TRY(co_await apply(context, host));
   auto state = host->state(context.path());
   if (!state || state->digest != digest_) co_return Result<>{};  // under way
@@ -256,6 +273,10 @@ aio::Task<Result<>> HostComponent::watch(Context& context) {
     auto host = context.host_now();
     if (host && host->name() != noted_host(context)) CO_TRY(co_await bring(context));
     auto state = host ? host->state(context.path()) : std::nullopt;
+    if (host && host->connected() && lacks_secrets(state)) {
+      CO_TRY(co_await apply(context, host));
+      continue;
+    }
     if (host && host->connected() && state && state->digest == digest_) {
       std::optional<TerminationRecord> end;
       if (state->phase == Phase::ended || state->phase == Phase::failing)
@@ -276,6 +297,7 @@ aio::Task<Result<>> HostComponent::work(Context& context) {
 }
 
 aio::Task<Result<>> HostComponent::terminate(Context& context, const TerminationRecord&) {
+  ending_ = true;
   std::string id = noted_host(context);
   if (!id.empty()) CO_TRY(co_await remove_from(context, id));
   context.waits("");
@@ -345,13 +367,12 @@ class HereOrThere : public engine::Component {
     return at(context).evaluate(context);
   }
   bool silence_ends() const override { return last_->silence_ends(); }
+  bool must_end(const Context& context) const override { return last_->must_end(context); }
 
  private:
   engine::Component& at(Context& context) {
-    auto place = engine::placement_of(context);
-    bool away = place ? !place->here() : !noted_host(context).empty();
-    // A link to a machine that is not there yet is no place here.
-    if (!place && place.error().code == Code::unresolved) away = true;
+    auto placed = is_placed_away(context);
+    bool away = !noted_host(context).empty() || (placed && *placed);
     last_ = away ? there_.get() : here_.get();
     return *last_;
   }
@@ -372,18 +393,25 @@ engine::ComponentType on_hosts_too(engine::ComponentType type,
   return type;
 }
 
-Result<> must_be_here(const Context& context) {
-  if (!context.description()) return {};
+Result<bool> is_placed_away(const Context& context) {
+  if (!context.description()) return false;
   auto place = engine::placement_of(context);
-  bool away = place ? !place->here() : place.error().code == Code::unresolved;
-  if (!away) return {};
+  // A link to a machine that is not there yet is no place here.
+  if (!place && place.error().code == Code::unresolved) return true;
+  if (!place) return fail(std::move(place).error());
+  return !place->here();
+}
+
+Result<> must_be_here(const Context& context) {
+  if (!TRY(is_placed_away(context))) return {};
   return fail(
       Error(Code::unsupported,
             fmt::format("{} works on the controller's machine only, and is placed on a host",
                         context.path()),
             context.where("sfProcessHost"))
           .hint("on hosts there are File, Directory, TextFile, Mkdir, Script, RunShellScripts, "
-                "ExecuteProgram, Process, Package, Artifact and the like (croft/hosts.sf)"));
+                "ExecuteProgram, Process, Package, Artifact, HttpProbe and the like "
+                "(croft/hosts.sf)"));
 }
 
 aio::Task<Result<std::shared_ptr<Host>>> asked_host(Context& context) {

@@ -22,6 +22,7 @@ class HostComponent : public engine::Component {
   aio::Task<Result<>> terminate(engine::Context& context,
                                 const model::TerminationRecord& record) override;
   bool silence_ends() const override { return false; }
+  bool must_end(const engine::Context&) const override { return true; }
 
  protected:
   using What = decltype(model::HostWork::what);
@@ -62,6 +63,7 @@ class HostComponent : public engine::Component {
   // Of what this process applied last.
   std::string digest_;       // as the host tells it
   std::string fingerprint_;  // of its description
+  bool ending_ = false;      // what a liveness check began must not be brought there again
 };
 
 /// A type of this family. Its template says sfUpdatable: what changes is applied in place.
@@ -85,6 +87,8 @@ engine::ComponentType on_hosts_too(engine::ComponentType type,
 /// "on i-1: exit status 1: the last line that it wrote".
 std::string told(const model::WorkState& state, const engine::Host& host);
 
+/// sfProcessHost names a host for it, whether or not that has joined.
+Result<bool> is_placed_away(const engine::Context& context);
 /// Code::unsupported for a component that is placed on a host, of a type that works only on the
 /// controller's machine.
 Result<> must_be_here(const engine::Context& context);

@@ -132,7 +132,7 @@ class Cron : public HostComponent {
   }
 
  private:
-  WallTime told_;
+  std::optional<WallTime> told_;
 };
 
 struct CronField {

@@ -4,6 +4,7 @@
 
 #include "base/pattern.h"
 #include "base/text.h"
+#include "components/bounds.h"
 #include "components/conditions/condition.h"
 #include "components/host/host_component.h"
 
@@ -191,9 +192,12 @@ engine::ComponentType http_probe_type() {
        with_default("protocol", Type::string, "http", "or https"),
        with_default("host", Type::string, "127.0.0.1", "as seen from the host"),
        port(false, "the port"), with_default("page", Type::string, "/", "the page"),
-       with_default("minimumResponseCode", Type::integer, int32_t{200},
-                    "least status that is good"),
-       with_default("maximumResponseCode", Type::integer, int32_t{399}, "most status that is good"),
+       between(100, 599,
+               with_default("minimumResponseCode", Type::integer, int32_t{200},
+                            "least status that is good")),
+       between(100, 599,
+               with_default("maximumResponseCode", Type::integer, int32_t{399},
+                            "most status that is good")),
        attribute("pattern", Type::string, "regular expression that the body matches")});
 }
 engine::ComponentType tcp_probe_type() {

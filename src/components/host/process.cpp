@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/digest.h"
+#include "components/bounds.h"
 #include "components/host/host_component.h"
 #include "components/host/probes.h"
 #include "components/host/secrets.h"
@@ -49,6 +50,22 @@ Result<ProcessWork::Restart> restart_of(const Fields& fields) {
   return fail(Code::invalid_argument,
               fmt::format("restart is '{}'; it is ALWAYS, ON_FAILURE or NEVER", word),
               fields.where("restart"));
+}
+
+Result<> fill_metrics(const Fields& fields, ProcessWork& out) {
+  out.metrics = TRY(probe_in(fields, "metrics"));
+  if (!out.metrics) return {};
+  if (out.metrics->kind != model::Probe::Kind::http &&
+      out.metrics->kind != model::Probe::Kind::file)
+    return fail(
+        Error(Code::unsupported, "metrics are read from a page or a file", fields.where("metrics"))
+            .hint("write `metrics extends HttpProbe { port 9100; page \"/metrics\"; }`, or "
+                  "FileProbe { filename ...; }"));
+  auto part = TRY(fields.part("metrics"));
+  Fields inner(fields.context(), part);
+  out.metrics->period = TRY(inner.duration("period", Duration::seconds(10)));
+  out.metric_names = TRY(inner.strings("names"));
+  return {};
 }
 
 Result<> fill_restart(const Fields& fields, ProcessWork& out) {
@@ -109,6 +126,7 @@ class Process : public HostComponent {
     out.directory = TRY(fields.string("directory"));
     out.limits = TRY(limits_of(fields));
     TRY(fill_probes(fields, out));
+    TRY(fill_metrics(fields, out));
     TRY(fill_restart(fields, out));
     out.log_most = TRY(fields.bytes("logMax", out.log_most));
     out.log_files = static_cast<int>(TRY(fields.integer("logFiles", out.log_files, 1, 100)));
@@ -135,13 +153,15 @@ class Process : public HostComponent {
     std::string now = CO_TRY(used(fields));
     auto before = context.record().memory.find(signalled_note);
     bool first = before == context.record().memory.end();
-    if (now.empty() || (!first && before->second == now)) co_return Result<>{};
+    if (now.empty() || now == telling_ || (!first && before->second == now)) co_return Result<>{};
     if (!first) {
       model::Probe kill;
       kill.kind = model::Probe::Kind::command;
       std::string name = CO_TRY(fields.string("reloadSignal", "HUP"));
       kill.command = {"/bin/sh", "-c", "kill -s \"$0\" \"$1\"", name, fmt::format("{}", state.pid)};
+      telling_ = now;
       auto told = co_await host->ask(std::move(kill));
+      telling_.clear();
       if (!told && (told.error().code == Code::cancelled || !host->connected())) co_return told;
       // One that has just ended begins anew and reads what there is.
       context.event(protocol::event::message,
@@ -151,6 +171,9 @@ class Process : public HostComponent {
     context.remember(signalled_note, now);
     co_return Result<>{};
   }
+
+ private:
+  std::string telling_;  ///< a check and the watch go on beside each other: one of them tells
 };
 
 model::AttributeSchema word(std::string name, std::string fallback,
@@ -167,15 +190,18 @@ std::vector<model::AttributeSchema> process_attributes() {
        attribute("ready", Type::component, "the probe that says it is ready; else once it runs"),
        seconds("readyWithin", "1min", "it fails when it is not ready by then"),
        attribute("alive", Type::component, "a probe asked while it runs: no restarts it"),
+       attribute("metrics", Type::component,
+                 "HttpProbe or FileProbe: figures that it tells of itself; `names`: only these"),
        word("restart", "ALWAYS", {"ALWAYS", "ON_FAILURE", "NEVER"}, "when it is started again"),
        seconds("backoff", "100ms", "before it starts again; doubles while it does not last"),
        seconds("backoffMax", "30s", "the longest of these pauses"),
-       with_default("crashLoop", Type::integer, int32_t{5},
-                    "so many starts in a row that did not last are a failure"),
+       between(1, 1000,
+               with_default("crashLoop", Type::integer, int32_t{5},
+                            "so many starts in a row that did not last are a failure")),
        with_default("stopSignal", Type::string, "TERM", "how it is asked to end"),
        seconds("stopWithin", "10s", "then it is killed, with all its processes"),
        with_default("logMax", Type::bytes, "16MiB", "kept of its output, in all"),
-       with_default("logFiles", Type::integer, int32_t{4}, "so many files of it"),
+       between(1, 100, with_default("logFiles", Type::integer, int32_t{4}, "so many files of it")),
        attribute("uses", Type::vector, "links to files, templates, artifacts that it reads"),
        word("onChange", "RESTART", {"RESTART", "SIGNAL", "NONE"}, "what a change of these means"),
        with_default("reloadSignal", Type::string, "HUP", "what is sent with onChange SIGNAL"),

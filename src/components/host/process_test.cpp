@@ -9,41 +9,6 @@ namespace {
 using namespace test;
 using model::ProcessWork;
 
-/// One application on hosts that outlive the controller.
-class OnHosts : public testing::Test {
- protected:
-  OnHosts() { log::set_level(log::Level::off); }
-
-  static std::string described(const std::string& components) {
-    return "#include \"/croft/hosts.sf\"\n" + std::string(library) +
-           "sfConfig extends Compound { sfProcessHost \"i-1\"; sfLivenessDelay 5; " + components +
-           " }";
-  }
-  static Result<engine::Wanted> wanted(const std::string& components, bool allow_shell = false) {
-    auto out = TRY(wanted_of(described(components)));
-    out.options.allow_shell = allow_shell;
-    return out;
-  }
-  /// One life of a controller.
-  Result<> live_once(const std::string& components, Script script, bool allow_shell = false) {
-    return sim_.run(live(sim_.world(), TRY(wanted(components, allow_shell)), std::move(script),
-                         seen_, &hosts_));
-  }
-  aio::Task<Result<>> pause(Duration time) { return sim_.world().clock.sleep(time); }
-  const engine::ComponentRecord& record(const std::string& path) {
-    return seen_.components.at(path);
-  }
-  bool told(std::string_view text) const {
-    return std::ranges::any_of(
-        seen_.told, [&](const auto& line) { return line.find(text) != std::string::npos; });
-  }
-
-  aio::SimWorld sim_{1};
-  FakeHosts hosts_{[this]() -> aio::Clock& { return sim_.world().clock; }};
-  FakeHost& host_ = hosts_.join("i-1");
-  Seen seen_;
-};
-
 const char* server = "a extends Process { command [\"/bin/server\", \"-p\", 80]; } ";
 
 TEST_F(OnHosts, AProcessIsBroughtAndRemoved) {
@@ -93,6 +58,38 @@ TEST_F(OnHosts, AttributesBecomeWork) {
   EXPECT_EQ(work.secrets[0].name, "password");
   EXPECT_EQ(work.secrets[0].value.reveal(), "s3cr3t");
   for (const auto& line : seen_.told) EXPECT_EQ(line.find("s3cr3t"), std::string::npos) << line;
+}
+
+TEST_F(OnHosts, MetricsAreReadFromAPageOrAFile) {
+  auto done = live_once(
+      "a extends Process { command \"a\"; metrics extends HttpProbe { port 9100; page \"/metrics\";"
+      "  names [\"queue\", \"wait_sum\"]; } }"
+      "b extends Process { command \"b\"; metrics extends FileProbe { filename \"/run/b\";"
+      "  period \"2s\"; } } ",
+      until_settled);
+  ASSERT_TRUE(done) << done.error().render();
+  ASSERT_EQ(seen_.application->state, protocol::ApplicationState::up) << seen_.application->why;
+  const auto& page = host_.work<ProcessWork>("app:a");
+  ASSERT_TRUE(page.metrics);
+  EXPECT_EQ(page.metrics->url, "http://127.0.0.1:9100/metrics");
+  EXPECT_EQ(page.metrics->period, Duration::seconds(10));
+  EXPECT_EQ(page.metric_names, (std::vector<std::string>{"queue", "wait_sum"}));
+  const auto& file = host_.work<ProcessWork>("app:b");
+  ASSERT_TRUE(file.metrics);
+  EXPECT_EQ(file.metrics->path, "/run/b");
+  EXPECT_EQ(file.metrics->period, Duration::seconds(2));
+  EXPECT_TRUE(file.metric_names.empty());
+}
+
+TEST_F(OnHosts, MetricsAreNotReadFromAPort) {
+  auto done =
+      live_once("a extends Process { command \"a\"; metrics extends TcpProbe { port 9100; } }",
+                until_settled);
+  ASSERT_TRUE(done) << done.error().render();
+  EXPECT_EQ(seen_.application->state, protocol::ApplicationState::down);
+  EXPECT_NE(seen_.application->why.find("metrics are read from a page or a file"),
+            std::string::npos)
+      << seen_.application->why;
 }
 
 TEST_F(OnHosts, ItIsWaitedForUntilItIsReady) {
@@ -163,6 +160,23 @@ TEST_F(OnHosts, AGoodEndIsNormal) {
   auto done = live_once("a extends Process { command \"x\"; restart \"ON_FAILURE\"; }", until_down);
   ASSERT_TRUE(done) << done.error().render();
   EXPECT_EQ(seen_.outcome(), "normal") << seen_.why();
+}
+
+TEST_F(OnHosts, SecretsComeAgainToAMachineThatStartedAnew) {
+  auto done = live_once(server, [&](Process& process) -> aio::Task<Result<>> {
+    CO_TRY(co_await until_settled(process));
+    host_.connect(false);
+    CO_TRY(co_await pause(Duration::seconds(2)));
+    host_.start_anew();
+    host_.connect(true);
+    CO_TRY(co_await pause(Duration::seconds(1)));
+    EXPECT_EQ(host_.states.at("app:a").phase, Phase::ready);
+    EXPECT_FALSE(host_.states.at("app:a").digest.empty());
+    EXPECT_EQ(process.application->record().state, protocol::ApplicationState::up);
+    co_return Result<>{};
+  });
+  ASSERT_TRUE(done) << done.error().render();
+  EXPECT_EQ(host_.log, (std::vector<std::string>{"new app:a", "change app:a"}));
 }
 
 TEST_F(OnHosts, WhileTheAgentIsAwayNothingIsJudged) {
@@ -273,6 +287,20 @@ TEST_F(OnHosts, AHostThatIsGoneTookAllAlong) {
   });
   ASSERT_TRUE(done) << done.error().render();
   EXPECT_EQ(seen_.application->state, protocol::ApplicationState::down);
+}
+
+TEST_F(OnHosts, NothingIsAskedOfAHostThatWasDeclaredDead) {
+  auto done = live_once(server, [&](Process& process) -> aio::Task<Result<>> {
+    CO_TRY(co_await until_settled(process));
+    host_.connect(false);
+    CO_TRY(co_await process.application->down(false));
+    CO_TRY(co_await pause(Duration::seconds(2)));
+    hosts_.give_up("app", "i-1", "nothing was heard of it");
+    co_return co_await until_settled(process);
+  });
+  ASSERT_TRUE(done) << done.error().render();
+  EXPECT_EQ(seen_.application->state, protocol::ApplicationState::down) << seen_.application->why;
+  EXPECT_EQ(host_.log, std::vector<std::string>{"new app:a"}) << "it was asked to remove it";
 }
 
 TEST_F(OnHosts, OneThatIsAwayIsTriedAgainUntilItIsBack) {

@@ -28,7 +28,8 @@ class Script : public HostComponent {
  public:
   aio::Task<Result<>> work(Context& context) override {
     if (CO_TRY(context.boolean_or("autoTerminate", false)))
-      context.end(TerminationRecord::normal(context.path(), "its scripts are done"));
+      CO_TRY(
+          context.done_as(true, TerminationRecord::normal(context.path(), "its scripts are done")));
     co_return co_await HostComponent::work(context);
   }
 

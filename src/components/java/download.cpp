@@ -85,11 +85,12 @@ engine::ComponentType download_type() {
   auto age = attribute("maxCacheAge", Type::duration,
                        "seconds that the file is good for; negative: for ever");
   age.bare_unit = "s";
+  age.forever = true;
   age.fallback = model::Value(int32_t{6000});
   auto timeout = attribute("timeout", Type::duration, "how long the download may take");
   timeout.bare_unit = "ms";
   auto type = file_type_of(
-      "Download", "Downloads `url` to a file, where that is not there or too old.", true,
+      "Download", "Downloads `url` to a file, where that is not there or too old.",
       with_path(
           {required("url", Type::string, "http or https"),
            required("toLocalFile", Type::any, "the file it becomes"), age, timeout,

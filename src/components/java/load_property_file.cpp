@@ -67,7 +67,7 @@ engine::ComponentType load_property_file_type() {
   all.published = true;
   auto type = file_type_of(
       "LoadPropertyFile",
-      "Reads a file of properties; each becomes an attribute of it that others link to.", true,
+      "Reads a file of properties; each becomes an attribute of it that others link to.",
       with_path({attribute("filename", Type::any, "the file"),
                  attribute("dir", Type::any, "the folder that it is in"),
                  attribute("resource", Type::string, "of a class path: there is none here"),

@@ -5,6 +5,7 @@
 
 #include "base/pattern.h"
 #include "base/text.h"
+#include "components/bounds.h"
 #include "components/filesystem/work_folder.h"
 #include "components/registry.h"
 #include "components/shell/program.h"
@@ -76,9 +77,17 @@ aio::Task<Result<Secret>> referred(Context& context, model::ComponentPtr referen
   if (equals_ignore_case(from, "FILE")) co_return co_await whole_file(context, name, where);
   if (equals_ignore_case(from, "COMMAND"))
     co_return co_await secret_of_command(context, name, where);
+  if (equals_ignore_case(from, "STORE")) {
+    auto stored = co_await context.stored_secret(name);
+    if (!stored) co_return fail(std::move(stored).error().at(where));
+    if (*stored) co_return **std::move(stored);
+    co_return fail(
+        Error(Code::not_found, fmt::format("no secret '{}' is stored", name), where)
+            .hint(fmt::format("croft secret set {} keeps one in this controller's store", name)));
+  }
   co_return fail(
       Error(Code::unsupported, fmt::format("a Secret from \"{}\" cannot be read", from), where)
-          .hint("from is \"ENV\", \"FILE\" or \"COMMAND\""));
+          .hint("from is \"ENV\", \"FILE\", \"COMMAND\" or \"STORE\""));
 }
 
 aio::Task<Result<Secret>> password_of(Context& context, model::ComponentPtr provider, Where where) {
@@ -109,7 +118,8 @@ class PasswordProvider : public engine::Component {
  public:
   /// What cannot give a password fails now, not when the password is wanted.
   aio::Task<Result<>> start(Context& context) override {
-    CO_TRY(co_await password_of(context, context.description(), context.where("sfClass")));
+    const char* place = context.description()->find("name") ? "name" : "sfClass";
+    CO_TRY(co_await password_of(context, context.description(), context.where(place)));
     co_return Result<>{};
   }
 };
@@ -198,11 +208,12 @@ aio::Task<Result<engine::Keys>> keys_of(Context& context, std::string user, std:
 
 engine::ComponentType secret_type() {
   auto from = required("from", Type::string, "where it is found");
-  from.choices = {"ENV", "FILE", "COMMAND"};
-  return type_of(
-      "Secret", "Where a secret is found; it is looked up where it is used, and never shown.",
-      {from, required("name", Type::string, "of the variable, of the file; or the command for sh")},
-      [] { return std::make_unique<PasswordProvider>(); });
+  from.choices = {"ENV", "FILE", "COMMAND", "STORE"};
+  return type_of("Secret",
+                 "Where a secret is found; it is looked up where it is used, and never shown.",
+                 {from, required("name", Type::string,
+                                 "of the variable, file or stored secret; or a command for sh")},
+                 [] { return std::make_unique<PasswordProvider>(); });
 }
 engine::ComponentType file_password_type() {
   return provider_type("FilePassword", "A password that stands on the first line of a file.",
@@ -216,9 +227,12 @@ engine::ComponentType inline_password_type() {
                        "InlinePasswordProviderImpl");
 }
 engine::ComponentType property_password_type() {
-  return provider_type("PropertyPassword", "A password that a property holds (-D name=value).",
-                       required("property", Type::string, "the property's name"),
-                       "PropertyPasswordProvider");
+  auto type = provider_type("PropertyPassword", "A password that a property holds (-D name=value).",
+                            required("property", Type::string, "the property's name"),
+                            "PropertyPasswordProvider");
+  type.schema.attributes.push_back(attribute("ERROR_UNDEFINED_PROPERTY", Type::string,
+                                             "for tests: a part of what is said without it"));
+  return type;
 }
 engine::ComponentType password_checker_type() {
   auto provider = required("passwordProvider", Type::any, "the password, or what gives it");
@@ -227,7 +241,8 @@ engine::ComponentType password_checker_type() {
   expected.secret = true;
   auto type = type_of(
       "PasswordChecker", "Fails at start when a password is not as it should be.",
-      {provider, with_default("minimumSize", Type::integer, int32_t{0}, "bytes at least"),
+      {provider,
+       at_least(0, with_default("minimumSize", Type::integer, int32_t{0}, "bytes at least")),
        with_default("maximumSize", Type::integer, int32_t{-1}, "bytes at most; negative: any"),
        expected, with_default("publish", Type::boolean, false, "refused: passwords stay hidden"),
        with_default("pattern", Type::string, "", "regular expression that it matches")},

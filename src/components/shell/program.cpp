@@ -170,9 +170,9 @@ aio::Task<Result<>> ProgramRunner::work(Context& context) {
         "its output: " + output_file(context)));
     co_return Result<>{};
   }
-  if (CO_TRY(context.boolean_or("shouldTerminate", true)))
-    context.end(model::TerminationRecord::normal(context.path(), "the program has ended"));
-  co_return Result<>{};
+  co_return context.done_as(
+      CO_TRY(context.boolean_or("shouldTerminate", true)),
+      model::TerminationRecord::normal(context.path(), "the program has ended"));
 }
 
 aio::Task<Result<>> ProgramRunner::terminate(Context& context, const model::TerminationRecord&) {

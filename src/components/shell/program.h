@@ -44,6 +44,7 @@ class ProgramRunner : public engine::Component {
   aio::Task<Result<>> work(engine::Context& context) override;
   aio::Task<Result<>> terminate(engine::Context& context,
                                 const model::TerminationRecord& record) override;
+  bool must_end(const engine::Context&) const override { return true; }
 
  protected:
   virtual aio::Task<Result<Program>> program(engine::Context& context) const = 0;

@@ -72,9 +72,8 @@ class Script : public engine::Component {
     co_return Result<>{};
   }
   aio::Task<Result<>> work(Context& context) override {
-    if (CO_TRY(context.boolean_or("autoTerminate", false)))
-      context.end(TerminationRecord::normal(context.path(), "its scripts are done"));
-    co_return Result<>{};
+    co_return context.done_as(CO_TRY(context.boolean_or("autoTerminate", false)),
+                              TerminationRecord::normal(context.path(), "its scripts are done"));
   }
   aio::Task<Result<>> terminate(Context& context, const TerminationRecord&) override {
     CO_TRY(co_await end_leftovers(context));
@@ -84,6 +83,7 @@ class Script : public engine::Component {
     if (!done) context.event(protocol::event::message, done.error().line());
     co_return Result<>{};
   }
+  bool must_end(const Context&) const override { return true; }
 
  private:
   static aio::Task<Result<>> run(Context& context, std::string name) {

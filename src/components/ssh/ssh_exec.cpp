@@ -1,6 +1,7 @@
 // SSHExec: commands at another machine, one after another.
 #include <fmt/format.h>
 
+#include "components/bounds.h"
 #include "components/ssh/session.h"
 
 namespace croft::components {
@@ -56,8 +57,11 @@ engine::ComponentType ssh_exec_type() {
   auto type = ssh_type(
       "SSHExec", "Runs `commands` at another machine, one after another.",
       {with_default("commands", Type::vector, model::Vector{}, "for its shell"),
-       with_default("exitCodeMin", Type::integer, int32_t{0}, "least exit code that is good"),
-       with_default("exitCodeMax", Type::integer, int32_t{0}, "greatest one that is"),
+       between(
+           0, 255,
+           with_default("exitCodeMin", Type::integer, int32_t{0}, "least exit code that is good")),
+       between(0, 255,
+               with_default("exitCodeMax", Type::integer, int32_t{0}, "greatest one that is")),
        attribute("logFile", Type::any, "kept for old descriptions: see outputFile"), code},
       [] { return std::make_unique<SshExec>(); });
   type.aliases = {"org.smartfrog.services.ssh.SSHExecImpl"};

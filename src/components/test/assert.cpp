@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
+#include "components/bounds.h"
 #include "components/filesystem/work_folder.h"
 #include "components/workflow/workflow.h"
 #include "lang/lang.h"
@@ -107,7 +108,8 @@ class Assert : public engine::Component {
     int64_t least = TRY(context.integer_or("attributeVectorMinLength", -1));
     int64_t most = TRY(context.integer_or("attributeVectorMaxLength", -1));
     if (name.empty()) name = TRY(context.string_or("attribute", ""));
-    if (least < 0 && most < 0) return {};
+    auto index = TRY(context.value_if("attributeVectorIndex"));
+    if (least < 0 && most < 0 && (!index || name.empty())) return {};
     auto component = TRY(subject(context, "attributeVectorMinLength"));
     auto found = model::follow(*component, model::Reference{{{model::Part::Kind::here, name}}});
     const auto* list = found ? found->get<model::Vector>() : nullptr;
@@ -115,11 +117,32 @@ class Assert : public engine::Component {
       return fail(wrong(context, "attributeVectorMinLength",
                         fmt::format("{} of {} is no vector", name, component->path())));
     auto length = static_cast<int64_t>(list->size());
-    if (length >= least && (most < 0 || length <= most)) return {};
+    if (length >= least && (most < 0 || length <= most))
+      return index ? element(context, name, *list) : Result<>{};
     return fail(wrong(context, "attributeVectorMinLength",
                       fmt::format("{} has {} elements, {} to {} are wanted", name, length,
                                   std::max<int64_t>(0, least),
                                   most < 0 ? "any number" : fmt::format("{}", most))));
+  }
+  /// The one at attributeVectorIndex, held against attributeVectorValue as both read as text.
+  static Result<> element(Context& context, const std::string& name, const model::Vector& list) {
+    constexpr const char* place = "attributeVectorIndex";
+    int64_t index = TRY(context.integer(place));
+    if (index < 0 || index >= static_cast<int64_t>(list.size()))
+      return fail(wrong(context, place,
+                        fmt::format("{} has {} elements, none at {}", name, list.size(), index)));
+    auto wanted = TRY(context.value_if("attributeVectorValue"));
+    if (!wanted) return {};
+    auto text = [](const model::Value& value) {
+      const auto* plain = value.get<std::string>();
+      return plain ? *plain : lang::print_value(value);
+    };
+    std::string is = text(list[static_cast<size_t>(index)]), should = text(*wanted);
+    bool any_case = TRY(context.boolean_or("equalityIgnoresCase", false));
+    if (is == should || (any_case && equals_ignore_case(is, should))) return {};
+    return fail(
+        wrong(context, "attributeVectorValue",
+              fmt::format("{} has \"{}\" at {}, \"{}\" is wanted", name, is, index, should)));
   }
 };
 
@@ -141,8 +164,11 @@ engine::ComponentType assert_type() {
       attribute("attribute", Type::string, "an attribute that it must have"),
       attribute("attributeEquals", Type::any, "the value that this attribute must have"),
       attribute("attributeVector", Type::string, "an attribute that must be a vector"),
-      attribute("attributeVectorMinLength", Type::integer, "elements at least"),
-      attribute("attributeVectorMaxLength", Type::integer, "elements at most"),
+      at_least(0, attribute("attributeVectorMinLength", Type::integer, "elements at least")),
+      at_least(0, attribute("attributeVectorMaxLength", Type::integer, "elements at most")),
+      at_least(0, attribute("attributeVectorIndex", Type::integer,
+                            "an element of this vector, the first is 0, which must be there")),
+      attribute("attributeVectorValue", Type::any, "what this element must be"),
       attribute("evaluatesTrue", Type::any, "LAZY link to a condition that must hold"),
       attribute("fileExists", Type::any, "a file on the controller's machine"),
       attribute("dirExists", Type::any, "a folder there"),

@@ -35,6 +35,14 @@ bool says(const std::string& text, const std::string& wanted) {
   });
 }
 
+/// Its words without the lines of the description that it quotes: those hold what is expected.
+std::string words_of(const Error& error) {
+  std::string out = error.what;
+  for (const Frame& frame : error.trace) out += "\n" + frame.what;
+  for (const Error& other : error.others) out += "\n" + words_of(other);
+  return out;
+}
+
 struct Expected {
   bool terminate = false;       ///< the action has to end by itself
   bool deploy_failure = false;  ///< it must not come up
@@ -161,10 +169,9 @@ class TestCompound : public engine::Component {
 
   /// How it failed to come up.
   std::string judge_failure(const Error& error) const {
-    std::string text = error.render();
     bool wanted = expected_.deploy_failure || (expected_.terminate && expected_.type == "abnormal");
     if (!wanted) return error.line();
-    return missing(text);
+    return missing(words_of(error));
   }
   std::string judge_end(const TerminationRecord& record) const {
     std::string wanted = expected_.type;

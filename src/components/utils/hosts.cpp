@@ -5,6 +5,7 @@
 #include <array>
 
 #include "components/conditions/condition.h"
+#include "components/host/host_component.h"
 #include "components/workflow/workflow.h"
 
 namespace croft::components {
@@ -28,6 +29,7 @@ bool is_loopback(std::string_view address) {
 class Localhost : public engine::Component {
  public:
   aio::Task<Result<>> start(Context& context) override {
+    CO_TRY(must_be_here(context));
     std::string target = context.path();
     if (CO_TRY(context.value_if("target"))) {
       auto component = CO_TRY(context.component_or_null("target"));
@@ -60,6 +62,7 @@ class Localhost : public engine::Component {
 class HostnameIs : public Condition {
  public:
   aio::Task<Result<bool>> evaluate(Context& context) override {
+    CO_TRY(must_be_here(context));
     std::string name = machine_name();
     for (const auto& item : CO_TRY(context.vector_or_empty("hostnames"))) {
       const auto* text = item.get<std::string>();

@@ -148,7 +148,7 @@ engine::ComponentType wait_for_type() {
       {condition_attribute(), attribute("then", Type::component, "what runs when it holds"),
        attribute("else", Type::component, "what runs when the time is over"),
        time_attribute("interval", 1000, "between two questions"),
-       time_attribute("timeout", 60000, "how long it waits; negative: for ever")},
+       or_for_ever(time_attribute("timeout", 60000, "how long it waits; negative: for ever"))},
       [] { return std::make_unique<WaitFor>(false); });
 }
 

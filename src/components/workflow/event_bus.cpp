@@ -31,20 +31,13 @@ std::vector<model::ComponentPtr> linked(const model::Component& from, std::strin
   return out;
 }
 
-std::vector<std::string> targets(const Context& context) {
-  std::vector<std::string> out;
-  if (!context.description()) return out;
-  for (const auto& component : linked(*context.description(), "sendTo"))
-    if (auto path = context.path_of(component)) out.push_back(*path);
-  auto registered =
-      context.paths_where([&](const model::Component& other, const std::string& path) {
-        auto theirs = linked(other, "registerWith");
-        return path != context.path() &&
-               std::ranges::find(theirs, context.description()) != theirs.end();
-      });
-  for (auto& path : registered)
-    if (std::ranges::find(out, path) == out.end()) out.push_back(std::move(path));
-  return out;
+/// Paths of those that say they hear its events.
+std::vector<std::string> registered(const Context& context) {
+  return context.paths_where([&](const model::Component& other, const std::string& path) {
+    auto theirs = linked(other, "registerWith");
+    return path != context.path() &&
+           std::ranges::find(theirs, context.description()) != theirs.end();
+  });
 }
 
 }  // namespace
@@ -68,8 +61,21 @@ aio::Task<Result<>> EventBus::pass_on(Context& context, std::string event) {
         fmt::format("the event '{}' goes round in a circle at {}", event, context.path()));
   ++passing_;
   Result<> done;
-  for (const std::string& path : targets(context))
-    if (auto sent = co_await context.send(path, event); !sent && done) done = sent;
+  auto tell = [&](Result<> sent) {
+    if (!sent && done) done = std::move(sent);
+  };
+  std::vector<std::string> told;
+  auto links = context.description() ? linked(*context.description(), "sendTo")
+                                     : std::vector<model::ComponentPtr>{};
+  for (const auto& component : links) {
+    if (auto path = context.path_of(component)) told.push_back(*path);
+    tell(co_await context.send_to(component, event));
+  }
+  for (const std::string& path : registered(context)) {
+    if (std::ranges::find(told, path) != told.end()) continue;
+    if (gives_again() && !context.has_started(path)) continue;
+    tell(co_await context.send(path, event));
+  }
   --passing_;
   co_return done;
 }
@@ -110,6 +116,7 @@ class EventCounter : public EventBus {
 
 class EventQueue : public EventBus {
  public:
+  bool gives_again() const override { return true; }
   aio::Task<Result<>> receive(Context& context, std::string event) override {
     model::Vector events = CO_TRY(context.vector_or_empty("events"));
     if (events.size() >= kept_max)
@@ -181,9 +188,13 @@ model::AttributeSchema published(std::string name, std::string doc) {
 }  // namespace
 
 std::vector<model::AttributeSchema> bus_attributes() {
-  return {
-      attribute("sendTo", Type::any, "LAZY links, each under any name, to who hears its events"),
-      attribute("registerWith", Type::any, "LAZY links to those whose events it hears")};
+  auto send = attribute("sendTo", Type::any,
+                        "LAZY links, each under any name, to who hears its events; who is not "
+                        "there yet gets them when it starts");
+  auto hear = attribute("registerWith", Type::any, "LAZY links to those whose events it hears");
+  // Two that send to each other start in any order: events wait for who is not there.
+  send.orders = hear.orders = false;
+  return {send, hear};
 }
 
 namespace {

@@ -1,6 +1,7 @@
 // Events between components: texts that are sent along links. Who is registered with a component is
 // looked up when it sends, among all that are deployed, so nobody can register too late: what is
-// deployed hears everything that is sent after. Loop thread only.
+// deployed hears everything that is sent after. What is sent along `sendTo` to a component that is
+// not there, or has not started, waits for its start. Loop thread only.
 #pragma once
 #include <string>
 #include <vector>
@@ -17,6 +18,8 @@ class EventBus : public engine::Component {
   aio::Task<Result<>> receive(engine::Context& context, std::string event) override;
 
  protected:
+  /// Who registers later gets everything that it has had: a queue.
+  virtual bool gives_again() const { return false; }
   /// To all that `sendTo` names or that have registered with it.
   aio::Task<Result<>> pass_on(engine::Context& context, std::string event);
 

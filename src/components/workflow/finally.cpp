@@ -50,7 +50,7 @@ class CounterAction : public engine::Component {
     auto ended = name == "action" ? context.end_of(name) : context.perform(name, name);
     auto record = CO_TRY(co_await std::move(ended));
     if (!record.is_normal() || name != "action") {
-      context.end(std::move(record));
+      context.end_with_part(std::move(record));
       co_return Result<>{};
     }
     CO_TRY(context.done(std::move(record), false));

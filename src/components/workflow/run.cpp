@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "components/workflow/described.h"
 #include "components/workflow/workflow.h"
+#include "model/limits.h"
 
 namespace croft::components {
 
@@ -12,6 +13,18 @@ using model::TerminationRecord;
 using model::Type;
 
 namespace {
+
+/// What becomes a part of a path.
+void check_name(const model::Component& component, const char* attribute,
+                std::vector<Error>& errors) {
+  const auto* found = component.find(attribute);
+  const auto* name = found ? found->value.get<std::string>() : nullptr;
+  if (!name || name->empty()) return;
+  if (auto problem = model::name_problem(*name))
+    errors.push_back(Error(Code::invalid_argument,
+                           fmt::format("{} cannot be a component's name: {}", attribute, *problem),
+                           found->where));
+}
 
 class Run : public engine::Component {
  public:
@@ -139,6 +152,10 @@ std::vector<model::AttributeSchema> run_attributes(std::vector<model::AttributeS
   return more;
 }
 
+void check_names(const model::Component& component, std::vector<Error>& errors) {
+  for (const char* name : {"asName", "newComponentName"}) check_name(component, name, errors);
+}
+
 }  // namespace
 
 engine::ComponentType run_type() {
@@ -149,6 +166,7 @@ engine::ComponentType run_type() {
       run_attributes({required("action", Type::component, "what is run")}),
       [] { return std::make_unique<Run>(); });
   type.aliases = {"org.smartfrog.sfcore.workflow.components.Run"};
+  type.schema.rule = check_names;
   return type;
 }
 
@@ -165,6 +183,7 @@ engine::ComponentType deployer_type() {
                       attribute("newComponentExtraAttributes", Type::any, "the same"), read}),
       [] { return std::make_unique<Deployer>(); });
   type.aliases = {"org.smartfrog.sfcore.workflow.combinators.Deployer"};
+  type.schema.rule = check_names;
   return type;
 }
 

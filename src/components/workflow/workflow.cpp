@@ -59,6 +59,11 @@ model::AttributeSchema time_attribute(std::string name, int32_t fallback, std::s
   return out;
 }
 
+model::AttributeSchema or_for_ever(model::AttributeSchema time) {
+  time.forever = true;
+  return time;
+}
+
 int64_t remembered(const Context& context, const std::string& key, int64_t otherwise) {
   auto found = context.record().memory.find(key);
   if (found == context.record().memory.end()) return otherwise;

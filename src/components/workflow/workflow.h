@@ -23,6 +23,8 @@ engine::ComponentType work_type(std::string name, std::string doc,
 /// An attribute in milliseconds, or with a unit.
 model::AttributeSchema time_attribute(std::string name, std::string doc);
 model::AttributeSchema time_attribute(std::string name, int32_t fallback, std::string doc);
+/// One whose negative numbers mean for ever.
+model::AttributeSchema or_for_ever(model::AttributeSchema time);
 
 /// A number that the component remembered under `key`.
 int64_t remembered(const engine::Context& context, const std::string& key, int64_t otherwise = 0);

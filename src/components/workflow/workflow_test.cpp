@@ -292,6 +292,10 @@ const Case cases[] = {
      "extends ExpectDeployFailure { exitText \"no way\"; action extends ExceptionThrower { "
      "failOnDeploy true; message \"no way\"; } }",
      "normal", "as expected"},
+    {"ExpectDeployFailureIsNotItsOwnText",
+     "extends ExpectDeployFailure { exitText \"zzz\"; action extends ExceptionThrower { "
+     "failOnStart true; message \"no way\"; } }",
+     "abnormal", "is expected in"},
     {"ExpectDeployFailureDoesNot",
      "extends ExpectDeployFailure { testTimeout 50; action extends DoNothing {} }", "abnormal",
      "expected not to"},
@@ -325,7 +329,12 @@ TEST_P(Workflow, EndsAsItShouldAcrossACrash) {
     EXPECT_EQ(played->seen.outcome(), c.outcome) << "point " << at << ": " << played->seen.why();
     EXPECT_NE(played->seen.why().find(c.why), std::string::npos)
         << "point " << at << ": " << played->seen.why();
-    if (HasFailure()) break;
+    if (HasFailure()) {
+      Error told(Code::internal, "what was told");
+      explain(told, played->seen);
+      ADD_FAILURE() << told.render();
+      break;
+    }
   }
 }
 

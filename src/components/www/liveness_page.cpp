@@ -1,7 +1,9 @@
 // LivenessPage, WaitForPage, IsPagePresent and HostExists: pages and hosts that must answer.
 #include <fmt/format.h>
 
+#include "components/bounds.h"
 #include "components/conditions/condition.h"
+#include "components/host/host_component.h"
 #include "components/http_exchange.h"
 #include "components/remote_resource.h"
 #include "components/workflow/workflow.h"
@@ -18,8 +20,10 @@ class LivenessPage : public RemoteResource {
  public:
   aio::Task<Result<>> deploy(Context& context) override {
     CO_TRY(action(context));
+    if (CO_TRY(is_placed_away(context))) CO_TRY(question(context));
     co_return check_expected(context);
   }
+  bool silence_ends() const override { return !on_host_; }
   aio::Task<Result<>> start(Context& context) override {
     if (!CO_TRY(context.boolean_or("checkOnStartup", false))) co_return Result<>{};
     co_return co_await look(context);
@@ -46,6 +50,16 @@ class LivenessPage : public RemoteResource {
  protected:
   /// One look at the page.
   aio::Task<Result<>> look(Context& context) {
+    on_host_ = CO_TRY(is_placed_away(context));
+    if (on_host_) {
+      auto probe = CO_TRY(question(context));
+      auto host = CO_TRY(co_await asked_host(context));
+      auto answer = co_await host->ask(std::move(probe));
+      // What the host says is an answer; that it cannot be asked is none.
+      if (!answer && host->connected() && answer.error().code != Code::cancelled)
+        answer = fail(Code::conflict, answer.error().line(), context.where("url"));
+      co_return answer;
+    }
     co_return co_await act(context, CO_TRY(action(context)));
   }
   Result<std::string> signature_way(Context& context) const override {
@@ -53,6 +67,22 @@ class LivenessPage : public RemoteResource {
   }
 
  private:
+  /// Asked from the host that it is placed on.
+  Result<model::Probe> question(Context& context) const {
+    for (const char* name : {"username", "resultXPath"})
+      if (!TRY(context.string_or(name, "")).empty())
+        return fail(Error(Code::unsupported, fmt::format("{} does nothing on a host", name),
+                          context.where(name))
+                        .hint("a CommandProbe asks whatever a program can"));
+    model::Probe probe;
+    probe.kind = model::Probe::Kind::http;
+    probe.url = TRY(url_text(context));
+    HttpAction wanted = TRY(action(context));
+    probe.least = wanted.least;
+    probe.most = wanted.most;
+    probe.pattern = TRY(context.string_or("responseRegexp", ""));
+    return probe;
+  }
   static Result<HttpAction> action(Context& context) {
     HttpAction out{"GET", 200, 299};
     int64_t least = TRY(context.integer_or("minimumResponseCode", 200));
@@ -66,6 +96,7 @@ class LivenessPage : public RemoteResource {
     return out;
   }
   int64_t pings_ = 0;
+  bool on_host_ = false;
 };
 
 class WaitForPage : public LivenessPage {
@@ -115,6 +146,7 @@ class DynDnsRegistration : public LivenessPage {
 class HostExists : public Condition {
  public:
   aio::Task<Result<bool>> evaluate(Context& context) override {
+    CO_TRY(must_be_here(context));
     auto found = co_await context.world().net.resolve(CO_TRY(context.string("hostname")));
     if (!found && found.error().code == Code::cancelled) co_return fail(found.error());
     co_return found && !found->empty();
@@ -125,11 +157,13 @@ model::ComponentSchema page_schema(std::string name, std::string doc) {
   auto schema = remote_resource_schema();
   for (auto& attribute : schema.attributes) {
     if (attribute.name == "minimumResponseCode")
-      attribute = with_default("minimumResponseCode", Type::integer, int32_t{200},
-                               "least status that is an answer");
+      attribute = between(100, 599,
+                          with_default("minimumResponseCode", Type::integer, int32_t{200},
+                                       "least status that is an answer"));
     if (attribute.name == "maximumResponseCode")
-      attribute = with_default("maximumResponseCode", Type::integer, int32_t{299},
-                               "greatest status that is one");
+      attribute = between(100, 599,
+                          with_default("maximumResponseCode", Type::integer, int32_t{299},
+                                       "greatest status that is one"));
     if (attribute.name == "port") {
       attribute.fallback.reset();
     }
@@ -137,9 +171,8 @@ model::ComponentSchema page_schema(std::string name, std::string doc) {
   schema.sf_class = "croft." + name;
   schema.type = std::move(name);
   schema.doc = std::move(doc);
-  auto frequency =
-      attribute("checkFrequency", Type::any, "looks at the page at every n-th liveness check");
-  schema.attributes.push_back(frequency);
+  schema.attributes.push_back(at_least(
+      1, attribute("checkFrequency", Type::integer, "looks at the page at every n-th check")));
   schema.attributes.push_back(
       with_default("checkOnStartup", Type::boolean, false, "the page must answer at start"));
   schema.attributes.push_back(attribute("checkOnLiveness", Type::boolean,
@@ -165,8 +198,11 @@ engine::ComponentType wait_for_page_type() {
   type.works = true;
   type.aliases = {"org.smartfrog.services.www.WaitForPageImpl"};
   type.schema = page_schema("WaitForPage", "Waits until a page answers.");
+  for (auto& each : type.schema.attributes)
+    if (each.name == "checkFrequency")
+      each = time_attribute("checkFrequency", 500, "between two looks at the page");
   type.schema.attributes.push_back(
-      time_attribute("timeout", 60000, "how long it waits; negative: for ever"));
+      or_for_ever(time_attribute("timeout", 60000, "how long it waits; negative: for ever")));
   type.schema.attributes.push_back(
       with_default("sfShouldTerminate", Type::boolean, true, "end once the page answers"));
   type.make = [] { return std::make_unique<WaitForPage>(); };

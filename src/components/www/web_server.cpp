@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "components/filesystem/work_folder.h"
+#include "components/host/host_component.h"
 #include "net/http_server.h"
 #include "wire/uri.h"
 
@@ -38,6 +39,7 @@ std::string_view type_of_file(std::string_view path) {
 class WebServer : public engine::Component {
  public:
   aio::Task<Result<>> deploy(Context& context) override {
+    CO_TRY(must_be_here(context));
     std::string root = CO_TRY(co_await folder(context));
     auto info = co_await context.world().disk.info(root);
     if (info && !info->is_directory)

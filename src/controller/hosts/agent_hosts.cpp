@@ -3,16 +3,18 @@
 #include <fmt/format.h>
 
 #include "aio/cancel.h"
-#include "aio/real/descriptors.h"
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "controller/farm_setup.h"
 #include "controller/hosts/user_data.h"
 
 namespace croft::controller {
 
 namespace json = wire::json;
+
+std::string AgentHosts::key_of(std::string_view application, std::string_view instance) {
+  return fmt::format("{}/{}", application, instance);
+}
 
 namespace {
 
@@ -22,10 +24,6 @@ constexpr Duration asked_again = Duration::seconds(60);  // a join whose answer 
 constexpr Duration agent_certificate = Duration::hours(24);
 constexpr size_t joining_most = 2000, connections_most = 16'000;
 constexpr size_t read_bytes = 16 << 10;
-
-std::string key_of(std::string_view application, std::string_view instance) {
-  return fmt::format("{}/{}", application, instance);
-}
 
 std::string uri_of(const engine::Machine& machine) {
   return fmt::format("croft://{}/{}", machine.application, machine.instance);
@@ -65,6 +63,26 @@ std::shared_ptr<RemoteHost> AgentHosts::remote(std::string_view application,
   return found == hosts_.end() ? nullptr : found->second;
 }
 
+void AgentHosts::give_up(const std::string& application, const std::string& instance,
+                         std::string why) {
+  auto found = hosts_.find(key_of(application, instance));
+  if (found == hosts_.end()) return;
+  log::error("hosts", "{} is given up: {}", instance, why);
+  found->second->set_lost(std::move(why));
+  changed_.notify();
+}
+
+void AgentHosts::spare(const std::string& application, const std::string& instance,
+                       Duration within) {
+  std::string node = key_of(application, instance);
+  auto found = hosts_.find(node);
+  if (found == hosts_.end()) return;
+  log::info("hosts", "{} is silent, and the farm knows why", instance);
+  judge_.remove(node);
+  judge_.add(node, world_.clock.now() + within);
+  found->second->set_lost(std::nullopt);
+}
+
 std::vector<std::shared_ptr<RemoteHost>> AgentHosts::of(std::string_view application) const {
   std::vector<std::shared_ptr<RemoteHost>> out;
   for (const auto& [key, host] : hosts_)
@@ -96,13 +114,6 @@ aio::Task<Result<std::string>> AgentHosts::user_data(engine::Joining joining) {
   co_return text;
 }
 
-aio::Task<Result<std::string>> AgentHosts::rendezvous(std::string farm_admin) {
-  auto at = CO_TRY(co_await door(std::move(farm_admin)));
-  co_return wire::json::compact(
-      wire::json::Object{{"controllers", wire::json::Array{at->address.text()}},
-                         {"epoch", static_cast<int64_t>(records_.fence())}});
-}
-
 aio::Task<Result<>> AgentHosts::expect(engine::Machine machine) {
   if (records_.find(machine.application, machine.instance)) co_return Result<>{};
   MachineRecord record;
@@ -119,6 +130,7 @@ aio::Task<Result<>> AgentHosts::forget(std::string application, std::string inst
     auto host = found->second;
     judge_.remove(found->first);
     hosts_.erase(found);
+    beating_.erase(instance);
     host->hang_up();
     changed_.notify();
   }
@@ -128,22 +140,6 @@ aio::Task<Result<>> AgentHosts::forget(std::string application, std::string inst
 aio::Task<Result<>> AgentHosts::leave(std::string client_token) {
   CO_TRY(co_await records_.drop_user_data(std::move(client_token)));
   co_return co_await close_unused_doors();
-}
-
-aio::Task<Result<>> AgentHosts::close_unused_doors() {
-  auto lock = CO_TRY(co_await opening_.lock());
-  std::vector<std::string> unused;
-  for (const auto& [admin, door] : doors_)
-    if (!admin.empty() && !records_.uses(admin)) unused.push_back(admin);
-  for (const std::string& admin : unused) {
-    auto door = doors_[admin];
-    doors_.erase(admin);
-    door->closed = true;
-    door->listener->close();
-    door->datagrams->close();
-    CO_TRY(co_await records_.drop_door(admin));
-  }
-  co_return Result<>{};
 }
 
 // ---- joining ----
@@ -230,19 +226,18 @@ aio::Task<Result<std::string>> AgentHosts::renew(engine::Machine machine, std::s
 
 aio::Task<Result<MachineRecord>> AgentHosts::known(std::string certificate) {
   auto read = CO_TRY(trust::read_certificate(certificate));
-  for (const auto& [key, each] : records_.all()) {
-    if (uri_of(each.machine) != read.uri) continue;
-    MachineRecord record = each;
-    if (!record.suspended && record.next == read.serial) {
-      record.serial = std::exchange(record.next, "");
-      CO_TRY(co_await records_.put(record));
-    }
-    if (record.suspended || record.serial != read.serial)
-      co_return fail(Code::permission_denied,
-                     fmt::format("the certificate of {} was withdrawn", record.machine.instance));
-    co_return record;
+  const MachineRecord* found = records_.find_instance(read.subject);
+  if (!found || uri_of(found->machine) != read.uri)
+    co_return fail(Code::permission_denied, fmt::format("{} is no machine of ours", read.uri));
+  MachineRecord record = *found;
+  if (!record.suspended && record.next == read.serial) {
+    record.serial = std::exchange(record.next, "");
+    CO_TRY(co_await records_.put(record));
   }
-  co_return fail(Code::permission_denied, fmt::format("{} is no machine of ours", read.uri));
+  if (record.suspended || record.serial != read.serial)
+    co_return fail(Code::permission_denied,
+                   fmt::format("the certificate of {} was withdrawn", record.machine.instance));
+  co_return record;
 }
 
 // ---- connections ----
@@ -313,8 +308,13 @@ aio::Task<Result<>> AgentHosts::serve_agent(std::shared_ptr<Door> door,
     co_return Result<>{};
   }
   auto host = host_of(*record);
-  protocol::Welcome welcome{records_.fence(), options_.period, door->heartbeat_port,
-                            hex(records_.heartbeat_key_of(*record).reveal())};
+  Secret beats_with = records_.heartbeat_key_of(*record);
+  host->set_heartbeat_key(beats_with);
+  beating_[host->name()] = host;
+  protocol::Welcome welcome{records_.fence(),         options_.period, door->heartbeat_port,
+                            hex(beats_with.reveal()), options_.report, ""};
+  auto url = rendezvous_urls_.find(key_of(record->machine.application, record->machine.component));
+  if (url != rendezvous_urls_.end()) welcome.rendezvous = url->second;
   changed_.notify();
   co_await host->serve(std::move(stream), std::move(reader), std::move(*hello), std::move(welcome));
   changed_.notify();
@@ -348,10 +348,10 @@ aio::Task<Result<>> AgentHosts::take_heartbeats(std::shared_ptr<Door> door) {
     std::string_view datagram(buffer.data(), got->size);
     auto node = protocol::node_of_heartbeat(datagram);
     if (!node || got->truncated) continue;
-    const auto* record = records_.find_instance(*node);
-    auto host = record ? remote(record->machine.application, *node) : nullptr;
-    if (!host) continue;
-    auto beat = protocol::open_heartbeat(datagram, records_.heartbeat_key_of(*record));
+    auto found = beating_.find(*node);
+    if (found == beating_.end()) continue;
+    auto host = found->second;
+    auto beat = protocol::open_heartbeat(datagram, host->heartbeat_key());
     if (!beat || beat->sequence <= host->last_sequence()) continue;
     host->beat(beat->sequence, got->from);
     // Given back as it is: the agent learns that datagrams pass, and that we live.
@@ -375,95 +375,6 @@ aio::Task<Result<>> AgentHosts::serve_tunnels(std::unique_ptr<aio::Listener> lis
   auto joined = co_await scope.join();
   if (!joined && joined.error().code != Code::cancelled) co_return joined;
   co_return done;
-}
-
-// ---- doors ----
-
-aio::Task<Result<int>> AgentHosts::ask_farm(std::string farm_admin, uint16_t port, bool datagram,
-                                            aio::Address& address) {
-  auto inbox = CO_TRY(aio::DescriptorInbox::open(options_.home + "/gateway.sock"));
-  json::Object wanted{{"port", port}, {"datagram", datagram}, {"to", inbox.file()}};
-  auto answer = CO_TRY(co_await ask_embedded_farm(http_, std::move(farm_admin), "POST", "/gateway",
-                                                  json::compact(wanted)));
-  if (!answer.is_object()) co_return fail(Code::syntax, "the farm's answer is no object");
-  address.host = CO_TRY(json::string_at(answer.get_object(), "address"));
-  address.port = static_cast<uint16_t>(CO_TRY(json::int_at(answer.get_object(), "port")));
-  co_return co_await aio::deadline(world_.clock, Duration::seconds(10), inbox.take(world_.net),
-                                   "taking the gateway's socket");
-}
-
-aio::Task<Result<std::shared_ptr<AgentHosts::Door>>> AgentHosts::open_door(std::string farm_admin) {
-  auto out = std::make_shared<Door>();
-  if (farm_admin.empty()) {
-    if (options_.listen.empty())
-      co_return fail(Error(Code::unsupported, "machines of this farm cannot reach the controller")
-                         .hint("start it where they can: croft controller serve --agents "
-                               "ADDRESS:PORT"));
-    auto at = CO_TRY(aio::Address::parse(options_.listen));
-    out->listener = CO_TRY(world_.net.listen(at));
-    out->address = out->listener->local();
-    out->datagrams = CO_TRY(world_.net.datagrams(out->address));
-    out->heartbeat_port = out->datagrams->local().port;
-  } else {
-    auto kept = records_.doors().find(farm_admin);
-    MachineRecords::Door ports =
-        kept == records_.doors().end() ? MachineRecords::Door{} : kept->second;
-    aio::Address heartbeats;
-    int stream = CO_TRY(co_await ask_farm(farm_admin, ports.port, false, out->address));
-    out->listener = CO_TRY(world_.net.adopt_listener(stream));
-    int datagrams = CO_TRY(co_await ask_farm(farm_admin, ports.heartbeat_port, true, heartbeats));
-    out->datagrams = CO_TRY(world_.net.adopt_datagrams(datagrams));
-    out->heartbeat_port = heartbeats.port;
-    if (ports.port != out->address.port || ports.heartbeat_port != heartbeats.port)
-      CO_TRY(co_await records_.put_door(farm_admin, {out->address.port, heartbeats.port}));
-  }
-  auto key = CO_TRY(trust::make_key("croft controller"));
-  net::TlsOptions tls;
-  tls.certificate_pem =
-      CO_TRY(authority_->sign(key.request_pem, {.name = "croft controller",
-                                                .uri = {},
-                                                .addresses = {out->address.host},
-                                                .server = true,
-                                                .lasts = Duration::hours(24 * 365)}));
-  tls.key_pem = key.key_pem;
-  tls.ca_pem = authority_->certificate_pem();
-  tls.peer_may_be_unknown = true;
-  out->tls = CO_TRY(net::TlsContext::server(tls));
-  co_return out;
-}
-
-aio::Task<Result<std::shared_ptr<AgentHosts::Door>>> AgentHosts::door(std::string farm_admin) {
-  auto lock = CO_TRY(co_await opening_.lock());
-  auto found = doors_.find(farm_admin);
-  if (found != doors_.end()) co_return found->second;
-  if (!authority_)
-    authority_ = CO_TRY(co_await trust::Authority::open(world_, options_.home + "/controller"));
-  auto made = CO_TRY(co_await open_door(farm_admin));
-  doors_[farm_admin] = made;
-  if (serving_) serve_door(made);
-  co_return made;
-}
-
-void AgentHosts::serve_door(std::shared_ptr<Door> door) {
-  serving_->spawn(accept_agents(door));
-  serving_->spawn(take_heartbeats(door));
-}
-
-/// A farm that is down will be started again: its machines run on and call.
-aio::Task<Result<>> AgentHosts::open_again(std::string farm_admin) {
-  Duration pause = Duration::milliseconds(200);
-  for (;;) {
-    auto opened = co_await door(farm_admin);
-    if (opened) co_return Result<>{};
-    if (opened.error().code == Code::cancelled) co_return Result<>{};
-    // Its folder went, and all its machines with it.
-    auto there = co_await world_.disk.info(farm_admin.substr(0, farm_admin.rfind('/')));
-    if (!there && there.error().code == Code::not_found)
-      co_return co_await records_.drop_door(farm_admin);
-    log::warn("hosts", "no agent can call: {}", opened.error().line());
-    if (auto slept = co_await world_.clock.sleep(pause); !slept) co_return Result<>{};
-    pause = std::min(pause * 2, Duration::seconds(5));
-  }
 }
 
 aio::Task<Result<>> AgentHosts::serve() {

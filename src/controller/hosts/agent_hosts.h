@@ -25,6 +25,7 @@ struct AgentHostsOptions {
   engine::AgentProgram program;
   Duration join_within = Duration::minutes(15);  ///< after the farm first had the machine
   Duration period = Duration::seconds(1);        ///< of heartbeats
+  Duration report = Duration::seconds(10);       ///< of what agents and processes use
 };
 
 class AgentHosts : public engine::Hosts {
@@ -46,7 +47,12 @@ class AgentHosts : public engine::Hosts {
   aio::Task<Result<>> leave(std::string client_token) override;
   std::shared_ptr<engine::Host> find(std::string_view application,
                                      std::string_view instance) override;
-  aio::Task<Result<std::string>> rendezvous(std::string farm_admin) override;
+  aio::Task<Result<Rendezvous>> rendezvous(std::string farm_admin) override;
+  aio::Task<Result<>> rendezvous_is_at(std::string application, std::string component,
+                                       std::string url) override;
+  void spare(const std::string& application, const std::string& instance, Duration within) override;
+  void give_up(const std::string& application, const std::string& instance,
+               std::string why) override;
   aio::Signal& changed() override { return changed_; }
 
   std::shared_ptr<RemoteHost> remote(std::string_view application, std::string_view instance) const;
@@ -95,6 +101,7 @@ class AgentHosts : public engine::Hosts {
   void act(const membership::Wish& wish);
   Result<std::string> sign(const engine::Machine& machine, const std::string& request) const;
   std::shared_ptr<RemoteHost> host_of(const MachineRecord& record);
+  static std::string key_of(std::string_view application, std::string_view instance);
 
   aio::World& world_;
   net::HttpClient& http_;
@@ -102,7 +109,9 @@ class AgentHosts : public engine::Hosts {
   std::optional<trust::Authority> authority_;  // once there is a door: others need none
   MachineRecords records_;
   std::map<std::string, std::shared_ptr<RemoteHost>, std::less<>> hosts_;  // "application/instance"
+  std::map<std::string, std::shared_ptr<RemoteHost>, std::less<>> beating_;  // by instance
   std::map<std::string, std::shared_ptr<Door>> doors_;  // by farm's admin socket; "": others
+  std::map<std::string, std::string, std::less<>> rendezvous_urls_;  // "application/component"
   aio::Mutex opening_;
   aio::Scope* serving_ = nullptr;
   aio::Signal changed_, expected_;

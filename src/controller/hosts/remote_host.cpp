@@ -41,8 +41,15 @@ aio::Task<Result<>> RemoteHost::remove(std::string name) {
   auto done = co_await call("remove", {{"name", name}}, remove_limit);
   if (!done && done.error().code != Code::not_found) co_return fail(std::move(done).error());
   states_.erase(name);
+  usages_.erase(name);
   changed_.notify();
   co_return Result<>{};
+}
+
+std::optional<model::WorkUsage> RemoteHost::usage(const std::string& name) const {
+  auto found = usages_.find(name);
+  if (found == usages_.end()) return std::nullopt;
+  return found->second;
 }
 
 std::optional<model::WorkState> RemoteHost::state(const std::string& name) const {
@@ -161,6 +168,8 @@ aio::Task<Result<>> RemoteHost::serve(std::unique_ptr<aio::Stream> stream,
   last_sequence_ = 0;
   agent_version_ = hello.agent_version;
   states_.clear();
+  usages_.clear();
+  agent_usage_.reset();
   for (model::WorkState& state : hello.works) {
     std::string name = state.name;
     states_[name] = std::move(state);
@@ -208,11 +217,16 @@ aio::Task<Result<>> RemoteHost::take(protocol::Frame frame) {
 aio::Task<Result<>> RemoteHost::take(protocol::AgentMessage message) {
   if (auto* changed = std::get_if<protocol::Changed>(&message)) {
     std::string name = changed->state.name;
+    if (changed->state.pid == 0) usages_.erase(name);
     if (changed->state.phase == model::WorkState::Phase::gone)
       states_.erase(name);
     else
       states_[name] = std::move(changed->state);
     changed_.notify();
+  } else if (auto* report = std::get_if<protocol::Report>(&message)) {
+    if (report->agent) agent_usage_ = std::move(report->agent);
+    for (auto& [name, usage] : report->items)
+      if (states_.contains(name)) usages_[name] = std::move(usage);
   } else if (auto* answer = std::get_if<protocol::Answer>(&message)) {
     auto found = pending_.find(answer->id);
     if (found == pending_.end()) co_return Result<>{};  // whoever asked has given up

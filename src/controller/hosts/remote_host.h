@@ -34,6 +34,10 @@ class RemoteHost : public engine::Host {
   const engine::Machine& machine() const { return machine_; }
   const std::map<std::string, model::WorkState>& states() const { return states_; }
   const std::string& agent_version() const { return agent_version_; }
+  std::optional<model::WorkUsage> usage(const std::string& name) const override;
+  const std::map<std::string, model::WorkUsage>& usages() const { return usages_; }
+  /// Of the agent itself; nullopt: it has not told yet.
+  const std::optional<model::WorkUsage>& agent_usage() const { return agent_usage_; }
 
   /// Serves the connection of an agent that has said who it is, until it ends. An older connection
   /// of the same host ends: its agent has given it up.
@@ -67,11 +71,17 @@ class RemoteHost : public engine::Host {
   void renew_with(Renew renew) { renew_ = std::move(renew); }
 
   // ---- heartbeats ----
+  /// Of its latest connection: made once, used for each beat.
+  const Secret& heartbeat_key() const { return heartbeat_key_; }
+  void set_heartbeat_key(Secret key) { heartbeat_key_ = std::move(key); }
   /// `from`: where its datagrams come from; empty over the connection.
   void beat(uint64_t sequence, aio::Address from = {});
   const aio::Address& beats_from() const { return beats_from_; }
   Moment last_heard() const { return last_heard_; }
-  void set_lost(std::string why) { lost_ = std::move(why); }
+  void set_lost(std::optional<std::string> why) {
+    lost_ = std::move(why);
+    changed_.notify();
+  }
   std::optional<std::string> lost() const override { return lost_; }
   uint64_t last_sequence() const { return last_sequence_; }
 
@@ -94,6 +104,8 @@ class RemoteHost : public engine::Host {
   Secret digest_key_;
   uint64_t fence_;
   std::map<std::string, model::WorkState> states_;
+  std::map<std::string, model::WorkUsage> usages_;
+  std::optional<model::WorkUsage> agent_usage_;
   std::string agent_version_;
   aio::Signal changed_;
   std::shared_ptr<aio::Stream> stream_;
@@ -101,6 +113,7 @@ class RemoteHost : public engine::Host {
   uint64_t next_call_ = 1;
   std::map<uint64_t, std::shared_ptr<Pending>> pending_;
   std::map<uint32_t, std::shared_ptr<Channel>> channels_;
+  Secret heartbeat_key_;
   aio::Address beats_from_;
   uint64_t last_sequence_ = 0;
   Moment last_heard_;

@@ -32,8 +32,10 @@ class SigV2Accounts : public testing::Test {
   }
 
   /// A request signed by header, `secret` long after 1970.
-  wire::RequestHead by_header(std::string_view key, std::string_view secret, Duration offset = {}) {
+  wire::RequestHead by_header(std::string_view key, std::string_view secret, Duration offset = {},
+                              std::string_view zone = "GMT") {
     std::string date = (sim_.world().clock.wall() + offset).http_date();
+    date.replace(date.size() - 3, 3, zone);
     std::string text = "GET\n\n\n" + date + "\n/bucket/key?acl";
     std::string signature = base64(hmac(Hash::sha1, secret, text));
     return {"GET",
@@ -70,6 +72,15 @@ TEST_F(SigV2Accounts, one_that_has_it_on_is_served) {
   EXPECT_EQ(verified->authorization.payload_hash, "UNSIGNED-PAYLOAD");
   EXPECT_TRUE(verified->authorization.query.has("acl"));
   EXPECT_EQ(code(by_query("AKIAON", secret_text, Duration::minutes(5))), "");
+}
+
+TEST_F(SigV2Accounts, dates_may_be_those_of_mail) {
+  for (const char* zone : {"+0000", "-0000"}) {
+    EXPECT_EQ(code(by_header("AKIAON", secret_text, {}, zone)), "") << zone;
+    EXPECT_EQ(code(by_header("AKIAON", secret_text, Duration::minutes(-16), zone)),
+              "RequestTimeTooSkewed");
+  }
+  EXPECT_EQ(code(by_header("AKIAON", secret_text, {}, "+0100")), "AccessDenied");
 }
 
 TEST_F(SigV2Accounts, others_hear_which_setting_to_change) {

@@ -337,11 +337,12 @@ aio::Task<Result<>> FrontDoor::serve_ec2(net::Exchange& exchange, std::string in
   Result<> done;
   if (inner) {
     wire::Headers headers{{"Content-Type", "text/xml;charset=UTF-8"}};
-    std::string body = fmt::format(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{0}Response "
-        "xmlns=\"{1}\"><requestId>{2}</requestId>{3}"
-        "</{0}Response>",
-        request.action, ec2_namespace(request.version), request.request_id, *inner);
+    // In place: a list of a thousand instances is megabytes, and copying it a third of the answer.
+    std::string body = std::move(*inner);
+    body.insert(0, fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{}Response "
+                               "xmlns=\"{}\"><requestId>{}</requestId>",
+                               request.action, ec2_namespace(request.version), request.request_id));
+    body.append("</").append(request.action).append("Response>");
     done = co_await answer.respond(200, std::move(headers), std::move(body));
   } else {
     AwsError shown = as_ec2_error(inner.error());

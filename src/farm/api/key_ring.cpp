@@ -69,7 +69,10 @@ aio::Task<Result<Accounts::Found>> KeyRing::find(std::string access_key, Moment 
     // Kept for a store that turns slow later; an unknown key is not worth the memory.
     if (found.account) {
       Known* known = known_.find(access_key);
-      if (!known || known->found.account != found.account) learn(access_key, found);
+      if (!known || known->found.account != found.account)
+        learn(access_key, found);
+      else
+        known->at = world_.clock.now();  // seen just now: the grace of a key in use begins anew
     }
     co_return found;
   }

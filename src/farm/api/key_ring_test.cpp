@@ -71,6 +71,24 @@ TEST(KeyRing, known_keys_go_on_while_the_store_is_down) {
   });
 }
 
+TEST(KeyRing, the_grace_of_a_key_begins_with_its_last_use_not_its_first) {
+  with_keys({}, [](aio::World& world, Keys&, KeyRing& ring) -> aio::Task<Result<>> {
+    for (int minute = 0; minute < 60; ++minute) {
+      EXPECT_TRUE(CO_TRY(co_await ring.find("AKIA0", whenever)).account);
+      if (minute == 0) EXPECT_TRUE(CO_TRY(co_await ring.find("AKIA1", whenever)).account);
+      CO_TRY(co_await world.clock.sleep(Duration::minutes(1)));
+    }
+    ring.set_fault({.down = true});
+    EXPECT_TRUE(CO_TRY(co_await ring.find("AKIA0", whenever)).account);
+    EXPECT_FALSE(co_await ring.find("AKIA1", whenever)) << "not used for an hour";
+    CO_TRY(co_await world.clock.sleep(Duration::minutes(13)));
+    EXPECT_TRUE(CO_TRY(co_await ring.find("AKIA0", whenever)).account);
+    CO_TRY(co_await world.clock.sleep(Duration::minutes(2)));
+    EXPECT_FALSE(co_await ring.find("AKIA0", whenever));
+    co_return Result<>{};
+  });
+}
+
 TEST(KeyRing, old_news_are_asked_for_again_beside_the_callers) {
   with_keys({}, [](aio::World& world, Keys& keys, KeyRing& ring) -> aio::Task<Result<>> {
     ring.set_fault({.time = Duration::milliseconds(300)});

@@ -124,6 +124,8 @@ constexpr Param modify_attribute_params[] = {
     {"EbsOptimized.Value", Kind::ignored},
     {"EnaSupport.Value", Kind::ignored},
     {"GroupId.N", Kind::id, false, "sg"},
+    {"BlockDeviceMapping.N.DeviceName", Kind::text, false, "", 1, 64},
+    {"BlockDeviceMapping.N.Ebs.DeleteOnTermination", Kind::boolean},
     {"BlockDeviceMapping.*", Kind::unsupported},
     {"Kernel.Value", Kind::ignored},
     {"Ramdisk.Value", Kind::ignored},

@@ -141,5 +141,17 @@ TEST_F(EveryAction, a_mistyped_action_gets_a_suggestion) {
   EXPECT_NE(answer.error().what.find("DescribeInstances"), std::string::npos);
 }
 
+TEST_F(EveryAction, what_ec2_has_and_the_farm_does_not_is_refused_with_the_way_out) {
+  for (auto [action, way] :
+       {std::pair("RequestSpotFleet", "CreateFleet"), std::pair("DescribeFlowLogs", "croft bill"),
+        std::pair("AssignIpv6Addresses", "no IPv6"),
+        std::pair("AttachNetworkInterface", "one interface")}) {
+    auto answer = farm.call(action);
+    ASSERT_FALSE(answer) << action;
+    EXPECT_EQ(answer.error().fact("aws_code"), "InvalidAction");
+    EXPECT_NE(answer.error().what.find(way), std::string::npos) << answer.error().what;
+  }
+}
+
 }  // namespace
 }  // namespace croft::farm::ec2

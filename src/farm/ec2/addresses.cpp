@@ -1,8 +1,11 @@
 // Elastic addresses: this computer and machines of any network reach the instance at them, through
 // the farm's router; its security groups have their say as always.
+#include <algorithm>
+
 #include "base/text.h"
 #include "farm/ec2/address.h"
 #include "farm/ec2/describe.h"
+#include "farm/ec2/ids.h"
 #include "farm/ec2/metering.h"
 #include "farm/ec2/plain.h"
 
@@ -38,6 +41,10 @@ constexpr Param associate_params[] = {
 constexpr Param disassociate_params[] = {
     {"AssociationId", Kind::id, false, "eipassoc"},
     {"PublicIp", Kind::text, false, "", 1, 64},
+};
+constexpr Param attributes_params[] = {
+    {"AllocationId.N", Kind::id, false, "eipalloc"},
+    {"Attribute", Kind::choice, false, "domain-name"},
 };
 constexpr Param describe_params[] = {
     {"AllocationId.N", Kind::id, false, "eipalloc"},
@@ -313,12 +320,34 @@ Answer describe_addresses(Core& core, const Call& call) {
       });
 }
 
+/// The only attribute is a name for reverse look-ups, and nobody has one.
+Answer describe_attributes(Core& core, const Call& call) {
+  std::vector<std::pair<std::string, ElasticAddress*>> rows;
+  auto ids = call.params.list("AllocationId");
+  for (const std::string& id : ids)
+    if (!core.state.addresses.find(call.account(), id))
+      return fail(not_found(*id_kind("eipalloc"), {id}));
+  for (ElasticAddress* address : core.state.addresses.of(call.account()))
+    if (ids.empty() || std::ranges::find(ids, address->id) != ids.end())
+      rows.emplace_back(address->id, address);
+  std::ranges::sort(rows);
+  std::string next = cut_page(call.action, call.page, rows);
+  Xml xml;
+  xml.list("addressSet", rows, [&](const auto& row) {
+    xml.plain("publicIp", row.second->address).plain("allocationId", row.first);
+  });
+  xml.optional("nextToken", next);
+  return xml.take();
+}
+
 constexpr Action table[] = {
     {"AllocateAddress", allocate_params, nullptr, allocate},
     {"ReleaseAddress", release_params, nullptr, release},
     {"AssociateAddress", associate_params, nullptr, associate},
     {"DisassociateAddress", disassociate_params, nullptr, disassociate},
     {"DescribeAddresses", describe_params, describe_addresses, nullptr, true},
+    {"DescribeAddressesAttribute", attributes_params, describe_attributes, nullptr, false, 1,
+     "AllocationId"},
 };
 
 }  // namespace

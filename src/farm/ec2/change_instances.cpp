@@ -7,6 +7,7 @@
 #include "farm/ec2/handlers.h"
 #include "farm/ec2/ids.h"
 #include "farm/ec2/placement.h"
+#include "farm/ec2/volumes.h"
 
 namespace croft::farm::ec2 {
 
@@ -209,6 +210,43 @@ aio::Task<Answer> change_groups(Core& core, Call call, std::string id,
   co_return answer_true();
 }
 
+Error root_disk_goes() {
+  return aws_error("UnsupportedOperation", 400,
+                   "The root disk of an instance goes with it: what shall stay belongs on a volume "
+                   "or in a snapshot");
+}
+
+namespace {
+
+/// DeleteOnTermination of volumes that the instance has.
+aio::Task<Answer> change_disks(Core& core, Call call, std::string id) {
+  std::vector<std::pair<Volume*, bool>> wanted;
+  for (const Params& one : call.params.items("BlockDeviceMapping")) {
+    std::string device = one.text("DeviceName");
+    bool goes = one.flag("Ebs.DeleteOnTermination", true);
+    if (device == "/dev/sda1" && !goes) co_return fail(root_disk_goes());
+    if (device == "/dev/sda1") continue;
+    Volume* found = nullptr;
+    for (const std::string& volume : volumes_of(core, id))
+      if (Volume* held = core.state.volumes.find(volume); held->device == device) found = held;
+    if (!found)
+      co_return fail(aws_error(
+          "InvalidInstanceAttributeValue", 400,
+          fmt::format("No device is currently mapped at {} of '{}'", printable(device), id)));
+    wanted.emplace_back(found, goes);
+  }
+  CO_TRY(call.effect());
+  std::vector<store::Change> changes;
+  for (auto& [volume, goes] : wanted) {
+    volume->delete_on_termination = goes;
+    changes.push_back(core.state.volumes.put(*volume));
+  }
+  if (!changes.empty()) CO_TRY(co_await core.state.commit("modify", std::move(changes)));
+  co_return answer_true();
+}
+
+}  // namespace
+
 aio::Task<Answer> modify_instance_attribute(Core& core, Call call) {
   const Params& p = call.params;
   Instance* instance = core.state.find_instance(call.account(), p.text("InstanceId"));
@@ -226,11 +264,14 @@ aio::Task<Answer> modify_instance_attribute(Core& core, Call call) {
         std::pair("SourceDestCheck.Value", "sourceDestCheck")})
     if (p.has(parameter)) wanted.emplace_back(attribute, p.text(parameter));
   if (!p.list("GroupId").empty()) wanted.emplace_back("groupSet", "");
+  if (!p.items("BlockDeviceMapping").empty()) wanted.emplace_back("blockDeviceMapping", "");
   if (wanted.size() != 1)
     co_return fail(aws_error("InvalidParameterCombination", 400,
                              "Exactly one attribute can be modified in a call"));
   if (wanted[0].first == "groupSet")
     co_return co_await change_groups(core, call, p.text("InstanceId"), p.list("GroupId"));
+  if (!p.items("BlockDeviceMapping").empty())
+    co_return co_await change_disks(core, call, p.text("InstanceId"));
   Instance changed = *instance;
   CO_TRY(modify(changed, wanted[0].first, wanted[0].second));
   CO_TRY(call.effect());

@@ -7,6 +7,7 @@
 #include "farm/ec2/group_rules.h"
 #include "farm/ec2/ids.h"
 #include "farm/ec2/network_acls.h"
+#include "farm/ec2/not_offered.h"
 #include "farm/ec2/peering.h"
 
 namespace croft::farm::ec2 {
@@ -208,7 +209,17 @@ Volume Core::root_volume(const Instance& instance) const {
   out.instance = instance.id;
   out.device = "/dev/sda1";
   out.delete_on_termination = out.used = true;
+  out.tags = instance.volume_tags;
   return out;
+}
+
+Instance* Core::owner_of_part(std::string_view account, std::string_view id) {
+  size_t dash = id.find('-');
+  if (dash == id.npos) return nullptr;
+  Instance* instance = state.find_instance(account, "i-" + std::string(id.substr(dash + 1)));
+  if (!instance || instance->state == InstanceState::terminated) return nullptr;
+  bool own = instance->interface.empty() && id == interface_of(*instance);
+  return own || id == root_volume(*instance).id ? instance : nullptr;
 }
 
 std::string Core::public_of(const Instance& instance) const {
@@ -432,14 +443,7 @@ const Action* find_action(std::string_view name) {
 
 aio::Task<Answer> dispatch(Core& core, const Ec2Request& request) {
   const Action* action = find_action(request.action);
-  if (!action) {
-    std::vector<std::string> known;
-    for (const Action& one : actions()) known.emplace_back(one.name);
-    std::string hint = did_you_mean(request.action, known);
-    co_return fail(aws_error("InvalidAction", 400,
-                             fmt::format("The action {} is not valid for this web service{}",
-                                         request.action, hint.empty() ? "" : "; " + hint)));
-  }
+  if (!action) co_return fail(no_such_action(request.action));
   std::string account = request.caller.account ? request.caller.account->account_id : "";
   if (core.faults) CO_TRY(core.faults->meet(action->name, account));
   if (core.context.disk_full && action->change)

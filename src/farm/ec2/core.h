@@ -73,6 +73,8 @@ struct Core {
   sandbox::VolumeSpec volume_spec(const Volume& volume) const;
   /// The root disk of an instance as a volume; it has no record of its own.
   Volume root_volume(const Instance& instance) const;
+  /// Whose root disk or own interface that is, as these have no record; null: nobody's.
+  Instance* owner_of_part(std::string_view account, std::string_view id);
   /// Its elastic address, else the one of its own; empty: none.
   std::string public_of(const Instance& instance) const;
   std::string profile_arn(const Instance& instance) const;
@@ -193,9 +195,15 @@ void write_tag_set(Xml& xml, const Tags& tags);
 Result<std::vector<Instance*>> named_instances(Core& core, const Call& call,
                                                std::string_view parameter);
 void write_state(Xml& xml, std::string_view name, InstanceState state);
-/// The inside of one <item> of instancesSet.
-void write_instance(Xml& xml, Core& core, const Instance& instance);
+/// "vol-" and the rest of the instance's id: what belongs to it and has no record.
+std::string sub_id(std::string_view prefix, const Instance& instance);
+/// groupSet and blockDeviceMapping of an instance.
+void write_groups(Xml& xml, Core& core, const Instance& instance);
+void write_devices(Xml& xml, Core& core, const Instance& instance);
 /// reservationId, ownerId, groupSet, instancesSet.
 void write_reservation(Xml& xml, Core& core, std::span<Instance* const> instances);
+/// reservationSet.
+void write_reservations(Xml& xml, Core& core,
+                        const std::vector<std::vector<Instance*>>& reservations);
 
 }  // namespace croft::farm::ec2

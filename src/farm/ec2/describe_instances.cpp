@@ -1,6 +1,7 @@
-// DescribeInstances, DescribeInstanceStatus, DescribeInstanceAttribute, and how an instance looks
-// in XML.
+// DescribeInstances, DescribeInstanceStatus, DescribeInstanceAttribute. How an instance looks in
+// XML: instance_xml.cpp.
 #include <algorithm>
+#include <map>
 
 #include "base/text.h"
 #include "farm/ec2/handlers.h"
@@ -23,142 +24,6 @@ Result<std::vector<Instance*>> named_instances(Core& core, const Call& call,
   }
   if (!missing.empty()) return fail(not_found(*id_kind("i"), missing));
   return out;
-}
-
-void write_state(Xml& xml, std::string_view name, InstanceState state) {
-  xml.in(name, [&] { xml.number("code", static_cast<int>(state)).plain("name", name_of(state)); });
-}
-
-namespace {
-
-void write_groups(Xml& xml, Core& core, const Instance& i) {
-  xml.list("groupSet", i.groups, [&](const std::string& id) {
-    xml.plain("groupId", id).text("groupName", core.group_name(id));
-  });
-}
-
-/// At an interface and at each of its addresses.
-void write_public(Xml& xml, Core& core, const Instance& i, const std::string& address) {
-  if (address.empty()) return;
-  xml.in("association", [&] {
-    xml.plain("publicIp", address).plain("publicDnsName", core.public_dns(address));
-    xml.plain("ipOwnerId", address == i.public_address ? "amazon" : i.account);
-  });
-}
-
-std::string sub_id(std::string_view prefix, const Instance& instance) {
-  return fmt::format("{}-{}", prefix, std::string_view(instance.id).substr(2));
-}
-
-void write_interface(Xml& xml, Core& core, const Instance& i, const std::string& dns,
-                     const std::string& outside) {
-  xml.plain("networkInterfaceId", core.interface_of(i)).plain("subnetId", i.subnet);
-  xml.plain("vpcId", i.vpc).text("description", "").plain("ownerId", i.account);
-  xml.text("status", "in-use")
-      .plain("macAddress", i.mac())
-      .plain("privateIpAddress", i.private_address);
-  xml.plain("privateDnsName", dns).flag("sourceDestCheck", i.source_dest_check);
-  write_groups(xml, core, i);
-  xml.in("attachment", [&] {
-    xml.plain("attachmentId", sub_id("eni-attach", i))
-        .number("deviceIndex", 0)
-        .text("status", "attached");
-    xml.time("attachTime", i.created).flag("deleteOnTermination", true);
-  });
-  xml.in("privateIpAddressesSet", [&] {
-    xml.in("item", [&] {
-      xml.plain("privateIpAddress", i.private_address)
-          .plain("privateDnsName", dns)
-          .flag("primary", true);
-      write_public(xml, core, i, outside);
-    });
-  });
-  write_public(xml, core, i, outside);
-  xml.text("interfaceType", "interface");
-}
-
-void write_devices(Xml& xml, Core& core, const Instance& i) {
-  std::vector<Volume> volumes{core.root_volume(i)};
-  for (const std::string& id : volumes_of(core, i.id))
-    volumes.push_back(*core.state.volumes.find(id));
-  if (i.state == InstanceState::terminated) volumes.clear();
-  xml.list("blockDeviceMapping", volumes, [&](const Volume& volume) {
-    xml.plain("deviceName", volume.device);
-    xml.in("ebs", [&] {
-      xml.plain("volumeId", volume.id).text("status", "attached");
-      xml.time("attachTime", volume.attached)
-          .flag("deleteOnTermination", volume.delete_on_termination);
-    });
-  });
-}
-
-}  // namespace
-
-void write_instance(Xml& xml, Core& core, const Instance& i) {
-  bool gone = i.state == InstanceState::terminated;
-  std::string dns = core.private_dns(i);
-  xml.plain("instanceId", i.id).plain("imageId", i.image);
-  write_state(xml, "instanceState", core.shown_state(i));
-  std::string outside = core.public_of(i);
-  xml.plain("privateDnsName", dns).plain("dnsName", core.public_dns(outside));
-  xml.text("reason", i.transition)
-      .optional("keyName", i.key_name)
-      .number("amiLaunchIndex", i.launch_index);
-  xml.text("productCodes", "").plain("instanceType", i.type).time("launchTime", i.launched);
-  xml.in("placement", [&] {
-    xml.plain("availabilityZone", i.zone)
-        .text("groupName", i.placement_group)
-        .text("tenancy", "default");
-  });
-  xml.in("monitoring", [&] { xml.text("state", i.monitoring ? "enabled" : "disabled"); });
-  if (!gone) {
-    xml.plain("subnetId", i.subnet).plain("vpcId", i.vpc);
-    xml.plain("privateIpAddress", i.private_address).flag("sourceDestCheck", i.source_dest_check);
-    if (!outside.empty()) xml.plain("ipAddress", outside);
-    write_groups(xml, core, i);
-  } else {
-    xml.text("groupSet", "");
-  }
-  if (!i.reason.code.empty())
-    xml.in("stateReason",
-           [&] { xml.text("code", i.reason.code).text("message", i.reason.message); });
-  xml.text("architecture", "x86_64");
-  xml.text("rootDeviceType", "ebs").text("rootDeviceName", "/dev/sda1");
-  write_devices(xml, core, i);
-  if (!i.profile.empty())
-    xml.in("iamInstanceProfile",
-           [&] { xml.plain("arn", core.profile_arn(i)).plain("id", core.profile_id(i)); });
-  if (!i.spot_request.empty())
-    xml.text("instanceLifecycle", "spot").plain("spotInstanceRequestId", i.spot_request);
-  xml.text("virtualizationType", "hvm").text("clientToken", i.client_token);
-  write_tags(xml, i.tags);
-  xml.text("hypervisor", "xen");
-  if (gone)
-    xml.text("networkInterfaceSet", "");
-  else
-    xml.in("networkInterfaceSet",
-           [&] { xml.in("item", [&] { write_interface(xml, core, i, dns, outside); }); });
-  xml.flag("ebsOptimized", false).flag("enaSupport", true);
-  const InstanceType* type = find_instance_type(i.type);
-  xml.in("cpuOptions",
-         [&] { xml.number("coreCount", type ? type->vcpus : 1).number("threadsPerCore", 1); });
-  xml.in("metadataOptions", [&] {
-    xml.text("state", "applied").text("httpTokens", i.tokens_required ? "required" : "optional");
-    xml.number("httpPutResponseHopLimit", i.hop_limit)
-        .text("httpEndpoint", i.metadata_enabled ? "enabled" : "disabled");
-    xml.text("httpProtocolIpv6", "disabled")
-        .text("instanceMetadataTags", i.metadata_tags ? "enabled" : "disabled");
-  });
-  xml.text("platformDetails", "Linux/UNIX").text("usageOperation", "RunInstances");
-}
-
-void write_reservation(Xml& xml, Core& core, std::span<Instance* const> instances) {
-  const Instance& first = *instances.front();
-  xml.plain("reservationId", first.reservation)
-      .plain("ownerId", first.account)
-      .text("groupSet", "");
-  xml.list("instancesSet", instances,
-           [&](const Instance* instance) { write_instance(xml, core, *instance); });
 }
 
 // ---- filters
@@ -360,8 +225,7 @@ Answer describe_instances(Core& core, const Call& call) {
   constexpr size_t bytes_of_one = 4096;
   Xml xml;
   xml.reserve(chosen.size() * bytes_of_one);
-  xml.list("reservationSet", reservations,
-           [&](const auto& reservation) { write_reservation(xml, core, reservation); });
+  write_reservations(xml, core, reservations);
   xml.optional("nextToken", next);
   return xml.take();
 }

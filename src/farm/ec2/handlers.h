@@ -4,6 +4,9 @@
 
 namespace croft::farm::ec2 {
 
+/// DeleteOnTermination is always true of root disks.
+Error root_disk_goes();
+
 aio::Task<Answer> run_instances(Core& core, Call call);
 aio::Task<Answer> terminate_instances(Core& core, Call call);
 aio::Task<Answer> stop_instances(Core& core, Call call);

@@ -151,6 +151,16 @@ TEST_F(Fleets, bytes_over_an_instances_link_are_counted_once_over_a_restart) {
   farm.machines.counted[id] = {id, 8, 10, 10};
   ASSERT_TRUE(farm.sim.run(farm.transfers->sample()));
   EXPECT_EQ(moved(), std::pair(int64_t{1510}, int64_t{210})) << "started again: from zero";
+  // What it moved until its end is told until the farm has it.
+  farm.machines.counted.clear();
+  farm.machines.ended = {{id, 8, 20, 10, 0, 0, true}, {"i-0forgotten", 3, 5, 5, 0, 0, true}};
+  ASSERT_TRUE(farm.sim.run(farm.transfers->sample()));
+  EXPECT_EQ(moved(), std::pair(int64_t{1520}, int64_t{210}));
+  EXPECT_TRUE(farm.machines.ended.empty());
+  farm.machines.ended = {{id, 8, 20, 10, 0, 0, true}};
+  farm.reopen();
+  ASSERT_TRUE(farm.sim.run(farm.transfers->sample()));
+  EXPECT_EQ(moved(), std::pair(int64_t{1520}, int64_t{210})) << "as when it died in between";
 }
 
 TEST_F(Fleets, a_volume_grows_under_its_instance_and_never_shrinks) {

@@ -55,6 +55,7 @@ Table<Interface> all_interfaces(Core& core, const std::string& account) {
     if (instance->state == InstanceState::terminated) continue;
     Interface* made = all.find(core.interface_of(*instance));
     Interface& one = made ? *made : all.add({.id = core.interface_of(*instance)});
+    if (!made) one.tags = instance->interface_tags;
     one.account = account;
     one.instance = instance->id;
     one.address = instance->private_address;
@@ -76,8 +77,10 @@ void write_interface(Xml& xml, Core& core, const Interface& one) {
   const SubnetRecord* subnet = core.state.subnets.find(one.subnet);
   const Instance* instance = core.state.find_instance(one.instance);
   std::string outside = instance ? core.public_of(*instance) : "";
+  const ElasticAddress* elastic = nullptr;
   for (const auto& [id, address] : core.state.addresses.all())
-    if (!instance && address.holder == one.id) outside = address.address;
+    if (instance ? address.address == outside : address.holder == one.id) elastic = &address;
+  if (elastic) outside = elastic->address;
   Instance named_like;
   named_like.private_address = one.address;
   std::string dns = core.private_dns(named_like);
@@ -85,7 +88,9 @@ void write_interface(Xml& xml, Core& core, const Interface& one) {
     if (outside.empty()) return;
     xml.in("association", [&] {
       xml.plain("publicIp", outside).plain("publicDnsName", core.public_dns(outside));
-      xml.plain("ipOwnerId", one.account);
+      xml.plain("ipOwnerId", elastic ? one.account : "amazon");
+      if (elastic)
+        xml.plain("allocationId", elastic->id).plain("associationId", elastic->association);
     });
   };
   xml.plain("networkInterfaceId", one.id).plain("subnetId", one.subnet);

@@ -108,6 +108,8 @@ void instance_fields(IO& io, T& i) {
   io.later("interface", i.interface);
   io.later("profile", i.profile);
   io.later("stopProtection", i.stop_protection);
+  io.later("volumeTags", i.volume_tags);
+  io.later("interfaceTags", i.interface_tags);
   io.later("sourceDestCheck", i.source_dest_check);
   io.later("diskSource", i.disk_source);
   io.later("placementGroup", i.placement_group);

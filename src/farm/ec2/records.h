@@ -51,7 +51,8 @@ struct Instance {
   bool booted = false;     ///< its init ran at least once
   bool metered = false;    ///< an interval of running time is open
   Tags tags;
-  std::string user_data;  ///< raw
+  Tags volume_tags, interface_tags;  ///< of its root disk and its own interface
+  std::string user_data;             ///< raw
   int64_t disk_gib = 8;
   std::string shutdown_behavior = "stop";
   bool termination_protection = false;

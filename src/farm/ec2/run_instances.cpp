@@ -185,6 +185,7 @@ Result<> read_disks(Core& core, const Params& params, Launch& launch) {
             "InvalidBlockDeviceMapping", 400,
             fmt::format("Volume of size {}GB is smaller than snapshot, expect size >= {}GB", size,
                         launch.model.disk_gib)));
+      if (!device.flag("Ebs.DeleteOnTermination", true)) return fail(root_disk_goes());
       launch.model.disk_gib = size;
       continue;
     }
@@ -281,7 +282,8 @@ Result<Launch> read_launch(Core& core, const Call& call) {
   model.hop_limit = static_cast<int>(p.number("MetadataOptions.HttpPutResponseHopLimit", 1));
   auto specs = TRY(read_tag_specs(p, {"instance", "volume", "network-interface"}));
   model.tags = tags_for(specs, "instance");
-  launch.volume_tags = tags_for(specs, "volume");
+  model.volume_tags = launch.volume_tags = tags_for(specs, "volume");
+  model.interface_tags = tags_for(specs, "network-interface");
   TRY(read_disks(core, p, launch));
   TRY(read_network(core, call, launch));
   return launch;

@@ -111,6 +111,57 @@ TEST_F(Storage, volumes_of_a_launch_go_or_stay_as_it_says) {
   EXPECT_EQ(farm.machines.disks.size(), 1u);
 }
 
+TEST_F(Storage, root_disks_and_interfaces_carry_tags_and_disks_stay_when_told_later) {
+  EXPECT_EQ(
+      farm.refusal("RunInstances", {{"ImageId", std::string(builtin_image)},
+                                    {"MinCount", "1"},
+                                    {"MaxCount", "1"},
+                                    {"BlockDeviceMapping.1.DeviceName", "/dev/sda1"},
+                                    {"BlockDeviceMapping.1.Ebs.DeleteOnTermination", "false"}}),
+      "UnsupportedOperation");
+  std::string id = running({{"BlockDeviceMapping.1.DeviceName", "/dev/sdf"},
+                            {"BlockDeviceMapping.1.Ebs.VolumeSize", "3"},
+                            {"TagSpecification.1.ResourceType", "volume"},
+                            {"TagSpecification.1.Tag.1.Key", "a"},
+                            {"TagSpecification.1.Tag.1.Value", "b"}});
+  const std::string root = "vol-" + id.substr(2), interface = "eni-" + id.substr(2);
+  auto tagged = [&](const std::string& key) {
+    auto rows = farm.ask("DescribeTags", {{"Filter.1.Name", "key"}, {"Filter.1.Value.1", key}});
+    std::vector<std::string> out;
+    for (const auto& row : rows.root().child("tagSet").children("item"))
+      out.emplace_back(row.child("resourceType").text());
+    return out;
+  };
+  EXPECT_THAT(tagged("a"), testing::ElementsAre("volume", "volume"));
+  farm.ask("CreateTags", {{"ResourceId.1", root},
+                          {"ResourceId.2", interface},
+                          {"Tag.1.Key", "x"},
+                          {"Tag.1.Value", "y"}});
+  EXPECT_THAT(tagged("x"), testing::UnorderedElementsAre("volume", "network-interface"));
+  farm.reopen();
+  auto found = farm.ask("DescribeVolumes", {{"Filter.1.Name", "tag:x"}, {"Filter.1.Value.1", "y"}});
+  ASSERT_EQ(found.root().child("volumeSet").children("item").size(), 1u);
+  farm.ask("DeleteTags", {{"ResourceId.1", root}, {"Tag.1.Key", "x"}});
+  EXPECT_THAT(tagged("x"), testing::ElementsAre("network-interface"));
+  auto stay = [&](const std::string& device) {
+    return Fields{{"InstanceId", id},
+                  {"BlockDeviceMapping.1.DeviceName", device},
+                  {"BlockDeviceMapping.1.Ebs.DeleteOnTermination", "false"}};
+  };
+  EXPECT_EQ(farm.refusal("ModifyInstanceAttribute", stay("/dev/sda1")), "UnsupportedOperation");
+  EXPECT_EQ(farm.refusal("ModifyInstanceAttribute", stay("/dev/sdz")),
+            "InvalidInstanceAttributeValue");
+  farm.ask("ModifyInstanceAttribute", stay("/dev/sdf"));
+  farm.ask("TerminateInstances", {{"InstanceId.1", id}});
+  farm.settle();
+  auto left = farm.ask("DescribeVolumes");
+  EXPECT_EQ(left.root().child("volumeSet").children("item").size(), 1u);
+  EXPECT_THAT(tagged("a"), testing::ElementsAre("volume"));
+  EXPECT_EQ(farm.refusal("CreateTags",
+                         {{"ResourceId.1", root}, {"Tag.1.Key", "x"}, {"Tag.1.Value", "y"}}),
+            "InvalidVolume.NotFound");
+}
+
 TEST_F(Storage, a_snapshot_outlives_its_volume_and_becomes_another) {
   std::string disk = volume(), id = running();
   farm.ask("AttachVolume", attach(disk, id));

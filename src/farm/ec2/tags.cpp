@@ -43,6 +43,9 @@ Result<Tagged> find_tagged(Core& core, const std::string& account, const std::st
           out.tags = &rule.tags;
           out.put = [&core, group] { return core.state.groups.put(*group); };
         }
+  } else if (Instance* instance = core.owner_of_part(account, id)) {
+    out.tags = kind->prefix == "vol" ? &instance->volume_tags : &instance->interface_tags;
+    out.put = [instance] { return State::put(*instance); };
   } else {
     core.state.each_table([&](auto& table, std::string_view) {
       auto* item = table.find(account, id);
@@ -64,7 +67,11 @@ Result<std::vector<Tagged>> named_resources(Core& core, const Call& call) {
 
 aio::Task<Answer> commit_tags(Core& core, std::string point, std::vector<Tagged> resources) {
   std::vector<store::Change> changes;
-  for (const Tagged& resource : resources) changes.push_back(resource.put());
+  // An instance, its root disk and its interface are one record.
+  for (const Tagged& resource : resources)
+    if (store::Change change = resource.put();
+        std::ranges::find(changes, change.key, &store::Change::key) == changes.end())
+      changes.push_back(std::move(change));
   CO_TRY(co_await core.state.commit(std::move(point), std::move(changes)));
   co_return answer_true();
 }
@@ -151,7 +158,12 @@ Answer describe_tags(Core& core, const Call& call) {
     }
   };
   std::string account = call.account();
-  for (Instance* i : core.state.instances_of(account)) add(i->id, "instance", i->tags);
+  for (Instance* i : core.state.instances_of(account)) {
+    add(i->id, "instance", i->tags);
+    if (i->state == InstanceState::terminated) continue;
+    add(core.root_volume(*i).id, "volume", i->volume_tags);
+    if (i->interface.empty()) add(core.interface_of(*i), "network-interface", i->interface_tags);
+  }
   for (KeyPair* k : core.state.keys_of(account)) add(k->id, "key-pair", k->tags);
   for (Image* i : core.state.images_of(account))
     if (i->owner == account) add(i->id, "image", i->tags);

@@ -23,7 +23,8 @@ aio::Task<Result<>> Transfers::run() {
 aio::Task<Result<>> Transfers::sample() {
   auto lock = CO_TRY(co_await one_.lock());
   std::map<std::string, meter::Transfer> changed;
-  for (const sandbox::Traffic& read : CO_TRY(co_await core_.fleet.machines().traffic())) {
+  auto all = CO_TRY(co_await core_.fleet.machines().traffic());
+  for (const sandbox::Traffic& read : all) {
     const Instance* instance = core_.state.find_instance(read.id);
     if (!instance) continue;
     meter::Transfer next;
@@ -34,16 +35,17 @@ aio::Task<Result<>> Transfers::sample() {
     next.resource = instance->id;
     next.application = thing.application;
     next.component = thing.component;
-    if (next.add({read.start_time, read.in, read.out}, core_.now()))
+    if (next.add({read.start_time, read.in, read.out, read.public_in, read.public_out},
+                 core_.now()))
       changed[read.id] = std::move(next);
   }
   std::erase_if(known_, [&](const auto& one) { return !core_.state.find_instance(one.first); });
-  if (changed.empty()) co_return Result<>{};
   std::vector<store::Change> changes;
   for (const auto& [id, one] : changed) changes.push_back(meter::record(one));
-  CO_TRY(co_await core_.state.commit("transfer", std::move(changes)));
+  if (!changes.empty()) CO_TRY(co_await core_.state.commit("transfer", std::move(changes)));
   for (auto& [id, one] : changed) known_[id] = std::move(one);
-  co_return Result<>{};
+  // Told again if the farm dies before this: the same readings come to nothing.
+  co_return co_await core_.fleet.machines().traffic_taken(std::move(all));
 }
 
 }  // namespace croft::farm::ec2

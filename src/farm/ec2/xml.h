@@ -1,6 +1,7 @@
 // Writes the elements of an EC2 answer straight into one string: lists of a thousand instances must
 // not cost a tree. Names are literals of this module; values are escaped. Thread-compatible.
 #pragma once
+#include <algorithm>
 #include <string>
 #include <string_view>
 
@@ -32,8 +33,8 @@ class Xml {
       out_.append("<").append(name).append("/>");
       return *this;
     }
-    out_.append("<").append(name).append(">").append(value);
-    return end(name);
+    put(name, value);
+    return *this;
   }
   /// The same, left out when empty.
   Xml& optional(std::string_view name, std::string_view value) {
@@ -64,6 +65,25 @@ class Xml {
   void reserve(size_t bytes) { out_.reserve(bytes); }
 
  private:
+  /// <name>value</name> at once: most of an answer is this.
+  void put(std::string_view name, std::string_view value) {
+    constexpr size_t marks = 5;
+    const size_t begin = out_.size();
+    const size_t whole = begin + 2 * name.size() + value.size() + marks;
+    // Not what it is told of the size: that may be all the room there is.
+    out_.resize_and_overwrite(whole, [&](char* data, size_t) {
+      char* at = data + begin;
+      *at++ = '<';
+      at = std::copy(name.begin(), name.end(), at);
+      *at++ = '>';
+      at = std::copy(value.begin(), value.end(), at);
+      *at++ = '<';
+      *at++ = '/';
+      at = std::copy(name.begin(), name.end(), at);
+      *at = '>';
+      return whole;
+    });
+  }
   Xml& end(std::string_view name) {
     out_.append("</").append(name).append(">");
     return *this;

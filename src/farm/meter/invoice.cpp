@@ -113,8 +113,6 @@ PriceBook PriceBook::standard() {
       {"volume.io1", 125'000},     {"volume.io2", 125'000}, {"volume.sc1", 15'000},
       {"volume.st1", 45'000},      {"snapshot", 50'000},
   };
-  // Nothing leads out of a farm, and traffic between instances was always free.
-  book.gb = {{"transfer.in", 0}, {"transfer.out", 0}};
   return book;
 }
 

@@ -20,7 +20,8 @@ struct PriceBook {
   int64_t least_seconds = 60;                               ///< of an instance, by the second
   std::map<std::string, int64_t, std::less<>> hourly;       ///< instance types, "address.idle"
   std::map<std::string, int64_t, std::less<>> gib_monthly;  ///< "volume.gp2", "snapshot"
-  std::map<std::string, int64_t, std::less<>> gb;           ///< "transfer.in", "transfer.out"
+  std::map<std::string, int64_t, std::less<>>
+      gb;  ///< "transfer.out"; what is not named costs as in 2008
 
   /// The farm's own: list prices of the day, and those of 2008 for the types of 2008.
   static PriceBook standard();

@@ -97,6 +97,13 @@ std::optional<std::vector<std::string>> request_tag(const S3Request& request,
   return out;
 }
 
+/// Whether an object comes of it, or only a part of one.
+bool creates_object(const S3Request& request) {
+  constexpr std::array<std::string_view, 4> all{"PutObject", "PostObject", "CopyObject",
+                                                "CompleteMultipartUpload"};
+  return std::ranges::find(all, request.operation) != all.end();
+}
+
 using Values = std::optional<std::vector<std::string>>;
 
 /// Facts about the request that conditions may ask for; `there`: the object that exists, or null.
@@ -112,27 +119,45 @@ Values fact_of(const S3Request& request, const ObjectRecord* there, WallTime now
   if (key.starts_with("s3:requestobjecttag/")) return request_tag(request, key.substr(20));
   if (key == "s3:requestobjecttagkeys") return request_tag(request, "");
   if (key == "aws:sourceip") return one(request.exchange.peer().host);
-  if (key == "aws:securetransport") return one("false");
+  if (key == "aws:securetransport" || key == "aws:principalisawsservice" ||
+      key == "aws:viaawsservice")
+    return one("false");
   if (key == "aws:currenttime") return one(now.iso8601());
   if (key == "aws:epochtime") return one(std::to_string(now.unix_seconds()));
-  if (key == "aws:principalaccount" || key == "aws:userid") {
-    if (!request.caller.account) return {};
-    return one(request.caller.account->account_id);
+  // An account of this farm has no users: all of it is its root.
+  const AccountRef& account = request.caller.account;
+  if (key == "aws:principalaccount" || key == "aws:userid" || key == "aws:username" ||
+      key == "aws:principalarn") {
+    if (!account) return {};
+    if (key == "aws:username") return one(account->name);
+    if (key == "aws:principalarn")
+      return one(fmt::format("arn:aws:iam::{}:root", account->account_id));
+    return one(account->account_id);
   }
   if (key == "aws:principaltype") return one(request.caller.account ? "Account" : "Anonymous");
   struct Header {
     std::string_view key, header;
   };
   constexpr std::array headers{Header{"aws:useragent", "User-Agent"},
-                               Header{"aws:referer", "Referer"}};
+                               Header{"aws:referer", "Referer"}, Header{"s3:if-match", "If-Match"},
+                               Header{"s3:if-none-match", "If-None-Match"}};
   for (const Header& row : headers)
     if (row.key == key) {
       auto value = request.head().headers.get(row.header);
       if (!value) return {};
       return one(std::string(*value));
     }
+  if (key == "s3:objectcreationoperation") return one(creates_object(request) ? "true" : "false");
   if (key == "s3:authtype")
     return one(request.authorization.presigned ? "REST-QUERY-STRING" : "REST-HEADER");
+  if (key == "s3:signatureage") {
+    auto given = request.query.get("X-Amz-Date");
+    if (!given) given = request.head().headers.get("x-amz-date");
+    if (!given) return {};
+    auto signed_at = WallTime::parse_iso8601(*given);
+    if (!signed_at) return {};
+    return one(std::to_string((now - *signed_at).ms()));
+  }
   if (key == "s3:signatureversion") return one("AWS4-HMAC-SHA256");
   if (!key.starts_with("s3:")) return {};
   std::string_view name = key.substr(3);
@@ -167,7 +192,9 @@ Verdict Service::policy_verdict(const S3Request& request, const Bucket& bucket,
                           .action = std::string(action),
                           .resource = fmt::format("arn:aws:s3:::{}{}{}", bucket.record.name,
                                                   key.empty() ? "" : "/", key),
-                          .facts = [&request, there, now, prefix](std::string_view name) {
+                          .facts = [&request, &bucket, there, now, prefix](std::string_view name) {
+                            if (name == "aws:resourceaccount" || name == "s3:resourceaccount")
+                              return Values(std::vector<std::string>{bucket.record.owner});
                             if (name == "s3:prefix" && !prefix.empty())
                               return Values(std::vector<std::string>{std::string(prefix)});
                             return fact_of(request, there, now, name);

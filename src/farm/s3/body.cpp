@@ -14,6 +14,12 @@ Error invalid_request(std::string text) {
   return aws_error("InvalidRequest", 400, std::move(text));
 }
 
+Error malformed_trailer() {
+  return aws_error("MalformedTrailerError", 400,
+                   "The request contained trailing data that was not well-formed or did not "
+                   "conform to our published schema.");
+}
+
 /// What went wrong while reading, as the client should hear it.
 Error read_error(Error error) {
   if (!error.fact("aws_code").empty()) return error;
@@ -233,7 +239,17 @@ aio::Task<Result<>> Body::read_coded(std::string& into, size_t want) {
   co_return Result<>{};
 }
 
+/// Nothing comes behind the payload but what x-amz-trailer told of.
+Result<> Body::check_trailers() const {
+  if (!decoder_) return {};
+  std::string announced = to_lower(trim(request_->header("x-amz-trailer")));
+  for (const auto& [name, value] : decoder_->trailers().fields())
+    if (name != announced) return fail(malformed_trailer());
+  return {};
+}
+
 Result<> Body::check_transport(const Digests& digests) {
+  TRY(check_trailers());
   if (!sha256_.empty() && hex(digests.sha256) != sha256_)
     return fail(
         aws_error("XAmzContentSHA256Mismatch", 400,
@@ -256,11 +272,7 @@ Result<std::optional<StoredChecksum>> Body::check(const Digests& digests) {
     std::string_view text =
         decoder_ ? decoder_->trailers().value(header_of(*checksum_)) : std::string_view{};
     auto raw = unbase64(trim(text));
-    if (!raw || raw->size() != size_of(*checksum_))
-      return fail(aws_error(
-          "MalformedTrailerError", 400,
-          "The request contained trailing data that was not well-formed or did not conform to our "
-          "published schema."));
+    if (!raw || raw->size() != size_of(*checksum_)) return fail(malformed_trailer());
     expected = std::move(*raw);
   }
   if (!expected.empty() && expected != digests.checksum)

@@ -49,6 +49,7 @@ class Body {
   explicit Body(S3Request& request) : request_(&request) {}
   Result<> read_length(Bytes limit);
   Result<> declare(Checksum kind);
+  Result<> check_trailers() const;
   aio::Task<Result<>> read_plain(std::string& into, size_t want);
   aio::Task<Result<>> read_coded(std::string& into, size_t want);
   aio::Task<Result<>> read_form(std::string& into, size_t want);

@@ -121,8 +121,7 @@ aio::Task<Result<>> Service::put_document(S3Request& request) {
   bool real_days = options_.lifecycle_day == Duration::hours(24);
   CO_TRY(co_await index_.modify_bucket(request.bucket, [&](BucketRecord& record) -> Result<> {
     TRY(document->judge(body, record));
-    if (document->flag == "lifecycle" && real_days)
-      TRY(TRY(Lifecycle::parse(body)).check_classes());
+    if (document->flag == "lifecycle") TRY(TRY(Lifecycle::parse(body)).check(real_days));
     record.configuration[std::string(document->flag)] =
         document->flag == "lifecycle" ? with_rule_ids(body) : body;
     return {};

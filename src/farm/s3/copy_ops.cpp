@@ -1,6 +1,10 @@
 // CopyObject and UploadPartCopy: the bytes go from file to file inside the farm.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+#include <iterator>
+
 #include "aio/scope.h"
 #include "base/text.h"
 #include "farm/s3/names.h"
@@ -71,7 +75,12 @@ Result<ObjectRecord> copied_record(const S3Request& request, const ObjectRecord&
   };
   if (TRY(directive("x-amz-metadata-directive"))) {
     record.content_type = source.content_type;
-    record.headers = source.headers;
+    // Where a page leads is never copied: the request says so, or nobody.
+    auto leads = [](const auto& header) {
+      return equals_ignore_case(header.first, "x-amz-website-redirect-location");
+    };
+    std::erase_if(record.headers, std::not_fn(leads));
+    std::ranges::copy_if(source.headers, std::back_inserter(record.headers), std::not_fn(leads));
     record.metadata = source.metadata;
   }
   if (TRY(directive("x-amz-tagging-directive"))) record.tags = source.tags;
@@ -203,7 +212,8 @@ aio::Task<Result<>> Service::copy_object(S3Request& request) {
   CO_TRY(set_lock(request, *bucket, record));
   bool onto_itself =
       source.bucket == request.bucket && source.key == request.key && source.version.empty();
-  if (onto_itself && request.header("x-amz-metadata-directive") != "REPLACE" &&
+  bool redirected = !request.header("x-amz-website-redirect-location").empty();
+  if (onto_itself && request.header("x-amz-metadata-directive") != "REPLACE" && !redirected &&
       record.storage_class == from.storage_class && record.encryption == from.encryption)
     co_return fail(aws_error(
         "InvalidRequest", 400,
@@ -247,14 +257,15 @@ aio::Task<Result<>> Service::copy_part(S3Request& request) {
   if (!wanted.empty()) {
     auto ends = cut(wanted, '-');
     uint64_t last = ends ? parse_u64(ends->second).value_or(UINT64_MAX) : UINT64_MAX;
-    bool formed = ends && ends->first.starts_with("bytes=") && last != UINT64_MAX;
+    // Both ends are named: no "bytes=-2" and no "bytes=2-" here.
+    bool formed =
+        ends && ends->first.starts_with("bytes=") && ends->first.size() > 6 && last != UINT64_MAX;
     if (formed && last >= source.object->record.size)
       co_return fail(
           aws_error("InvalidRange", 416,
                     fmt::format("Range specified is not valid for source object of size: {}",
                                 source.object->record.size)));
-    if (parse_range(wanted, source.object->record.size, range) != RangeKind::part ||
-        last >= source.object->record.size)
+    if (!formed || parse_range(wanted, source.object->record.size, range) != RangeKind::part)
       co_return fail(aws_error(
           "InvalidArgument", 400,
           "The x-amz-copy-source-range value must be of the form bytes=first-last where first and "

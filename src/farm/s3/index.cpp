@@ -11,6 +11,7 @@ namespace croft::farm::s3 {
 namespace {
 
 constexpr size_t page = 1000;
+constexpr uint64_t records_per_turn = 256;
 
 std::string bucket_key(std::string_view name) {
   return fmt::format("s3/b/{}", name);
@@ -288,6 +289,7 @@ aio::Task<Result<>> Index::delete_bucket(std::string name) {
   if (done) {
     stored_[found->record.owner] -= static_cast<int64_t>(found->bytes);
     buckets_.erase(name);
+    past_.forget(object_key(name, ""));
   }
   co_return done;
 }
@@ -434,6 +436,14 @@ aio::Task<Result<ObjectRef>> Index::put(NewObject object) {
   co_return co_await commit_object(std::move(bucket), std::move(object), std::move(old), {}, 0, {});
 }
 
+/// However much a list reads: between so many records the others have a turn.
+aio::Task<void> Index::count_scanned(size_t records) {
+  scanned_ += records;
+  if (scanned_ < next_turn_) co_return;
+  next_turn_ = scanned_ + records_per_turn;
+  co_await aio::yield();
+}
+
 aio::Task<Result<std::vector<Listed>>> Index::scan(std::string bucket, std::string from,
                                                    std::string to, size_t limit) {
   std::string base = object_key(bucket, "");
@@ -445,6 +455,7 @@ aio::Task<Result<std::vector<Listed>>> Index::scan(std::string bucket, std::stri
   out.reserve(entries.size());
   for (const store::Entry& entry : entries)
     out.push_back({entry.key.substr(base.size()), CO_TRY(decode_object(entry.value))});
+  co_await count_scanned(out.size());
   co_return out;
 }
 

@@ -132,6 +132,9 @@ class Index {
   /// Where a record stands, or would stand, among the versions of its key.
   static std::string order_of(const ObjectRecord& record);
 
+  /// Records that lists have read so far.
+  uint64_t scanned() const { return scanned_; }
+
   // ---- uploads ----
   aio::Task<Result<>> create_upload(UploadRecord record);
   /// NoSuchUpload.
@@ -207,6 +210,7 @@ class Index {
                                              Changes changes, int64_t other_bytes,
                                              std::vector<DataFiles::Doomed> doomed);
   void count(Bucket& bucket, const Growth& growth, int sign);
+  aio::Task<void> count_scanned(size_t records);
   aio::Task<Result<>> commit(BucketRef bucket, Changes changes, Growth growth);
 
   aio::World& world_;
@@ -221,6 +225,7 @@ class Index {
   KeyLocks locks_;
   Gate commits_;  ///< a lane for each account: one that writes much does not hold up the others
   Moment last_commit_;
+  uint64_t scanned_ = 0, next_turn_ = 0;
 };
 
 }  // namespace croft::farm::s3

@@ -64,6 +64,7 @@ aio::Task<Result<std::vector<UploadRecord>>> Index::scan_uploads(std::string buc
   std::vector<store::Entry> entries = CO_TRY(co_await store_.range(range));
   std::vector<UploadRecord> out;
   for (const store::Entry& entry : entries) out.push_back(CO_TRY(decode_upload(entry.value)));
+  co_await count_scanned(out.size());
   co_return out;
 }
 

@@ -71,6 +71,7 @@ aio::Task<Result<std::vector<Listed>>> Index::scan_versions(std::string bucket, 
                    CO_TRY(decode_object(entry.value)),
                    std::string(tail.substr(tail.size() - order_bytes))});
   }
+  co_await count_scanned(out.size());
   co_return out;
 }
 

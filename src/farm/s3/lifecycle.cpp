@@ -216,6 +216,53 @@ Result<Lifecycle> Lifecycle::parse(std::string_view xml) {
   return LifecycleReader().read(xml);
 }
 
+Result<> Lifecycle::check(bool real_days) const {
+  for (const Rule& rule : rules_) {
+    TRY(check_filter(rule));
+    TRY(check_order(rule));
+  }
+  return real_days ? check_classes() : Result<>{};
+}
+
+/// Uploads and delete markers have no tags.
+Result<> Lifecycle::check_filter(const Rule& rule) {
+  if (rule.tags.empty()) return {};
+  if (rule.upload_days)
+    return fail(aws_error("InvalidRequest", 400,
+                          "AbortIncompleteMultipartUpload cannot be specified with Tags."));
+  if (rule.lone_markers)
+    return fail(aws_error("InvalidRequest", 400,
+                          "ExpiredObjectDeleteMarker cannot be specified with Tags."));
+  return {};
+}
+
+/// What goes before it moves would never move.
+Result<> Lifecycle::check_order(const Rule& rule) {
+  auto too_early = [&](std::string_view field, std::string_view end, std::string_view move) {
+    return fail(invalid_argument(
+        fmt::format("'{}' in the {} action for filter '(prefix={})' must be greater than '{}' in "
+                    "the {} action",
+                    field, end, printable(rule.prefix), field, move)));
+  };
+  for (const Move& move : rule.moves) {
+    if ((rule.days && move.date) || (rule.date && move.days))
+      return fail(aws_error("InvalidRequest", 400,
+                            fmt::format("Found mixed 'Date' and 'Days' based Expiration and "
+                                        "Transition actions in lifecycle rule for filter "
+                                        "'(prefix={})'",
+                                        printable(rule.prefix))));
+    if (rule.days && move.days && *rule.days <= *move.days)
+      return too_early("Days", "Expiration", "Transition");
+    if (rule.date && move.date && *rule.date <= *move.date)
+      return too_early("Date", "Expiration", "Transition");
+  }
+  for (const Move& move : rule.noncurrent_moves)
+    if (rule.noncurrent_days && *rule.noncurrent_days <= *move.days)
+      return too_early("NoncurrentDays", "NoncurrentVersionExpiration",
+                       "NoncurrentVersionTransition");
+  return {};
+}
+
 Result<> Lifecycle::check_classes() const {
   static constexpr int64_t least = 30;
   auto check = [](const std::vector<Move>& moves, std::string_view name,

@@ -22,9 +22,10 @@ class Lifecycle {
   /// MalformedXML, InvalidArgument, InvalidRequest.
   static Result<Lifecycle> parse(std::string_view xml);
 
-  /// Nothing moves to a class of infrequent access before it has been there for 30 days.
-  /// InvalidArgument.
-  Result<> check_classes() const;
+  /// What makes no sense and is told to whoever sets it; what was kept before stays. `real_days`:
+  /// then nothing moves to a class of infrequent access before it has been there for 30 of them.
+  /// InvalidArgument, InvalidRequest.
+  Result<> check(bool real_days) const;
 
   /// When the latest version of a key is to go; nullopt: never. `day`: how long a day is, so that
   /// a test need not wait for one. With the rule's id.
@@ -71,6 +72,9 @@ class Lifecycle {
     std::vector<Move> noncurrent_moves;  ///< by days alone
   };
   friend class LifecycleReader;
+  static Result<> check_filter(const Rule& rule);
+  static Result<> check_order(const Rule& rule);
+  Result<> check_classes() const;
   static bool covers(const Rule& rule, std::string_view key, const ObjectRecord* record);
 
   std::vector<Rule> rules_;

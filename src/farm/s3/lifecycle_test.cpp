@@ -104,12 +104,56 @@ TEST(Lifecycle, RefusesWhatMakesNoSense) {
     EXPECT_FALSE(rules(body)) << body;
 }
 
+TEST(Lifecycle, RefusesWhatCouldNeverCome) {
+  auto said = [](std::string_view actions, std::string_view filter = "<Prefix>a</Prefix>") {
+    Result<> checked = one(actions, filter).check(false);
+    return checked ? ""
+                   : fmt::format("{}: {}", checked.error().fact("aws_code"), checked.error().what);
+  };
+  constexpr std::string_view tag = "<Tag><Key>t</Key><Value>1</Value></Tag>";
+  constexpr std::string_view uploads =
+      "<AbortIncompleteMultipartUpload><DaysAfterInitiation>1</DaysAfterInitiation>"
+      "</AbortIncompleteMultipartUpload>";
+  EXPECT_EQ(said(uploads), "");
+  EXPECT_EQ(said(uploads, tag),
+            "InvalidRequest: AbortIncompleteMultipartUpload cannot be specified with Tags.");
+  EXPECT_EQ(said("<Expiration><ExpiredObjectDeleteMarker>true</ExpiredObjectDeleteMarker>"
+                 "</Expiration>",
+                 tag),
+            "InvalidRequest: ExpiredObjectDeleteMarker cannot be specified with Tags.");
+  auto both = [&](std::string_view end, std::string_view move) {
+    return said(
+        fmt::format("<Expiration>{}</Expiration><Transition>{}<StorageClass>GLACIER"
+                    "</StorageClass></Transition>",
+                    end, move));
+  };
+  EXPECT_EQ(both("<Days>10</Days>", "<Days>9</Days>"), "");
+  for (const char* days : {"<Days>10</Days>", "<Days>11</Days>"})
+    EXPECT_EQ(both("<Days>10</Days>", days),
+              "InvalidArgument: 'Days' in the Expiration action for filter '(prefix=a)' must be "
+              "greater than 'Days' in the Transition action");
+  EXPECT_EQ(both("<Date>2009-01-01</Date>", "<Date>2008-01-01</Date>"), "");
+  EXPECT_NE(both("<Date>2008-01-01</Date>", "<Date>2009-01-01</Date>").find("'Date' in the Exp"),
+            std::string::npos);
+  EXPECT_NE(both("<Date>2009-01-01</Date>", "<Days>1</Days>").find("InvalidRequest: Found mixed"),
+            std::string::npos);
+  auto older = [&](int end, int move) {
+    return said(fmt::format(
+        "<NoncurrentVersionExpiration><NoncurrentDays>{}</NoncurrentDays>"
+        "</NoncurrentVersionExpiration><NoncurrentVersionTransition><NoncurrentDays>{}"
+        "</NoncurrentDays><StorageClass>GLACIER</StorageClass></NoncurrentVersionTransition>",
+        end, move));
+  };
+  EXPECT_EQ(older(3, 2), "");
+  EXPECT_NE(older(2, 2).find("'NoncurrentDays' in the NoncurrentVersionExp"), std::string::npos);
+}
+
 TEST(Lifecycle, InfrequentAccessBeginsAfterThirtyDays) {
   auto code = [](std::string_view action, std::string_view days, std::string_view storage_class) {
     Result<> checked =
         one(fmt::format("<{0}><{1}>{2}</{1}><StorageClass>{3}</StorageClass></{0}>", action,
                         action == "Transition" ? "Days" : "NoncurrentDays", days, storage_class))
-            .check_classes();
+            .check(true);
     return checked ? "" : std::string(checked.error().fact("aws_code"));
   };
   for (std::string_view action : {"Transition", "NoncurrentVersionTransition"}) {

@@ -12,8 +12,6 @@ namespace croft::farm::s3 {
 namespace {
 
 constexpr int64_t max_page = 1000;
-/// Keys read from the store at once while folding; bounds what one request holds.
-constexpr size_t scan_page = 1000;
 
 struct ListQuery {
   std::string prefix;
@@ -41,8 +39,11 @@ std::string_view fold(std::string_view key, const ListQuery& query) {
 std::string begin_of(const ListQuery& query) {
   if (query.after.empty() || query.after < query.prefix) return query.prefix;
   if (query.after.starts_with(query.prefix) && fold(query.after, query) == query.after &&
-      !query.delimiter.empty())
-    return after_prefix(query.after);
+      !query.delimiter.empty()) {
+    // A group of the last bytes there are has nothing after it; "" would be the beginning.
+    std::string behind = after_prefix(query.after);
+    if (!behind.empty()) return behind;
+  }
   return query.after + '\0';
 }
 
@@ -51,8 +52,9 @@ aio::Task<Result<Page>> walk(Index& index, std::string bucket, ListQuery query) 
   if (query.limit == 0) co_return page;
   std::string end = after_prefix(query.prefix);
   std::string from = begin_of(query);
+  ReadAhead ahead;
   for (;;) {
-    size_t want = query.delimiter.empty() ? query.limit - page.objects.size() + 1 : scan_page;
+    size_t want = query.delimiter.empty() ? query.limit - page.objects.size() + 1 : ahead.next();
     Index::SeenPage found = CO_TRY(co_await index.scan_seen(bucket, from, end, want));
     bool skipped = false;
     for (Listed& item : found.items) {
@@ -71,6 +73,7 @@ aio::Task<Result<Page>> walk(Index& index, std::string bucket, ListQuery query) 
       page.prefixes.emplace_back(common);
       page.last = page.prefixes.back();
       from = after_prefix(page.last);
+      ahead.skipped();
       skipped = true;
       break;
     }

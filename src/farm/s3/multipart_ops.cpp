@@ -2,6 +2,8 @@
 // moves.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/digest.h"
 #include "base/text.h"
 #include "farm/s3/list_page.h"
@@ -101,6 +103,35 @@ Result<> read_checksum(const S3Request& request, UploadRecord& upload) {
                                       "algorithm.",
                                       type, to_lower(name_of(*upload.checksum)))));
   return {};
+}
+
+/// x-amz-checksum-type of a completion: that of the upload. Without a checksum of its own an upload
+/// is as one of FULL_OBJECT, which is the service's default.
+Result<> check_type(const S3Request& request, const UploadRecord& upload) {
+  auto told = request.head().headers.get("x-amz-checksum-type");
+  if (!told) return {};
+  std::string type = to_upper(*told);
+  if (type != "COMPOSITE" && type != "FULL_OBJECT")
+    return fail(
+        aws_error("InvalidRequest", 400, "Value for x-amz-checksum-type header is invalid."));
+  bool full = !upload.checksum || upload.full_checksum;
+  if (full == (type == "FULL_OBJECT")) return {};
+  return fail(aws_error("BadDigest", 400,
+                        fmt::format("The upload was created using the {} checksum type. The "
+                                    "complete request must use the same checksum type.",
+                                    full ? "FULL_OBJECT" : "COMPOSITE")));
+}
+
+/// A checksum of checksums says nothing where the client does not say which ones it means.
+Result<> check_part_sums(const std::vector<Wanted>& parts, const UploadRecord& upload) {
+  if (!upload.checksum || upload.full_checksum) return {};
+  auto without = std::ranges::find(parts, std::string(), &Wanted::checksum);
+  if (without == parts.end()) return {};
+  return fail(aws_error(
+      "InvalidRequest", 400,
+      fmt::format("The upload was created using a {} checksum. The complete request must include "
+                  "the checksum for each part. It was missing for part {} in the request.",
+                  to_lower(name_of(*upload.checksum)), without->number)));
 }
 
 /// What the client says about the whole: its checksum and size.
@@ -242,6 +273,7 @@ aio::Task<Result<>> Service::complete_upload(S3Request& request) {
   }
   UploadRecord upload = std::move(*found);
   std::string body = CO_TRY(co_await read_completion(request));
+  CO_TRY(check_type(request, upload));
   std::vector<Wanted> wanted = CO_TRY(read_parts(body, upload.checksum));
   std::vector<PartRecord> all;
   for (;;) {
@@ -276,6 +308,7 @@ aio::Task<Result<>> Service::complete_upload(S3Request& request) {
   }
   Combined combined = combine(used, upload.checksum, upload.full_checksum);
   CO_TRY(check_whole(request, combined, record.size));
+  CO_TRY(check_part_sums(wanted, upload));
   record.etag = combined.etag;
   record.checksum = combined.checksum;
   record.multipart = true;
@@ -358,11 +391,15 @@ struct UploadQuery {
   std::string prefix, delimiter, key_marker, id_marker;
   size_t limit = 0;
 
+  /// Behind every key: a group of the last bytes there are has nothing after it.
+  static constexpr std::string_view past_all = "\xff\xff\xff\xff\xff\xff\xff\xff";
   /// Where the page begins, in the order of uploads.
   std::string start() const {
     if (key_marker.empty()) return prefix;
     // A group that was told already is not told again.
-    bool group = !delimiter.empty() && id_marker.empty() && key_marker.ends_with(delimiter);
+    bool group = id_marker.empty() && key_marker.starts_with(prefix) && !delimiter.empty() &&
+                 group_of(key_marker) == key_marker;
+    if (group && after_prefix(key_marker).empty()) return std::string(past_all);
     std::string behind =
         group ? after_prefix(key_marker)
               : Index::upload_order(key_marker, id_marker.empty() ? "~" : id_marker + "~");
@@ -378,25 +415,34 @@ struct UploadQuery {
 aio::Task<Result<UploadPage>> walk_uploads(Index& index, std::string bucket, UploadQuery query) {
   UploadPage page;
   std::string from = query.start();
+  ReadAhead ahead;
   for (;;) {
-    auto found = CO_TRY(co_await index.scan_uploads(bucket, from, "", max_page));
+    size_t want = ahead.next();
+    auto found = CO_TRY(co_await index.scan_uploads(bucket, from, "", want));
+    bool skipped = false;
     for (UploadRecord& upload : found) {
       from = Index::upload_order(upload.key, upload.id) + '\0';
       if (!upload.key.starts_with(query.prefix)) co_return page;
       std::string group = query.group_of(upload.key);
-      if (!group.empty() && !page.prefixes.empty() && page.prefixes.back() == group) continue;
       if (page.uploads.size() + page.prefixes.size() == query.limit) {
         page.truncated = true;
         co_return page;
       }
       page.last_key = group.empty() ? upload.key : group;
       page.last_id = group.empty() ? upload.id : "";
-      if (group.empty())
+      if (group.empty()) {
         page.uploads.push_back(std::move(upload));
-      else
-        page.prefixes.push_back(std::move(group));
+        continue;
+      }
+      // The walk goes on behind the group: nobody wants the rest of it.
+      from = after_prefix(group);
+      page.prefixes.push_back(std::move(group));
+      ahead.skipped();
+      skipped = true;
+      break;
     }
-    if (found.size() < static_cast<size_t>(max_page)) co_return page;
+    if (!skipped && found.size() < want) co_return page;
+    if (from.empty()) co_return page;
   }
 }
 

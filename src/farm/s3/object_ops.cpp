@@ -45,13 +45,21 @@ Result<Slice> part_of(const S3Request& request, const ObjectRecord& record) {
           .fact("xml:PartNumberRequested", std::to_string(number)));
 }
 
+/// If-Range: a part is wanted of what the client knows; of anything else it wants the whole.
+bool knows(std::string_view validator, const ObjectRecord& record) {
+  if (validator.empty()) return true;
+  if (validator.starts_with('"')) return unquoted(validator) == record.etag;
+  auto time = WallTime::parse_http_date(validator);
+  return time && time->unix_seconds() == record.modified.unix_seconds();
+}
+
 Result<Slice> slice_of(const S3Request& request, const ObjectRecord& record) {
   Slice slice{.length = record.size};
   if (request.query.has("partNumber")) {
     return part_of(request, record);
   }
   std::string_view header = request.header("Range");
-  if (header.empty()) return slice;
+  if (header.empty() || !knows(trim(request.header("If-Range")), record)) return slice;
   ByteRange range;
   switch (parse_range(header, record.size, range)) {
     case RangeKind::whole:

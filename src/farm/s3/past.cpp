@@ -36,6 +36,14 @@ void Past::prune() {
   }
 }
 
+void Past::forget(const std::string& prefix) {
+  auto at = by_name_.lower_bound(prefix);
+  if (at == by_name_.end() || !at->first.starts_with(prefix)) return;
+  for (; at != by_name_.end() && at->first.starts_with(prefix); at = by_name_.erase(at))
+    for (const Change& change : at->second) release(change);
+  std::erase_if(order_, [&](const auto& entry) { return entry.second.starts_with(prefix); });
+}
+
 /// The first change that is younger than `age`: what it replaced was there that long ago.
 const Past::Change* Past::first_after(const std::deque<Change>& changes, Duration age) const {
   Moment now = world_.clock.now();

@@ -39,6 +39,9 @@ class Past {
   /// The same for all names in [from, to), for a list.
   std::map<std::string, ObjectRef> seen_by_list(const std::string& from, const std::string& to);
   void prune();
+  /// The bucket whose names all begin so is gone: whoever makes the next one of its name sees
+  /// nothing of it.
+  void forget(const std::string& prefix);
 
  private:
   struct Change {

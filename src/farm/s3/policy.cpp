@@ -6,7 +6,6 @@
 #include <array>
 
 #include "base/text.h"
-#include "base/units.h"
 #include "farm/api/error.h"
 #include "farm/s3/policy_names.h"
 #include "wire/json.h"
@@ -44,127 +43,6 @@ Result<std::vector<std::string>> texts_of(const json::Value& value, std::string_
   return out;
 }
 
-std::string lower_key(std::string_view key) {
-  size_t slash = key.find('/');
-  if (slash == std::string_view::npos) return to_lower(key);
-  return to_lower(key.substr(0, slash)) + std::string(key.substr(slash));
-}
-
-/// IPv4 "10.0.0.0/8" or one address, as first address and number of bits.
-struct Network {
-  uint32_t address = 0;
-  unsigned bits = 32;
-};
-std::optional<Network> parse_network(std::string_view text) {
-  Network out;
-  if (auto parts = cut(text, '/')) {
-    auto bits = parse_u64(parts->second);
-    if (!bits || *bits > 32) return {};
-    out.bits = static_cast<unsigned>(*bits);
-    text = parts->first;
-  }
-  std::vector<std::string> bytes = split(text, '.');
-  if (bytes.size() != 4) return {};
-  for (const std::string& byte : bytes) {
-    auto value = parse_u64(byte);
-    if (!value || *value > 255) return {};
-    out.address = (out.address << 8) | static_cast<uint32_t>(*value);
-  }
-  return out;
-}
-
-bool in_network(std::string_view network, std::string_view address) {
-  auto net = parse_network(network), one = parse_network(address);
-  if (!net || !one) return network == address;
-  uint32_t mask = net->bits == 0 ? 0 : ~uint32_t{0} << (32 - net->bits);
-  return (net->address & mask) == (one->address & mask);
-}
-
-std::optional<WallTime> time_of(std::string_view text) {
-  if (auto time = WallTime::parse_iso8601(text)) return *time;
-  if (text.size() == 10)
-    if (auto time = WallTime::parse_iso8601(fmt::format("{}T00:00:00.000Z", text))) return *time;
-  if (text.ends_with('Z') && text.find('.') == std::string_view::npos)
-    if (auto time =
-            WallTime::parse_iso8601(fmt::format("{}.000Z", text.substr(0, text.size() - 1))))
-      return *time;
-  constexpr int64_t farthest = 9'000'000'000;  // nanoseconds end in 2262
-  if (auto seconds = parse_i64(text))
-    return WallTime::from_unix_seconds(std::clamp(*seconds, -farthest, farthest));
-  return {};
-}
-
-/// "numericlessthan" -> compares two numbers; the sign of a - b goes in.
-bool compares(std::string_view op, int sign) {
-  if (op.ends_with("notequals")) return sign != 0;
-  if (op.ends_with("lessthanequals")) return sign <= 0;
-  if (op.ends_with("lessthan")) return sign < 0;
-  if (op.ends_with("greaterthanequals")) return sign >= 0;
-  if (op.ends_with("greaterthan")) return sign > 0;
-  return sign == 0;
-}
-
-/// One value of the request against one of the policy.
-bool matches(std::string_view op, std::string_view wanted, std::string_view got) {
-  if (op == "stringequals" || op == "arnequals" || op == "arnlike" || op == "stringlike")
-    return op == "stringequals" ? wanted == got : wildcard_match(wanted, got);
-  if (op == "stringequalsignorecase") return equals_ignore_case(wanted, got);
-  if (op == "bool") return equals_ignore_case(wanted, got);
-  if (op == "ipaddress") return in_network(wanted, got);
-  if (op.starts_with("numeric")) {
-    auto a = parse_i64(got), b = parse_i64(wanted);
-    return a && b && compares(op, *a < *b ? -1 : *a > *b);
-  }
-  if (op.starts_with("date")) {
-    auto a = time_of(got), b = time_of(wanted);
-    return a && b && compares(op, *a < *b ? -1 : *a > *b);
-  }
-  return wanted == got;  // binaryequals
-}
-
-/// "stringnotlike" -> "stringlike": its opposite; empty for operators that are none.
-std::string_view opposite(std::string_view op) {
-  struct Pair {
-    std::string_view negative, positive;
-  };
-  static constexpr std::array pairs{Pair{"stringnotequals", "stringequals"},
-                                    Pair{"stringnotequalsignorecase", "stringequalsignorecase"},
-                                    Pair{"stringnotlike", "stringlike"},
-                                    Pair{"notipaddress", "ipaddress"},
-                                    Pair{"arnnotequals", "arnequals"},
-                                    Pair{"arnnotlike", "arnlike"},
-                                    Pair{"numericnotequals", "numericequals"},
-                                    Pair{"datenotequals", "dateequals"}};
-  for (const Pair& pair : pairs)
-    if (pair.negative == op) return pair.positive;
-  return {};
-}
-
-constexpr std::array operators{"stringequals",
-                               "stringequalsignorecase",
-                               "stringlike",
-                               "arnequals",
-                               "arnlike",
-                               "bool",
-                               "ipaddress",
-                               "binaryequals",
-                               "null",
-                               "numericequals",
-                               "numericlessthan",
-                               "numericlessthanequals",
-                               "numericgreaterthan",
-                               "numericgreaterthanequals",
-                               "dateequals",
-                               "datelessthan",
-                               "datelessthanequals",
-                               "dategreaterthan",
-                               "dategreaterthanequals"};
-
-bool known_operator(std::string_view op) {
-  std::string_view positive = opposite(op);
-  return std::ranges::find(operators, positive.empty() ? op : positive) != operators.end();
-}
-
 /// "arn:aws:iam::123456789012:root" and the bare number name the account; so do its users.
 bool names_account(std::string_view principal, const PolicyQuestion& question) {
   if (principal == "*") return true;
@@ -180,7 +58,8 @@ bool names_account(std::string_view principal, const PolicyQuestion& question) {
 /// Reads one document; its methods are the levels of it.
 class PolicyReader {
  public:
-  explicit PolicyReader(std::string_view bucket) : bucket_(bucket) {}
+  PolicyReader(std::string_view bucket, PolicyFrom from)
+      : bucket_(bucket), strict_(from == PolicyFrom::caller) {}
 
   Result<Policy> read(std::string_view text) {
     if (text.size() > max_policy_bytes)
@@ -188,10 +67,13 @@ class PolicyReader {
     auto object = json::parse_object(text, "policy");
     if (!object)
       return fail(malformed("Policies must be valid JSON and the first byte must be '{'"));
-    if (const json::Value* version = object->if_contains("Version"))
+    TRY(only(*object, {"Version", "Id", "Statement"}));
+    if (const json::Value* version = object->if_contains("Version")) {
       if (!version->is_string() ||
           (version->get_string() != "2012-10-17" && version->get_string() != "2008-10-17"))
         return fail(malformed("The policy must contain a valid version string"));
+      policy_.variables_ = version->get_string() == "2012-10-17";
+    }
     const json::Value* statements = object->if_contains("Statement");
     if (!statements) return fail(malformed("Missing required field Statement"));
     if (const json::Array* items = statements->if_array()) {
@@ -205,6 +87,22 @@ class PolicyReader {
   }
 
  private:
+  /// A name that means nothing is a typing error, and might be the one that was to keep others out.
+  Result<> only(const json::Object& object, std::initializer_list<std::string_view> names) const {
+    for (const auto& [name, value] : object)
+      if (strict_ && std::ranges::find(names, std::string_view(name)) == names.end())
+        return fail(malformed(fmt::format("Unknown field {}", printable(std::string_view(name)))));
+    return {};
+  }
+
+  /// Variables of the text, where the policy's version has them.
+  Result<> known_variables(std::string_view text) const {
+    std::string_view unknown = unknown_variable(text);
+    if (!strict_ || !policy_.variables_ || unknown.empty()) return {};
+    return fail(
+        malformed(fmt::format("Policy has an unknown policy variable: {}", printable(unknown))));
+  }
+
   Result<Policy::Names> names(const json::Object& object, std::string_view name) {
     Policy::Names out;
     for (bool negated : {false, true}) {
@@ -254,13 +152,14 @@ class PolicyReader {
     for (const auto& [op_text, keys] : *operators_of) {
       Policy::Condition base;
       base.op = to_lower(op_text);
-      if (base.op.ends_with("ifexists")) {
+      if (base.op.ends_with("ifexists") && (!strict_ || base.op != "nullifexists")) {
         base.if_exists = true;
         base.op.resize(base.op.size() - 8);
       }
       if (base.op.starts_with("forallvalues:")) base.for_all = true;
       if (base.op.starts_with("foranyvalue:")) base.for_any = true;
-      if (size_t colon = base.op.find(':'); colon != std::string::npos)
+      size_t colon = base.op.find(':');
+      if (colon != std::string::npos && (base.for_all || base.for_any || !strict_))
         base.op = base.op.substr(colon + 1);
       const json::Object* pairs = keys.if_object();
       if (!known_operator(base.op) || !pairs)
@@ -270,11 +169,29 @@ class PolicyReader {
         Policy::Condition one = base;
         one.key = lower_key(key);
         one.values = TRY(texts_of(values, "condition"));
-        if (one.key.starts_with("s3:existingobjecttag/")) policy_.asks_for_tags_ = true;
-        if (!one.key.starts_with("s3:") && !one.key.starts_with("aws:"))
-          return fail(malformed("Policy has an invalid condition key"));
+        TRY(sensible(one, key));
         into.conditions.push_back(std::move(one));
       }
+    }
+    return {};
+  }
+
+  Result<> sensible(const Policy::Condition& condition, std::string_view key) {
+    bool tags = condition.key.starts_with("s3:existingobjecttag/");
+    policy_.asks_for_tags_ = policy_.asks_for_tags_ || tags;
+    bool known = strict_ ? is_condition_key(condition.key)
+                         : condition.key.starts_with("s3:") || condition.key.starts_with("aws:");
+    if (!known)
+      return fail(
+          malformed(fmt::format("Policy has an invalid condition key: {}", printable(key))));
+    if (strict_ && condition.values.empty())
+      return fail(
+          malformed(fmt::format("Policy has a condition without values: {}", printable(key))));
+    for (const std::string& value : condition.values) {
+      if (strict_ && !is_value_for(condition.op, value))
+        return fail(malformed(fmt::format("Policy has an invalid condition value for {}: {}",
+                                          printable(key), printable(value))));
+      TRY(known_variables(value));
     }
     return {};
   }
@@ -282,6 +199,8 @@ class PolicyReader {
   Result<> statement(const json::Value& value) {
     const json::Object* object = value.if_object();
     if (!object) return fail(malformed("Statement must be an object"));
+    TRY(only(*object, {"Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction",
+                       "Resource", "NotResource", "Condition"}));
     Policy::Statement out;
     const json::Value* effect = object->if_contains("Effect");
     if (!effect || !effect->is_string() ||
@@ -303,6 +222,7 @@ class PolicyReader {
       bool wild = resource == "*" || wildcard_match(resource, whole) ||
                   wildcard_match(resource, whole + "/");
       if (!inside && !wild) return fail(malformed("Policy has invalid resource"));
+      TRY(known_variables(resource));
     }
     if (!out.actions.negated && !out.resources.negated)
       for (const std::string& action : out.actions.values)
@@ -316,14 +236,15 @@ class PolicyReader {
   }
 
   std::string bucket_;
+  bool strict_;
   Policy policy_;
 };
 
-Result<Policy> Policy::parse(std::string_view text, std::string_view bucket) {
-  return PolicyReader(bucket).read(text);
+Result<Policy> Policy::parse(std::string_view text, std::string_view bucket, PolicyFrom from) {
+  return PolicyReader(bucket, from).read(text);
 }
 
-bool Policy::holds(const Condition& condition, const PolicyFacts& facts) {
+bool Policy::holds(const Condition& condition, const PolicyFacts& facts, bool allow) const {
   std::optional<std::vector<std::string>> got = facts(condition.key);
   if (condition.op == "null") {
     bool wants_absent = !condition.values.empty() && condition.values.front() == "true";
@@ -331,18 +252,27 @@ bool Policy::holds(const Condition& condition, const PolicyFacts& facts) {
   }
   std::string_view positive = opposite(condition.op);
   bool negated = !positive.empty();
+  // Of no value none differs.
+  if (!got && condition.for_any) return condition.if_exists;
   if (!got) return condition.if_exists || negated || condition.for_all;
   std::string_view op = negated ? positive : std::string_view(condition.op);
   auto one_matches = [&](const std::string& value) {
-    bool any = std::ranges::any_of(
-        condition.values, [&](const std::string& wanted) { return matches(op, wanted, value); });
+    bool any = false, unfilled = false;
+    for (const std::string& wanted : condition.values) {
+      std::optional<bool> same = variables_ ? matches_filled(op, wanted, value, facts)
+                                            : std::optional(matches(op, wanted, value));
+      any = any || same.value_or(false);
+      unfilled = unfilled || !same;
+    }
+    // Whether it differs from what nobody knows: nothing is let in by that.
+    if (negated && !any && unfilled) return !allow;
     return any != negated;
   };
   if (condition.for_all) return std::ranges::all_of(*got, one_matches);
   return std::ranges::any_of(*got, one_matches);
 }
 
-bool Policy::applies(const Statement& statement, const PolicyQuestion& question) {
+bool Policy::applies(const Statement& statement, const PolicyQuestion& question) const {
   bool principal = std::ranges::any_of(statement.principals.values, [&](const std::string& name) {
     return names_account(name, question);
   });
@@ -353,11 +283,12 @@ bool Policy::applies(const Statement& statement, const PolicyQuestion& question)
   });
   if (named == statement.actions.negated) return false;
   bool here = std::ranges::any_of(statement.resources.values, [&](const std::string& pattern) {
-    return wildcard_match(pattern, question.resource);
+    if (!variables_) return wildcard_match(pattern, question.resource);
+    return matches_filled("arnlike", pattern, question.resource, question.facts).value_or(false);
   });
   if (here == statement.resources.negated) return false;
   return std::ranges::all_of(statement.conditions, [&](const Condition& condition) {
-    return holds(condition, question.facts);
+    return holds(condition, question.facts, statement.allow);
   });
 }
 

@@ -8,14 +8,11 @@
 #include <vector>
 
 #include "base/error.h"
+#include "farm/s3/policy_conditions.h"
 
 namespace croft::farm::s3 {
 
 inline constexpr size_t max_policy_bytes = 20 << 10;
-
-/// What a statement's condition may ask about: the values of a key such as "s3:prefix" or
-/// "aws:SourceIp"; nullopt when the request has none. Keys compare without regard to case.
-using PolicyFacts = std::function<std::optional<std::vector<std::string>>(std::string_view key)>;
 
 struct PolicyQuestion {
   std::string account_id;    ///< empty: anonymous
@@ -27,10 +24,15 @@ struct PolicyQuestion {
 
 enum class Verdict { none, allow, deny };
 
+/// Who wrote it just now is told of what means nothing; what was kept by an earlier croft stays as
+/// it is.
+enum class PolicyFrom { caller, store };
+
 class Policy {
  public:
   /// MalformedPolicy with the reason; every resource must be `bucket` or in it.
-  static Result<Policy> parse(std::string_view text, std::string_view bucket);
+  static Result<Policy> parse(std::string_view text, std::string_view bucket,
+                              PolicyFrom from = PolicyFrom::caller);
 
   Verdict ask(const PolicyQuestion& question) const;
   /// Some statement allows something to anybody at all.
@@ -58,11 +60,13 @@ class Policy {
     std::vector<Condition> conditions;
   };
   friend class PolicyReader;
-  static bool holds(const Condition& condition, const PolicyFacts& facts);
-  static bool applies(const Statement& statement, const PolicyQuestion& question);
+  /// `allow`: the statement that it stands in lets somebody in.
+  bool holds(const Condition& condition, const PolicyFacts& facts, bool allow) const;
+  bool applies(const Statement& statement, const PolicyQuestion& question) const;
 
   std::vector<Statement> statements_;
   bool asks_for_tags_ = false;
+  bool variables_ = false;  ///< since the version of 2012 "${...}" stands for something
 };
 
 }  // namespace croft::farm::s3

@@ -2,6 +2,8 @@
 // nobody, where the bucket takes anybody's objects.
 #include <fmt/format.h>
 
+#include <set>
+
 #include "base/digest.h"
 #include "base/text.h"
 #include "farm/s3/names.h"
@@ -92,6 +94,20 @@ Result<std::string> tagging_header(std::string_view xml) {
   return tags.text();
 }
 
+/// Of two fields of one name the policy might mean one and the farm the other.
+Result<> each_once(const Pairs& fields) {
+  std::set<std::string> seen;
+  for (const auto& [name, value] : fields) {
+    std::string lower = to_lower(name);
+    if (!lower.starts_with("x-ignore-") && !seen.insert(std::move(lower)).second)
+      return fail(aws_error("InvalidArgument", 400,
+                            fmt::format("Bucket POST must contain the field '{}' only once.",
+                                        printable(name)))
+                      .fact("xml:ArgumentName", printable(name)));
+  }
+  return {};
+}
+
 /// The form's fields as the headers that a PUT would have had.
 Result<wire::RequestHead> head_of(const Pairs& fields, const wire::RequestHead& real,
                                   std::string_view file_type) {
@@ -139,10 +155,13 @@ aio::Task<Result<>> Service::post_object(S3Request& request) {
   auto boundary = form_boundary(request.header("Content-Type"));
   if (!boundary)
     co_return fail(aws_error("PreconditionFailed", 412,
+                             "At least one of the pre-conditions you specified did not hold")
+                       .fact("xml:Condition",
                              "Bucket POST must be of the enclosure-type multipart/form-data"));
   Body body = CO_TRY(Body::open_form(request, options_.max_put, *boundary));
   CO_TRY(co_await body.read_fields());
   Pairs fields = body.form().fields();
+  CO_TRY(each_once(fields));
   request.key = replace_all(field(fields, "key"), "${filename}", body.form().file_name());
   if (request.key.empty()) co_return fail(missing("key"));
   CO_TRY(check_key(request.key));

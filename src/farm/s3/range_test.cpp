@@ -31,7 +31,11 @@ TEST(Range, is_read_as_the_service_does) {
   EXPECT_EQ(ask("bytes=0-", 0), "outside");
   EXPECT_EQ(ask("bytes=-1", 0), "outside");
   EXPECT_EQ(ask("bytes=0-18446744073709551615", 10), "0+10");
-  EXPECT_EQ(ask("bytes=0-18446744073709551616", 10), "whole");
+  EXPECT_EQ(ask("bytes=0-18446744073709551616", 10), "0+10");
+  EXPECT_EQ(ask("bytes=0-99999999999999999999", 10), "0+10");
+  EXPECT_EQ(ask("bytes=-99999999999999999999", 10), "0+10");
+  EXPECT_EQ(ask("bytes=99999999999999999999-", 10), "outside");
+  EXPECT_EQ(ask("bytes=18446744073709551615-", 10), "outside");
   for (std::string_view odd : {"", "bytes=", "bytes=-", "bytes=a-b", "bytes=5-2", "bytes=0-1,3-4",
                                "items=0-1", "bytes=+1-2"})
     EXPECT_EQ(ask(odd, 10), "whole") << odd;

@@ -97,7 +97,7 @@ std::shared_ptr<const BucketRules> rules_of(const BucketRecord& record) {
   auto out = std::make_shared<BucketRules>();
   // What limits access must not go by accident: unread, it closes the bucket to all but the owner.
   bool readable = load(record, "policy", [&](std::string_view text) -> Result<> {
-    out->policy = TRY(Policy::parse(text, record.name));
+    out->policy = TRY(Policy::parse(text, record.name, PolicyFrom::store));
     return {};
   });
   readable &= load(record, "publicAccessBlock", [&](std::string_view text) -> Result<> {

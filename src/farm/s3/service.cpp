@@ -223,13 +223,15 @@ aio::Task<Result<>> Service::call(S3Request& request) {
   if (request.head().method == "OPTIONS" && !request.bucket.empty())
     co_return co_await preflight(request);
   add_cors(request);
-  // A form tells within itself who sends it.
-  if (request.head().method == "POST" && !request.bucket.empty() && request.key.empty() &&
-      form_boundary(request.header("Content-Type"))) {
+  const Operation* operation = choose(request);
+  // A form tells within itself who sends it. Nothing else is sent to a bucket as such.
+  bool to_bucket =
+      request.head().method == "POST" && !request.bucket.empty() && request.key.empty();
+  bool bare = !operation && !names_sub_resource(request.query);
+  if (to_bucket && (bare || form_boundary(request.header("Content-Type")))) {
     request.operation = "PostObject";
     co_return co_await post_object(request);
   }
-  const Operation* operation = choose(request);
   if (!operation) {
     request.operation = "NotImplemented";
     co_return co_await not_implemented(request);

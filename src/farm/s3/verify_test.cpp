@@ -30,8 +30,9 @@ aio::Task<Result<>> multipart(LocalFarm& farm, bool complete) {
     Reply part = CO_TRY(
         co_await farm.ask("PUT", fmt::format("/bucket/multi?partNumber={}&uploadId={}", number, id),
                           bytes(static_cast<char>('0' + number), 3000)));
-    list += fmt::format("<Part><PartNumber>{}</PartNumber><ETag>{}</ETag></Part>", number,
-                        part.headers.value("ETag"));
+    list += fmt::format(
+        "<Part><PartNumber>{}</PartNumber><ETag>{}</ETag><ChecksumCRC32>{}</ChecksumCRC32></Part>",
+        number, part.headers.value("ETag"), part.headers.value("x-amz-checksum-crc32"));
   }
   if (!complete) co_return Result<>{};
   co_return co_await expect_ok(farm, "POST", "/bucket/multi?uploadId=" + id,

@@ -13,7 +13,6 @@ namespace croft::farm::s3 {
 namespace {
 
 constexpr Bytes max_document = Bytes::kib(64);
-constexpr size_t read_ahead = 256;
 
 /// The versions of a bucket in the order of their listing, from some place on.
 class VersionWalk {
@@ -21,10 +20,15 @@ class VersionWalk {
   VersionWalk(Index& index, std::string bucket, std::string end)
       : index_(index), bucket_(std::move(bucket)), end_(std::move(end)) {}
 
-  /// Goes on with the first key that is not before `key`.
-  void jump(std::string key) {
-    latest_ = {.next = key};
-    older_ = {.next = std::move(key)};
+  /// Goes on with the first key that is not before `key`, which lies ahead. What was read of the
+  /// keys behind it is kept.
+  void jump(const std::string& key) {
+    for (Side* side : {&latest_, &older_}) {
+      while (!side->items.empty() && side->items.front().key < key) side->items.pop_front();
+      if (!side->items.empty()) continue;
+      side->next = std::max(side->next, key);
+      side->ahead.skipped();
+    }
   }
   /// Goes on behind this version of `key`; `order` empty: behind the one that is in front.
   void jump_behind(const std::string& key, const std::string& order) {
@@ -54,18 +58,21 @@ class VersionWalk {
     std::deque<Listed> items;
     std::string next;
     bool done = false;
+    ReadAhead ahead;
   };
   aio::Task<Result<>> fill() {
     if (latest_.items.empty() && !latest_.done) {
-      auto found = CO_TRY(co_await index_.scan(bucket_, latest_.next, end_, read_ahead));
-      latest_.done = found.size() < read_ahead;
+      size_t want = latest_.ahead.next();
+      auto found = CO_TRY(co_await index_.scan(bucket_, latest_.next, end_, want));
+      latest_.done = found.size() < want;
       if (!found.empty()) latest_.next = found.back().key + '\0';
       latest_.items.assign(std::make_move_iterator(found.begin()),
                            std::make_move_iterator(found.end()));
     }
     if (older_.items.empty() && !older_.done) {
-      auto found = CO_TRY(co_await index_.scan_versions(bucket_, older_.next, end_, read_ahead));
-      older_.done = found.size() < read_ahead;
+      size_t want = older_.ahead.next();
+      auto found = CO_TRY(co_await index_.scan_versions(bucket_, older_.next, end_, want));
+      older_.done = found.size() < want;
       if (!found.empty())
         older_.next = Index::version_order(found.back().key, found.back().order) + '\0';
       older_.items.assign(std::make_move_iterator(found.begin()),
@@ -117,7 +124,6 @@ aio::Task<Result<>> start(Index& index, VersionWalk& walk, std::string bucket, V
     co_return Result<>{};
   }
   if (query.version_marker.empty()) {
-    walk.jump(marker + '\1');
     walk.jump_behind(marker, std::string(32, '~'));
     co_return Result<>{};
   }
@@ -154,7 +160,7 @@ aio::Task<Result<VersionPage>> collect(Index& index, std::string bucket, Version
     page.prefixes.emplace_back(common);
     std::string behind = after_prefix(page.prefixes.back());
     if (behind.empty()) co_return page;
-    walk.jump(std::move(behind));
+    walk.jump(behind);
   }
 }
 

@@ -207,6 +207,12 @@ std::vector<TypeAttribute> TypeIndex::attributes(View& view, Scope component) {
     add_schema(attribute, *known);
     out.push_back(std::move(attribute));
   }
+  // What says that it is updatable takes all its changes in place.
+  bool in_place = std::ranges::any_of(
+      out, [](const auto& each) { return each.name == "sfUpdatable" && each.fallback == "true"; });
+  for (auto& attribute : out)
+    if (in_place && attribute.change == model::name_of(model::Change::replace))
+      attribute.change = model::name_of(model::Change::update);
   return out;
 }
 

@@ -247,13 +247,17 @@ class Checker {
   }
 
   void duration(const model::Attribute& attribute, const AttributeSchema& wanted) {
-    if (auto* text = attribute.value.get<std::string>())
-      return text_form(attribute, wanted, Duration::parse(*text, wanted.bare_unit));
-    if (!attribute.value.as_number())
+    const Value& value = attribute.value;
+    bool text = value.is(Value::Kind::string);
+    if (!text && !value.as_number())
       return wrong(attribute, wanted, "write \"250ms\", \"1.5s\", \"2h\"");
-    if (wanted.bare_unit.empty())
+    if (!text && wanted.bare_unit.empty())
       return wrong(attribute, wanted, "it needs a unit: \"250ms\", \"1.5s\", \"2h\"");
-    range(attribute, wanted);
+    if (!text && wanted.least && *value.as_number() < *wanted.least)
+      return range(attribute, wanted);
+    auto parsed = model::duration_of(value, wanted.bare_unit, wanted.forever);
+    if (!parsed) return wrong(attribute, wanted, parsed.error().what);
+    if (!text) range(attribute, wanted);
   }
 
   void bytes(const model::Attribute& attribute, const AttributeSchema& wanted) {
@@ -403,13 +407,13 @@ class TreeChecker {
 
   /// Paths join names with ':' and are part of keys.
   bool named_well(const model::Attribute& attribute, const model::Component& child, size_t bytes) {
-    bool colon = attribute.name.find(':') != std::string::npos;
-    if (!colon && bytes <= model::path_bytes_max) return true;
-    Error error(colon ? Code::invalid_argument : Code::resource_exhausted,
-                colon ? fmt::format("'{}' cannot be a component's name: ':' stands between names",
-                                    printable(attribute.name))
-                      : fmt::format("the path of a component has {} bytes, at most {} are taken",
-                                    bytes, model::path_bytes_max),
+    auto problem = model::name_problem(attribute.name);
+    if (!problem && bytes <= model::path_bytes_max) return true;
+    Error error(problem ? Code::invalid_argument : Code::resource_exhausted,
+                problem ? fmt::format("'{}' cannot be a component's name: {}",
+                                      printable(attribute.name), *problem)
+                        : fmt::format("the path of a component has {} bytes, at most {} are taken",
+                                      bytes, model::path_bytes_max),
                 attribute.where.known() ? Where(attribute.where) : Where(child.where));
     error.where.path = printable(child.path().substr(0, shown_path_bytes));
     findings_.errors.push_back(std::move(error));

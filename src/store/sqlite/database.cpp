@@ -14,11 +14,6 @@ namespace {
 
 // quick_check reads the whole file; below this it costs less than about a second.
 constexpr int64_t check_bytes_max = 256LL << 20;
-// A file made by an earlier croft is rewritten once so that it can shrink, if that costs little.
-constexpr int64_t rewrite_bytes_max = 32LL << 20;
-// Free pages (4 KiB each) that set tidy() to work, and that it leaves for what is written next.
-constexpr int free_pages_start = 1024;
-constexpr int free_pages_kept = 256;
 
 Code code_of(int sqlite) {
   switch (sqlite & 0xff) {
@@ -92,17 +87,30 @@ Result<std::unique_ptr<Database>> Database::open(std::string file, DatabaseOptio
   std::unique_ptr<Database> database(new Database());
   database->file_ = std::move(file);
   if (options.lock_file) TRY(database->lock());
-  TRY(database->connect(options));
-  TRY(database->prepare_schema());
-  TRY(database->check_after_unclean_end());
-  TRY(database->make_shrinkable());
-  TRY(database->prepare_statements());
-  TRY(database->look_for_free_pages());
   if (options.lock_file && options.reserve > Bytes()) {
     database->reserve_.emplace(database->file_ + "-reserve", options.reserve);
-    database->reserve_->fill();  // where there is no room now, there may be some at the next write
+    database->lending_ = database->reserve_->lend();
   }
+  Result<> prepared = database->set_up(options);
+  if (!prepared && database->reserve_ && prepared.error().code == Code::resource_exhausted) {
+    // A full disk must not keep it shut: reading and deleting are what makes room.
+    database->reserve_->give_back();
+    TRY(database->disconnect());
+    prepared = database->set_up(options);
+  }
+  TRY(std::move(prepared));
+  // Where there is no room for it now, there may be some at the next write.
+  if (database->reserve_ && !database->lending_) database->reserve_->fill();
   return database;
+}
+
+Result<> Database::set_up(const DatabaseOptions& options) {
+  TRY(connect(options));
+  TRY(prepare_schema());
+  TRY(check_after_unclean_end());
+  TRY(make_shrinkable());
+  TRY(prepare_statements());
+  return look_for_free_pages();
 }
 
 Database::~Database() {
@@ -167,8 +175,10 @@ Result<> Database::connect(const DatabaseOptions& options) {
   sqlite3_extended_result_codes(db_, 1);
   // Exclusive before WAL: the index of the WAL then lives in this process's memory, no -shm file.
   TRY(execute("PRAGMA locking_mode = EXCLUSIVE"));
-  // Before anything is written: it is a property of the file. No page moves but in tidy().
-  TRY(execute("PRAGMA auto_vacuum = INCREMENTAL"));
+  // Before anything is written: it is a property of the file. No page moves but in tidy(). A file
+  // that has it is left alone: on a full disk nothing could be written.
+  if (TRY(single_value("PRAGMA auto_vacuum")) != "2")
+    TRY(execute("PRAGMA auto_vacuum = INCREMENTAL"));
   std::string mode = TRY(single_value("PRAGMA journal_mode = WAL"));
   if (mode != "wal")
     return fail(Error(Code::unsupported,
@@ -227,44 +237,11 @@ Result<> Database::check_after_unclean_end() {
                   .hint("put back a copy of it; croft does not go on with a damaged record"));
 }
 
-Result<> Database::make_shrinkable() {
-  shrinkable_ = TRY(single_value("PRAGMA auto_vacuum")) == "2";
-  if (shrinkable_) return {};
-  int64_t pages = parse_i64(TRY(single_value("PRAGMA page_count"))).value_or(0);
-  int64_t bytes = parse_i64(TRY(single_value("PRAGMA page_size"))).value_or(0);
-  if (pages * bytes > rewrite_bytes_max) return {};
-  TRY(execute("PRAGMA temp_store = MEMORY"));
-  // All or nothing; where the disk has no room for it, the file stays as it was.
-  if (execute("VACUUM")) shrinkable_ = TRY(single_value("PRAGMA auto_vacuum")) == "2";
-  return execute("PRAGMA temp_store = DEFAULT");
-}
-
-Result<> Database::look_for_free_pages() {
-  if (!shrinkable_) return {};
-  int code = sqlite3_step(free_pages_);
-  int pages = code == SQLITE_ROW ? sqlite3_column_int(free_pages_, 0) : 0;
-  sqlite3_reset(free_pages_);
-  if (code != SQLITE_ROW) return fail(failure("count the free pages", code));
-  int kept = scarce() ? 0 : untidy_ ? free_pages_kept : free_pages_start;
-  untidy_ = pages > kept;
-  return {};
-}
-
-Result<> Database::tidy(int pages) {
-  untidy_ = untidy_ && db_ && !poisoned_;
-  if (!untidy_) return {};
-  std::string step = fmt::format("PRAGMA incremental_vacuum({})", pages);
-  Result<> done = execute(step.c_str());
-  if (!done && reserve_ && done.error().code == Code::resource_exhausted) {
-    // What gives space back must be logged first, too.
-    done = make_room(true);
-    if (done) done = execute(step.c_str());
-  }
-  if (done) done = look_for_free_pages();
-  // The file itself shrinks with the log's next fold.
-  if (done && !untidy_) done = checkpoint(scarce());
-  if (!done) untidy_ = false;  // the next deletion asks again
-  return done;
+void Database::poison(const Error& error) {
+  if (poisoned_) return;
+  poisoned_ = error;
+  poisoned_->hint("the disk failed to make a commit durable: look at it");
+  poisoned_->fact(broken_fact, "broken");
 }
 
 /// Folds the log into the database; `cut`: its space is the disk's again.
@@ -273,7 +250,7 @@ Result<> Database::checkpoint(bool cut) {
   int code = sqlite3_wal_checkpoint_v2(db_, nullptr, mode, nullptr, nullptr);
   if (code == SQLITE_OK) return {};
   Error error = failure("fold the log into the database", code);
-  if (code == SQLITE_IOERR_FSYNC) poisoned_ = error;
+  if (code == SQLITE_IOERR_FSYNC) poison(error);
   return fail(std::move(error));
 }
 
@@ -282,7 +259,7 @@ Result<> Database::checkpoint(bool cut) {
 Result<> Database::make_room(bool frees) {
   if (!reserve_) return {};
   if (!frees) {
-    if (reserve_->fill()) return {};
+    if (lending_ || reserve_->fill()) return {};
     Result<> cut = checkpoint(true);
     if (poisoned_) return cut;
     if (cut && reserve_->fill()) return {};
@@ -360,22 +337,12 @@ Result<> Database::write(const Batch& batch) {
   int code = sqlite3_extended_errcode(db_);
   // After a failed sync the kernel may have dropped the pages: neither a retry nor a rollback says
   // what the disk holds.
-  if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) {
-    poisoned_ = written.error();
-    poisoned_->hint("the disk failed to make a commit durable: look at it, then restart croft");
-  }
-  if (!sqlite3_get_autocommit(db_)) {
-    if (Result<> undone = step_done(rollback_); !undone && !poisoned_) poisoned_ = undone.error();
-  }
+  if (code == SQLITE_IOERR_FSYNC || code == SQLITE_IOERR_DIR_FSYNC) poison(written.error());
+  if (!sqlite3_get_autocommit(db_))
+    if (Result<> undone = step_done(rollback_); !undone) poison(undone.error());
   if (poisoned_) return fail(*poisoned_);
   if (written.error().code == Code::resource_exhausted) note_full_disk();
   return written;
-}
-
-/// Every free page counts now: tidy() is to give back the last of them.
-void Database::note_full_disk() {
-  short_of_space_ = true;
-  if (!look_for_free_pages()) untidy_ = false;
 }
 
 Result<> Database::write_rows(const Batch& batch) {
@@ -426,6 +393,12 @@ Result<ColdValues> Database::read_cold(const std::vector<std::string>& keys) {
 }
 
 Result<> Database::close() {
+  Result<> result = disconnect();
+  if (lock_fd_ >= 0) ::close(std::exchange(lock_fd_, -1));
+  return result;
+}
+
+Result<> Database::disconnect() {
   for (sqlite3_stmt** statement :
        {&begin_, &commit_, &rollback_, &put_, &remove_, &put_lease_, &remove_lease_, &set_revision_,
         &put_cold_, &remove_cold_, &get_cold_, &free_pages_})
@@ -436,7 +409,6 @@ Result<> Database::close() {
     if (code != SQLITE_OK) result = fail(failure("close the database", code));
     db_ = nullptr;
   }
-  if (lock_fd_ >= 0) ::close(std::exchange(lock_fd_, -1));
   return result;
 }
 

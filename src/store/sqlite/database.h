@@ -3,6 +3,7 @@
 // the loop. Made for SQLite 3.40: a single connection in exclusive mode keeps clear of its
 // WAL-reset bug.
 #pragma once
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -41,6 +42,9 @@ class Database {
   /// Gives about `pages` free pages back to the file system: a bounded piece of work. To be called
   /// again while untidy().
   Result<> tidy(int pages);
+  /// The process that opened it has started: what was lent to it from the reserve is to be put by
+  /// again before anything else grows. Any thread.
+  void started() { lending_ = false; }
   /// Folds the WAL into the file and closes both.
   Result<> close();
 
@@ -48,13 +52,17 @@ class Database {
   Database() = default;
   Result<> lock();
   Result<> sync_folder();
+  Result<> set_up(const DatabaseOptions& options);
   Result<> connect(const DatabaseOptions& options);
+  Result<> disconnect();
   Result<> prepare_schema();
   Result<> check_after_unclean_end();
   Result<> prepare_statements();
   Result<> write_rows(const Batch& batch);
   Result<> make_shrinkable();
   Result<> make_room(bool frees);
+  /// From now on every commit fails with this: what the disk holds is not known any more.
+  void poison(const Error& error);
   Result<> checkpoint(bool cut);
   void note_full_disk();
   bool scarce() const { return reserve_ && (short_of_space_ || !reserve_->whole()); }
@@ -81,6 +89,7 @@ class Database {
   sqlite3_stmt* get_cold_ = nullptr;
   sqlite3_stmt* free_pages_ = nullptr;
   std::optional<Reserve> reserve_;
+  std::atomic<bool> lending_ = false;
   bool shrinkable_ = false;
   bool short_of_space_ = false;
   bool untidy_ = false;

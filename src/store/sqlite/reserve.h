@@ -13,8 +13,11 @@ class Reserve {
   Reserve(std::string file, Bytes size) : file_(std::move(file)), size_(size) {}
 
   bool whole() const { return whole_; }
-  /// Allocates it where it is missing. False: there is no room for it.
+  /// Allocates what is missing of it. False: there is no room for it.
   bool fill();
+  /// Where the disk is full, a share of it is the disk's for a while, so that a process can start.
+  /// True: it was; fill() takes it again.
+  bool lend();
   /// Its space is the disk's again.
   void give_back();
 

@@ -26,6 +26,7 @@ class SqliteBacking : public Backing {
       return database->read_cold(keys);
     });
   }
+  void started() override { database_->started(); }
   bool untidy() const override { return database_->untidy(); }
   aio::Task<Result<>> tidy(bool busy) override {
     int pages = busy ? tidy_pages_busy : tidy_pages_idle;

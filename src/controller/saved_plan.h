@@ -1,0 +1,27 @@
+// A plan that was made to be carried out later, exactly: the request and what it would do, sealed
+// with this home's key, since descriptions hold secrets. Pure but for the sealing.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "plan/plan.h"
+#include "protocol/json_model.h"
+#include "wire/json.h"
+
+namespace croft::controller {
+
+struct SavedPlan {
+  std::string request;  ///< the body of the UpRequest
+  wire::json::Object steps;
+};
+
+/// What a plan would do, by component: {"shop:web": "replace TYPE IDENTITY"}; what is kept as it is
+/// is not in it.
+wire::json::Object steps_of(const plan::Plan& plan);
+Result<std::string> seal_plan(const SavedPlan& plan, const protocol::SecretSealer& sealer);
+/// Code::permission_denied for one that another home made.
+Result<SavedPlan> open_plan(std::string_view sealed, const protocol::SecretSealer& sealer);
+/// Code::conflict, with one line for each component that a plan made now treats otherwise.
+Result<> still_the_same(const wire::json::Object& then, const plan::Plan& now);
+
+}  // namespace croft::controller

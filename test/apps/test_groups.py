@@ -1,0 +1,149 @@
+"""InstanceGroups that change while they run: another size, another version, and the way back. On machines of the embedded farm."""
+import json
+
+import pytest
+
+from support.croft import wait_until
+
+TEXT = """#include "/org/smartfrog/services/amazon/ec2/components.sf"
+#include "/croft/hosts.sf"
+sfConfig extends Compound {
+  other extends ImageInstance { imageID "ami-0c40f700000000001"; }
+  load extends Metric { sfProcessHost LAZY other; command "cat /srv/load 2>/dev/null || echo 0"; period "200ms"; }
+  list extends TextListFile { sfProcessHost LAZY other; filename "/srv/serving"; list LAZY group:serving; sfLivenessDelay 0.5; }
+  group extends InstanceGroup {
+    imageID "ami-0c40f700000000001"; minCount 2; maxCount MOST; onLoss "REPLACE"; sfLivenessDelay 1;
+    UPDATE
+    each extends Compound { job extends Process { command "COMMAND"; } }
+  }
+}
+"""
+GOOD = "echo VERSION > /srv/version; exec sleep 100000"
+
+
+def text(command, update="", version="1", most=2):
+    return TEXT.replace("COMMAND", command.replace("VERSION", version)).replace("UPDATE", update).replace("MOST", str(most))
+
+
+@pytest.fixture
+def up(croft, tmp_path):
+    file = tmp_path / "app.sf"
+
+    def bring(command=GOOD, update="", version="1", most=2):
+        file.write_text(text(command, update, version, most))
+        return croft.ok("up", file, "--json", limit=120)
+    yield bring
+    croft.ok("down", "app", limit=120)
+
+
+def members(croft):
+    hosts = json.loads(croft.ok("hosts", "app", "--json").out)["hosts"]
+    return {host["instance"]: {work["name"].rsplit(":", 1)[1]: work for work in host["works"]}
+            for host in hosts if host["component"] == "app:group"}
+
+
+def versions(croft):
+    """What each member with a job that runs has; None where one has none yet."""
+    out = {}
+    for instance, works in members(croft).items():
+        ready = works.get("job", {}).get("phase") == "ready"
+        seen = croft.run("exec", "app:group", "--instance", instance, "--", "cat", "/srv/version")
+        out[instance] = seen.out.strip() if ready and seen.code == 0 else None
+    return out
+
+
+def serving(croft):
+    return croft.run("exec", "app:other", "--", "cat", "/srv/serving").out.split()
+
+
+def events(croft):
+    return croft.ok("events", "app").out
+
+
+def until_all_have(croft, version, count):
+    return wait_until(lambda: (lambda v: v if sorted(v.values(), key=str) == [version] * count else None)(versions(croft)),
+                      f"{count} members with version {version}", limit=120)
+
+
+def test_scale_makes_more_and_fewer_and_stays_within_the_bounds(croft, up):
+    up(most=4)
+    assert len(members(croft)) == 4  # without a metric as many as there may be
+    croft.ok("scale", "app:group", "2")
+    wait_until(lambda: len(serving(croft)) == 2 and len(members(croft)) == 2, "two go", limit=120)
+    first = set(members(croft))
+    croft.ok("scale", "app:group", "4")
+    wait_until(lambda: len(serving(croft)) == 4, "four serve", limit=120)
+    assert first < set(members(croft))
+    croft.ok("scale", "app:group", "2")
+    wait_until(lambda: set(members(croft)) == first and len(serving(croft)) == 2, "those that came last go", limit=120)
+    refused = croft.run("scale", "app:group", "5")
+    assert refused.code == 1 and "2 to 4 members" in refused.err
+    assert croft.run("scale", "app:other", "1").code == 1
+    assert "its groups: app:group" in croft.run("scale", "app:nothing", "1").err
+    assert croft.run("scale", "app", "1").code == 64
+
+
+def test_a_size_that_was_asked_for_outlives_the_controller(croft, up):
+    up(most=4)
+    croft.ok("scale", "app:group", "3")
+    wait_until(lambda: len(serving(croft)) == 3, "three serve", limit=120)
+    before = members(croft)
+    croft.kill("controller")
+    up(most=4)
+    wait_until(lambda: len(members(croft)) == 3 and all("job" in works for works in members(croft).values()), "they are back")
+    assert {i: works["job"]["pid"] for i, works in members(croft).items()} == {i: works["job"]["pid"] for i, works in before.items()}
+
+
+def test_a_metric_decides_how_many_there_are(croft, up):
+    up(update='scale extends ScaleOnMetric { metric LAZY PARENT:PARENT:load:value; target 10; cooldown "1s"; }', most=4)
+    assert len(members(croft)) == 2
+    croft.ok("exec", "app:other", "--", "sh", "-c", "echo 35 > /srv/load")
+    wait_until(lambda: len(serving(croft)) == 4, "a member for each ten", limit=120)
+    croft.ok("exec", "app:other", "--", "sh", "-c", "echo 1 > /srv/load")
+    wait_until(lambda: len(serving(croft)) == 2, "no fewer than minCount", limit=120)
+
+
+def test_without_update_a_change_comes_to_the_members_where_they_are(croft, up):
+    up()
+    before = set(members(croft))
+    up(version="2")
+    assert set(until_all_have(croft, "2", 2)) == before
+
+
+@pytest.mark.parametrize("update", ["RollingUpdate { batch 1; surge 1; }", 'Canary { pause "100ms"; }', "BlueGreen"])
+def test_a_rollout_reaches_all_and_somebody_always_serves(croft, up, update):
+    update = f"update extends {update if update.endswith('}') else update + ' {}'}"
+    up(update=update)
+    before = set(members(croft))
+    up(update=update, version="2")
+    fewest = []
+
+    def done():
+        fewest.append(len(serving(croft)))
+        return "ROLLED_OUT" in events(croft)
+    wait_until(done, "the rollout's end", limit=120)
+    after = until_all_have(croft, "2", 2)
+    assert min(fewest) >= (1 if "Canary" in update else 2) or "Rolling" in update and min(fewest) >= 1
+    assert not before & set(after) if "BlueGreen" in update else True
+
+
+@pytest.mark.parametrize("update", ["RollingUpdate { batch 1; surge 0; }", 'Canary { pause "5s"; }'])
+def test_a_version_that_fails_is_given_up_and_the_good_one_comes_back(croft, up, update):
+    up(update=f"update extends {update}")
+    before = set(members(croft))
+    up("echo VERSION > /srv/version; exit 1", update=f"update extends {update}", version="2")
+    wait_until(lambda: "has failed" in events(croft), "it is given up", limit=120)
+    wait_until(lambda: "all members run version 1 again" in events(croft), "the way back", limit=120)
+    assert set(until_all_have(croft, "1", 2)) == before
+    # A mended one is rolled out as if nothing had been.
+    up(update=f"update extends {update}", version="3")
+    until_all_have(croft, "3", 2)
+
+
+def test_another_machine_is_rented_before_the_old_one_goes(croft, up, tmp_path):
+    up()
+    before = set(members(croft))
+    up(update='userData "#!/bin/sh\\n# another machine\\n";')
+    after = wait_until(lambda: (lambda now: now if len(now) == 2 and not before & set(now) and len(serving(croft)) == 2 else None)(members(croft)),
+                       "two other machines", limit=120)
+    assert len(after) == 2

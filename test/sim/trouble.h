@@ -1,0 +1,410 @@
+// One life of an application in a simulated world full of trouble, all of it drawn from one seed:
+// the controller is killed, loses power, stands still, has its clock set and its disk full; the
+// farm is killed, cut off, silent, slow and refuses; machines vanish. What must hold, whatever
+// comes: at the end of the trouble what is described exists, once, and nothing else; after `down`
+// nothing is left, and all that the farm ever gave is accounted for. For test/sim.
+#pragma once
+#include <fmt/format.h>
+
+#include <random>
+#include <set>
+
+#include "rig.h"
+
+namespace croft::simtest {
+
+/// What is wanted of the application: drawn, and changed in the middle of its life.
+struct Form {
+  int service = 1, other = 0;
+  bool bucket = false;
+  friend auto operator<=>(const Form&, const Form&) = default;
+};
+
+class Trouble {
+ public:
+  explicit Trouble(uint64_t seed) : draw_(seed), rig_(seed) {}
+
+  /// An error: what did not hold; story() tells what was done before.
+  Result<> live() {
+    Form form = a_form();
+    TRY(reach(form, "up"));
+    if (one_in(2)) {
+      form = a_form();
+      TRY(reach(form, "a change"));
+    }
+    if (form.service > 0 && one_in(2)) {
+      TRY(lose_one());
+      TRY(settle(form, "a loss"));
+    }
+    return end();
+  }
+  const std::vector<std::string>& story() const { return story_; }
+  uint64_t hash() const { return rig_.sim.hash(); }
+
+ private:
+  static constexpr const char* id = "AKIDSIM";
+  static constexpr const char* key = "secret-of-sim-0001";
+  static constexpr const char* farm_url = "http://10.0.0.9:7480";
+  static constexpr Duration slice = Duration::milliseconds(50);
+  static constexpr Duration bound = Duration::minutes(20);  ///< of virtual time, after the trouble
+
+  enum class Kind {
+    crash,
+    kill,
+    power,
+    pause,
+    clock,
+    full,
+    broken,
+    farm,
+    cut,
+    silence,
+    slow,
+    refuse
+  };
+  struct Event {
+    Moment at;
+    Duration lasts;
+    Kind kind;
+    uint64_t number = 0;
+  };
+
+  uint64_t up_to(uint64_t most) { return 1 + draw_() % most; }
+  bool one_in(uint64_t n) { return draw_() % n == 0; }
+  /// As many short ones as long ones.
+  Duration a_while(Duration least, Duration most) {
+    int64_t out = least.ns();
+    for (int64_t high = most.ns(); out * 2 < high && !one_in(6);) out *= 2;
+    return Duration::nanoseconds(out + static_cast<int64_t>(draw_() % static_cast<uint64_t>(out)));
+  }
+  void tell(std::string what) {
+    story_.push_back(fmt::format(
+        "{:9.3f} s  {}", static_cast<double>((rig_.sim.now() - Moment{}).ns()) / 1e9, what));
+  }
+  Form a_form() {
+    Form out;
+    out.service = static_cast<int>(up_to(3));
+    out.other = static_cast<int>(draw_() % 3);
+    out.bucket = one_in(2);
+    return out;
+  }
+
+  static std::string text_of(const Form& form) {
+    std::string out = R"(#include "/org/smartfrog/services/amazon/s3/components.sf"
+#include "/org/smartfrog/services/amazon/ec2/components.sf"
+farm extends EmbeddedFarm {
+  accounts extends { sim extends Account { id "AKIDSIM"; key "secret-of-sim-0001"; instances 9; } }
+  images extends { any "ami-26b6534f"; }
+}
+sfConfig extends Compound {
+)";
+    constexpr const char* keys = "id \"AKIDSIM\"; key \"secret-of-sim-0001\";";
+    auto machines = [&](const char* name, int count) {
+      if (count > 0)
+        out += fmt::format(
+            "  {} extends ImageInstance {{ {} imageID \"ami-26b6534f\"; minCount {}; maxCount {}; "
+            "onLoss \"REPLACE\"; sfLivenessDelay 2; }}\n",
+            name, keys, count, count);
+    };
+    machines("service", form.service);
+    machines("other", form.other);
+    if (form.bucket)
+      out +=
+          "  store extends TransientS3Bucket { bucket \"sim-store\"; username \"AKIDSIM\"; "
+          "password \"secret-of-sim-0001\"; }\n";
+    return out + "}\n";
+  }
+
+  /// Resolved once a process, for all seeds: it takes longer than most of a life.
+  static const model::Description& description_of(const Form& form) {
+    static std::map<Form, model::Description> known;
+    auto found = known.find(form);
+    if (found == known.end())
+      found = known.emplace(form, resolved("trouble.sf", text_of(form)).value()).first;
+    return found->second;
+  }
+
+  // ---- trouble ----
+
+  std::vector<Event> plan() {
+    std::vector<Event> out;
+    auto line = [&](std::vector<Kind> kinds) {
+      Moment at = rig_.sim.now();
+      for (uint64_t i = draw_() % 4; i > 0; --i) {
+        Event event;
+        event.at = at + a_while(Duration::milliseconds(2), Duration::seconds(8));
+        event.kind = kinds[draw_() % kinds.size()];
+        event.lasts = a_while(Duration::milliseconds(5), Duration::seconds(40));
+        event.number = draw_();
+        at = event.at + event.lasts;
+        out.push_back(event);
+      }
+    };
+    line(
+        {Kind::crash, Kind::crash, Kind::kill, Kind::power, Kind::clock, Kind::full, Kind::broken});
+    line({Kind::farm, Kind::cut, Kind::silence, Kind::slow, Kind::refuse, Kind::pause});
+    std::ranges::stable_sort(out, {}, &Event::at);
+    return out;
+  }
+
+  void begin(const Event& event) {
+    aio::Address farm_door = aio::Address::parse("10.0.0.9:7480").value();
+    static constexpr const char* names[] = {"the controller dies at a crash point",
+                                            "the controller is killed",
+                                            "the controller loses power",
+                                            "the controller stands still",
+                                            "the controller's clock is set",
+                                            "the controller's disk is full",
+                                            "the controller's disk is broken",
+                                            "the farm is killed",
+                                            "the farm is cut off",
+                                            "the farm is silent",
+                                            "the network is slow",
+                                            "the farm refuses"};
+    tell(fmt::format("{}, {}", names[static_cast<size_t>(event.kind)], event.lasts.text()));
+    switch (event.kind) {
+      case Kind::crash:
+        rig_.sim.main().crash_at(1 + event.number % 40);
+        return;
+      case Kind::kill:
+        rig_.sim.main().kill("trouble");
+        return;
+      case Kind::power:
+        rig_.sim.main().kill("no power");
+        power_cut_ = true;
+        return;
+      case Kind::pause:
+        rig_.sim.main().pause(event.lasts);
+        return;
+      case Kind::clock:
+        rig_.sim.main().step_wall(
+            Duration::seconds(static_cast<int64_t>(event.number % 1200) - 600));
+        return;
+      case Kind::full:
+      case Kind::broken:
+        rig_.sim.disk().fail_at(
+            event.kind == Kind::full ? aio::SimDisk::Fault::full : aio::SimDisk::Fault::broken,
+            1 + event.number % 8, event.lasts);
+        return;
+      case Kind::farm:
+        rig_.farm->kill("trouble");
+        return;
+      case Kind::cut:
+        rig_.sim.network().cut(farm_door);
+        return;
+      case Kind::silence:
+        rig_.sim.network().silence(farm_door);
+        return;
+      case Kind::slow:
+        rig_.sim.network().options.delay_max =
+            Duration::milliseconds(static_cast<int64_t>(10 + event.number % 900));
+        return;
+      case Kind::refuse:
+        refuse(event);
+        return;
+    }
+  }
+  void end(const Event& event) {
+    switch (event.kind) {
+      case Kind::farm:
+        if (event.number % 2) rig_.farm->disk().crash();
+        rig_.start_farm();
+        return;
+      case Kind::cut:
+      case Kind::silence:
+        rig_.sim.network().heal(aio::Address::parse("10.0.0.9:7480").value());
+        return;
+      case Kind::slow:
+        rig_.sim.network().options.delay_max = aio::SimNetworkOptions{}.delay_max;
+        return;
+      case Kind::crash:
+        rig_.sim.main().crash_at(0);
+        return;
+      case Kind::kill:
+      case Kind::power:
+      case Kind::pause:
+      case Kind::clock:
+      case Kind::full:
+      case Kind::broken:
+      case Kind::refuse:
+        return;
+    }
+  }
+  void refuse(const Event& event) {
+    static constexpr const char* codes[] = {"InternalError", "RequestLimitExceeded",
+                                            "InsufficientInstanceCapacity", "Unavailable"};
+    json::Object fault{{"kind", "refuse"},
+                       {"code", codes[event.number % 4]},
+                       {"percent", static_cast<int64_t>(20 + event.number % 70)},
+                       {"lengthMs", std::max<int64_t>(1, event.lasts.ns() / 1'000'000)}};
+    auto done = rig_.ask<json::Object>(
+        [&](Client& client) { return client.admin("POST", "/faults", json::compact(fault)); });
+    if (!done) tell("which nobody could tell it: " + done.error().line());
+  }
+
+  // ---- what people do meanwhile ----
+
+  struct Errand {
+    std::optional<Result<json::Object>> answer;
+  };
+  static aio::Task<Result<>> run_errand(
+      std::shared_ptr<Errand> errand, aio::World& world,
+      std::function<aio::Task<Result<json::Object>>(Client&)> what) {
+    Client client(world, farm_url);
+    errand->answer = co_await what(client);
+    co_return Result<>{};
+  }
+
+  void step_to(Moment at) {
+    aio::Clock& clock = rig_.person.world().clock;
+    static_cast<void>(rig_.sim.run_in(rig_.person, clock.sleep(at - clock.now())));
+    if (rig_.controller_ended()) {
+      tell(fmt::format("the controller starts again{}", power_cut_ ? " after the power cut" : ""));
+      rig_.restart_controller(std::exchange(power_cut_, false));
+    }
+  }
+
+  /// Asks again and again while trouble comes and goes, until it is over and `reached` says yes.
+  Result<> insist(const std::string& what,
+                  const std::function<aio::Task<Result<json::Object>>(Client&)>& question,
+                  const std::function<bool(const Result<json::Object>&)>& reached) {
+    std::vector<Event> events = plan(), under_way;
+    auto next = events.begin();
+    std::shared_ptr<Errand> errand;
+    tell(what);
+    std::optional<Moment> calm;
+    std::string last = "it was never answered";
+    for (;;) {
+      Moment now = rig_.sim.now();
+      std::erase_if(under_way, [&](const Event& event) {
+        if (event.at + event.lasts > now) return false;
+        end(event);
+        return true;
+      });
+      for (; next != events.end() && next->at <= now; ++next) {
+        begin(*next);
+        under_way.push_back(*next);
+      }
+      bool over = next == events.end() && under_way.empty();
+      if (over && !calm) calm = now;
+      if (errand && errand->answer) {
+        if (over && reached(*errand->answer)) return {};
+        last = *errand->answer ? json::compact(**errand->answer) : errand->answer->error().render();
+        errand.reset();
+        step_to(rig_.sim.now() + Duration::seconds(1));
+        continue;
+      }
+      if (!errand) {
+        errand = std::make_shared<Errand>();
+        rig_.sim.spawn(rig_.person, run_errand(errand, rig_.person.world(), question));
+      }
+      if (calm && now - *calm > bound)
+        return fail(Code::timeout, fmt::format("{} is not reached {} after the trouble: {}", what,
+                                               bound.text(), last));
+      Moment to = now + slice;
+      if (next != events.end()) to = std::min(to, next->at);
+      for (const Event& event : under_way) to = std::min(to, event.at + event.lasts);
+      step_to(to);
+    }
+  }
+
+  /// A life that has ended gives its account before the next one begins.
+  aio::Task<Result<json::Object>> up(Client& client, Form form) {
+    auto known = co_await client.call("GET", "/v1/applications/app");
+    if (known && json::string_or(*known, "phase", "").value_or("") == "terminated") {
+      account_for(CO_TRY(co_await client.call("GET", "/v1/applications/app/proof")));
+    }
+    co_return co_await client.up("app", description_of(form));
+  }
+
+  Result<> reach(const Form& form, const std::string& what) {
+    TRY(insist(
+        fmt::format("{}: {} of service, {} of other{}", what, form.service, form.other,
+                    form.bucket ? ", a bucket" : ""),
+        [this, &form](Client& client) { return up(client, form); },
+        [](const Result<json::Object>& answer) {
+          return answer && json::string_or(*answer, "phase", "").value_or("") == "running";
+        }));
+    return settle(form, what);
+  }
+
+  /// A question of ours may still meet the trouble's tail.
+  template <class T>
+  Result<T> ask(const std::function<aio::Task<Result<T>>(Client&)>& question) {
+    for (int tries = 0;; ++tries) {
+      Result<T> answer = rig_.ask<T>(question);
+      if (answer || tries == 20) return answer;
+      step_to(rig_.sim.now() + Duration::seconds(5));
+    }
+  }
+
+  /// Until the farm has what is described: at once after an up, a while after a loss.
+  Result<> settle(const Form& form, const std::string& what) {
+    std::map<std::string, int> wanted;
+    if (form.service > 0) wanted["app:service"] = form.service;
+    if (form.other > 0) wanted["app:other"] = form.other;
+    std::vector<std::string> buckets;
+    if (form.bucket) buckets.emplace_back("sim-store");
+    Moment end = rig_.sim.now() + Duration::minutes(5);
+    for (;;) {
+      auto machines = TRY((ask<std::map<std::string, int>>(
+          [](Client& client) { return client.instances(id, key); })));
+      auto stores = TRY(
+          (ask<std::vector<std::string>>([](Client& client) { return client.buckets(id, key); })));
+      if (machines == wanted && stores == buckets) {
+        tell("all is there");
+        return {};
+      }
+      if (rig_.sim.now() > end) {
+        std::string has;
+        for (const auto& [name, count] : machines) has += fmt::format(" {} of {}", count, name);
+        auto document = rig_.ask<json::Object>(
+            [](Client& client) { return client.call("GET", "/v1/applications/app"); });
+        return fail(Code::conflict,
+                    fmt::format("after {} the farm has{}, {} buckets; its controller says {}", what,
+                                has, stores.size(),
+                                document ? json::compact(*document) : document.error().line()));
+      }
+      step_to(rig_.sim.now() + Duration::milliseconds(500));
+    }
+  }
+
+  Result<> lose_one() {
+    auto lost = TRY(ask<std::string>([](Client& client) { return client.end_one(id, key); }));
+    tell(lost + " vanishes");
+    return {};
+  }
+
+  void account_for(const json::Object& proof) {
+    for (const auto& thing : proof.at("rented").as_array())
+      accounted_.insert(json::string_at(thing.as_object(), "id").value());
+  }
+
+  /// Down: nothing is left, and what the farm ever gave is in the proof.
+  Result<> end() {
+    json::Object proof;
+    TRY(insist(
+        "down", [](Client& client) { return client.down("app", true); },
+        [&proof](const Result<json::Object>& answer) {
+          if (!answer || !answer->at("left").as_array().empty() || !answer->at("checked").as_bool())
+            return false;
+          proof = *answer;
+          return true;
+        }));
+    TRY(settle(Form{0, 0, false}, "down"));
+    account_for(proof);
+    for (const std::string& one :
+         TRY(ask<std::vector<std::string>>([](Client& client) { return client.all_ids(id, key); })))
+      if (!accounted_.contains(one))
+        return fail(Code::conflict, fmt::format("{} was rented and is in no account of it", one));
+    return {};
+  }
+
+  std::mt19937_64 draw_;
+  Rig rig_;
+  bool power_cut_ = false;
+  std::set<std::string> accounted_;  ///< ids in the proofs of all its lives
+  std::vector<std::string> story_;
+};
+
+}  // namespace croft::simtest
