@@ -301,13 +301,17 @@ std::vector<Mark> Launcher::marks() const {
 Running Launcher::adopt(const Mark& mark, const std::string& cgroup) {
   int pidfd = static_cast<int>(syscall(SYS_pidfd_open, mark.pid, 0));
   // Another process may have the number by now: the time of its start tells.
-  if (pidfd >= 0 && start_ticks(mark.pid) != mark.started) {
+  bool renumbered = pidfd >= 0 && start_ticks(mark.pid) != mark.started;
+  if (renumbered) {
     ::close(pidfd);
     pidfd = -1;
   }
   std::optional<Cgroup> group;
   if (!cgroup.empty() && cgroups_.usable()) group = cgroups_.existing(cgroup);
-  return {world_, mark.pid, pidfd, fmt::format("{}/ends/{}", folder_, mark.pid), std::move(group)};
+  Running out(world_, mark.pid, pidfd, fmt::format("{}/ends/{}", folder_, mark.pid),
+              std::move(group));
+  if (renumbered) out.has_another_number();
+  return out;
 }
 
 void Launcher::forget(const Mark& mark) {

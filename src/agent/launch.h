@@ -67,6 +67,8 @@ class Running {
   ~Running();
 
   int pid() const { return pid_; }
+  /// Its number is another's by now: it has ended, and no signal goes by that number.
+  void has_another_number() { renumbered_ = true; }
   /// Returns when it has ended. May be asked again.
   aio::Task<Result<Ended>> wait();
   Result<> signal(int number);      ///< the program itself
@@ -82,6 +84,7 @@ class Running {
   std::string ends_file_;
   std::optional<Cgroup> cgroup_;
   std::optional<Ended> ended_;
+  bool renumbered_ = false;  ///< another has its number, which none of its session then still has
 };
 
 class Launcher {

@@ -97,7 +97,8 @@ Running::Running(Running&& other) noexcept
       pidfd_(std::exchange(other.pidfd_, -1)),
       ends_file_(std::move(other.ends_file_)),
       cgroup_(std::move(other.cgroup_)),
-      ended_(other.ended_) {}
+      ended_(other.ended_),
+      renumbered_(other.renumbered_) {}
 
 Running::~Running() {
   if (pidfd_ < 0) return;
@@ -150,7 +151,8 @@ Result<> Running::signal_all(int number) {
     kill_all(*cgroup_);
   } else if (cgroup_) {
     for (int pid : processes_of(*cgroup_)) ::kill(pid, number);
-  } else {
+  } else if (!renumbered_) {
+    ::kill(-pid_, number);  // also whom /proc shows to its own user alone
     for (int pid : session_members(pid_)) ::kill(pid, number);
   }
   return signal(number);
@@ -158,12 +160,13 @@ Result<> Running::signal_all(int number) {
 
 bool Running::anyone_left() const {
   if (cgroup_) return !processes_of(*cgroup_).empty();
-  return !session_members(pid_).empty();
+  return !renumbered_ && !session_members(pid_).empty();
 }
 
 aio::Task<Result<>> Running::clear() {
+  auto sent = signal_all(SIGKILL);
   for (int i = 0; i < clear_tries && anyone_left(); ++i) {
-    auto sent = signal_all(SIGKILL);
+    sent = signal_all(SIGKILL);
     static_cast<void>(sent);  // it may have ended in between: the next look tells
     CO_TRY(co_await world_->clock.sleep(Duration::milliseconds(int64_t{1} << i)));
   }

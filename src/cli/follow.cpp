@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include "cli/application.h"
+#include "protocol/api.h"
 
 namespace croft::cli {
 
@@ -93,6 +94,12 @@ aio::Task<Result<int>> detach_or_cancel(aio::World& world, ControllerClient& cli
 
 namespace {
 
+/// Somebody's `down` came between.
+bool was_taken_down(const wire::json::Object& application) {
+  auto record = wire::json::object_if(application, "record");
+  return record && *record && text_member(**record, "description") == protocol::down_was_asked;
+}
+
 Error failure_of(const wire::json::Object& application, const std::string& name) {
   auto error = wire::json::object_if(application, "error");
   bool removing = text_member(application, "phase") == "terminating";
@@ -108,6 +115,10 @@ Error failure_of(const wire::json::Object& application, const std::string& name)
                                              text_member(application, "why")))
         .hint(fmt::format("croft down {} tries again at once; then croft up", name));
   std::string why = text_member(application, "why");
+  if (was_taken_down(application))
+    return Error(Code::conflict,
+                 fmt::format("'{}' was taken down meanwhile: {}", name, protocol::down_was_asked))
+        .hint(fmt::format("croft history {} says by whom", name));
   return Error(Code::internal,
                fmt::format("'{}' did not start{}", name, why.empty() ? "" : ": " + why));
 }
@@ -118,7 +129,8 @@ std::optional<std::string> normal_end(const wire::json::Object& application) {
   auto error = wire::json::object_if(application, "error");
   auto record = wire::json::object_if(application, "record");
   if (!error || *error || !record || !*record) return std::nullopt;
-  if (text_member(**record, "type") != "normal") return std::nullopt;
+  if (text_member(**record, "type") != "normal" || was_taken_down(application))
+    return std::nullopt;
   return text_member(**record, "description");
 }
 

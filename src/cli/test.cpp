@@ -1,10 +1,14 @@
 // croft test: descriptions as tests.
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
+#include <filesystem>
 
 #include "base/text.h"
 #include "cli/description.h"
+#include "cli/pid_file.h"
 #include "cli/session.h"
 #include "cli/test_run.h"
 #include "cli/verbs.h"
@@ -66,6 +70,30 @@ wire::json::Object document(const std::vector<TestCase>& cases) {
           {"skipped", counts["skipped"]}};
 }
 
+constexpr std::string_view folder_prefix = "croft-test-of-";
+
+/// What a killed `croft test` left, once it and its farms have ended.
+void remove_left_folders(const std::string& base) {
+  namespace fs = std::filesystem;
+  std::error_code problem;
+  for (const auto& entry : fs::directory_iterator(base, problem)) {
+    std::string name = entry.path().filename().string();
+    if (!name.starts_with(folder_prefix) || entry.is_symlink(problem)) continue;
+    auto parts = cut(std::string_view(name).substr(folder_prefix.size()), '-');
+    auto owner = parts ? parse_u64(parts->first) : std::nullopt;
+    struct stat info {};
+    if (!owner || *owner == 0 || *owner > INT32_MAX ||
+        ::kill(static_cast<pid_t>(*owner), 0) == 0 || errno != ESRCH ||
+        ::lstat(entry.path().c_str(), &info) != 0 || info.st_uid != ::geteuid())
+      continue;
+    bool living = false;
+    for (const auto& inner : fs::recursive_directory_iterator(entry.path(), problem))
+      living |= inner.path().filename() == "farm.pid" &&
+                pid_file_state(inner.path().string()) == PidFileState::living;
+    if (!living) fs::remove_all(entry.path(), problem);
+  }
+}
+
 Result<TestOptions> options_of(const Invocation& invocation) {
   TestOptions out;
   auto workers = parse_u64(invocation.value("--jobs").value_or("2"));
@@ -74,8 +102,10 @@ Result<TestOptions> options_of(const Invocation& invocation) {
         wrong_argument(fmt::format("--jobs takes 1 to 64, not '{}'", *invocation.value("--jobs"))));
   out.workers = *workers;
   out.limit = TRY(Duration::parse(invocation.value("--timeout").value_or("5m"), "s"));
-  const char* base = std::getenv("TMPDIR");
-  std::string folder = std::string(base ? base : "/tmp") + "/croft-test-XXXXXX";
+  const char* temporary = std::getenv("TMPDIR");
+  std::string base = temporary ? temporary : "/tmp";
+  remove_left_folders(base);
+  std::string folder = fmt::format("{}/{}{}-XXXXXX", base, folder_prefix, ::getpid());
   if (!mkdtemp(folder.data()))
     return fail(Code::io, fmt::format("cannot make a folder like {}", folder));
   out.folder = folder;
@@ -86,9 +116,16 @@ aio::Task<Result<int>> test(aio::World& world, Invocation& invocation) {
   auto files = CO_TRY(test_files(invocation.positionals));
   auto options = CO_TRY(options_of(invocation));
   invocation.terminal.quiet = true;  // the farms' coming and going is nobody's concern
-  auto cases =
-      CO_TRY(co_await run_tests(world, invocation, std::move(files), std::move(options),
-                                [&invocation](const TestCase& each) { tell(invocation, each); }));
+  auto outcome = co_await aio::race(
+      run_tests(world, invocation, std::move(files), std::move(options),
+                [&invocation](const TestCase& each) { tell(invocation, each); }),
+      world.processes.signal({SIGINT, SIGTERM}));
+  if (outcome.index() == 1) {
+    invocation.terminal.quiet = false;
+    invocation.terminal.note("interrupted: the tests' farms are ended, nothing of them is left");
+    co_return exit_code::interrupted;
+  }
+  auto cases = CO_TRY(std::move(std::get<0>(outcome)));
   if (auto file = invocation.value("--junit"))
     CO_TRY(co_await world.disk.write_file(*file, junit_xml(cases), 0644));
   auto summary = document(cases);

@@ -85,4 +85,9 @@ class ImageInstance : public engine::Component {
 model::ComponentSchema image_instance_schema();
 Result<std::vector<plan::Rent>> image_instance_rents(const model::Component& component);
 
+/// Which attribute a refusal of RunInstances speaks of: its code says so, or it names the value.
+/// Empty: none that is known.
+std::string_view refused_attribute(const Error& error, const std::string& zone,
+                                   const std::string& profile);
+
 }  // namespace croft::components

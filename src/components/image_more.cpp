@@ -115,4 +115,16 @@ Result<std::vector<cloud::Tag>> ImageInstance::wanted_tags(Context& context) {
   return tags;
 }
 
+std::string_view refused_attribute(const Error& error, const std::string& zone,
+                                   const std::string& profile) {
+  std::string_view code = error.fact("aws_code");
+  if (code.starts_with("InvalidKeyPair")) return "keyName";
+  if (code.starts_with("InvalidGroup") || code.starts_with("InvalidSecurityGroup"))
+    return "securityGroups";
+  auto names = [&](const std::string& value) {
+    return !value.empty() && error.what.find(value) != std::string::npos;
+  };
+  return names(zone) ? "zone" : names(profile) ? "instanceProfile" : "";
+}
+
 }  // namespace croft::components

@@ -243,9 +243,12 @@ void Application::end_all(model::TerminationRecord record) {
   record_.record = record;
   pass_over_ = false;
   ended_.clear();
+  std::string why = record.description;
+  if (why.empty() && !record.is_normal())
+    why = fmt::format("{} ended as {}", record.culprit.empty() ? name() : record.culprit,
+                      record.type);
   set_state(ApplicationState::going_down,
-            record.cause.empty() ? record.description
-                                 : fmt::format("{}: {}", record.description, record.cause));
+            record.cause.empty() ? why : fmt::format("{}: {}", why, record.cause));
 }
 
 /// Turns requests and ends of components into the next state.
@@ -280,20 +283,21 @@ aio::Task<Result<>> Application::react() {
     case ApplicationState::going_up:
     case ApplicationState::failed:
       if (record_.desired == Desired::down)
-        end_all(model::TerminationRecord::normal(name(), "down was asked for"));
+        end_all(model::TerminationRecord::normal(name(), protocol::down_was_asked));
       else if (record_.state == ApplicationState::failed ? again_ : described_anew_ || again_)
         set_state(ApplicationState::going_up, "");
       break;
     case ApplicationState::down:
       if (record_.desired == Desired::up)
         start_over();
-      else if (record_.remove_kept && kept() > 0)
-        end_all(model::TerminationRecord::normal(name(), "what was kept is removed"));
+      else if (kept() > 0 && (record_.remove_kept || look_again_))
+        end_all(model::TerminationRecord::normal(
+            name(), record_.remove_kept ? "what was kept is removed" : "what was kept is looked at"));
       break;
     case ApplicationState::going_down:
       break;
   }
-  again_ = false;
+  again_ = look_again_ = false;
   changed_.notify();  // whoever waits for it to settle looks again
   co_return co_await ledger_.flush();
 }

@@ -277,7 +277,10 @@ class Application {
   aio::Task<Result<protocol::DownProof>> one_pass();
   aio::Task<Result<>> until_shutdown();
   aio::Task<Result<>> sweep(protocol::DownProof& proof);
-  aio::Task<Result<>> sweep_account(Node& node, Keys keys, protocol::DownProof& proof);
+  aio::Task<Result<>> sweep_account(Keys keys, std::vector<std::shared_ptr<Node>> nodes,
+                                    protocol::DownProof& proof);
+  aio::Task<Result<>> give_up_removed(Node& node, cloud::Ec2 ec2, cloud::S3 s3,
+                                      const cloud::Swept& swept, protocol::DownProof& proof);
   void list_recorded(protocol::DownProof& proof) const;
 
   Services services_;
@@ -301,6 +304,7 @@ class Application {
   std::optional<Error> broken_;     ///< the store is: nothing more can be kept by this process
   bool changed_wish_ = false;       // desired or description changed: look again
   bool described_anew_ = false;     // bring_up has not yet seen this description
+  bool look_again_ = false;         // `down` was asked for after it was down
   bool again_ = false;              // `up` was asked for after it had failed
   std::vector<std::string> stuck_;  // what this pass of going down could not end
   bool pass_over_ = false;          // going down: one pass is behind us

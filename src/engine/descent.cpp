@@ -158,8 +158,57 @@ void Application::list_recorded(DownProof& proof) const {
   }
 }
 
+namespace {
+/// Whether somebody else has removed it. Tags may be gone while the thing is there: it is asked for
+/// by its id.
+aio::Task<Result<bool>> is_gone(cloud::Ec2 ec2, cloud::S3 s3, Resource thing) {
+  if (thing.kind == "bucket") {
+    auto head = co_await s3.head_bucket(thing.id);
+    if (head || head.error().code == Code::permission_denied) co_return false;
+    if (head.error().code == Code::not_found) co_return true;
+    co_return fail(std::move(head).error());
+  }
+  auto instances = co_await ec2.describe_instances({.ids = {thing.id}});
+  if (!instances) {
+    if (instances.error().code == Code::not_found) co_return true;
+    co_return fail(std::move(instances).error());
+  }
+  co_return std::ranges::all_of(*instances, [](const cloud::Instance& instance) {
+    return instance.state == cloud::InstanceState::terminated ||
+           instance.state == cloud::InstanceState::shutting_down;
+  });
+}
+}  // namespace
+
+/// What was kept on purpose and somebody removed since is not kept any more.
+aio::Task<Result<>> Application::give_up_removed(Node& node, cloud::Ec2 ec2, cloud::S3 s3,
+                                                 const cloud::Swept& swept, DownProof& proof) {
+  for (Rented& thing : node.record.rented) {
+    bool asked = (thing.kind == "bucket" && record_.farm.s3) ||
+                 (thing.kind == "instance" && record_.farm.ec2);
+    if (!asked || !thing.kept || thing.returned || thing.adopted) continue;
+    auto line = std::ranges::find_if(proof.kept, [&](const Resource& item) {
+      return item.kind == thing.kind && item.id == thing.id;
+    });
+    bool found = std::ranges::any_of(swept.found, [&](const cloud::Found& item) {
+      return item.kind == thing.kind && item.id == thing.id;
+    });
+    if (line == proof.kept.end() || found || !CO_TRY(co_await is_gone(ec2, s3, *line))) continue;
+    CO_TRY(co_await node.context.settle({}, {thing.id}));
+    line->removed = thing.returned;
+    line->why = "it was kept on purpose, and somebody removed it";
+    proof.returned.push_back(std::move(*line));
+    proof.kept.erase(line);
+  }
+  co_return Result<>{};
+}
+
 aio::Task<Result<>> Application::sweep(DownProof& proof) {
-  std::set<std::string> asked;
+  struct Account {
+    Keys keys;
+    std::vector<std::shared_ptr<Node>> nodes;  ///< what uses it
+  };
+  std::vector<Account> accounts;
   std::vector<std::shared_ptr<Node>> nodes;
   for (const auto& [path, node] : nodes_) nodes.push_back(node);
   for (const auto& node : nodes) {
@@ -172,12 +221,19 @@ aio::Task<Result<>> Application::sweep(DownProof& proof) {
       proof.notes.push_back(fmt::format("{}: {}", node->record.path, keys.error().line()));
       continue;
     }
-    if (!*keys || !asked.insert((*keys)->access_key).second) continue;
+    if (!*keys) continue;
+    auto known = std::ranges::find(accounts, (*keys)->access_key,
+                                   [](const Account& account) { return account.keys.access_key; });
+    if (known == accounts.end()) known = accounts.insert(known, {**keys, {}});
+    known->nodes.push_back(node);
+  }
+  for (const Account& account : accounts) {
     // Where nothing was ever made there is little to prove: the farm's silence holds nobody up.
     bool nothing = proof.rented.empty() && proof.left.empty() && proof.kept.empty();
     auto swept =
         co_await aio::deadline(services_.world.clock, nothing ? short_question : long_question,
-                               sweep_account(*node, **keys, proof), "asking the farm what is left");
+                               sweep_account(account.keys, account.nodes, proof),
+                               "asking the farm what is left");
     if (swept) continue;
     if (swept.error().code == Code::cancelled) co_return swept;
     if (nothing)
@@ -189,7 +245,9 @@ aio::Task<Result<>> Application::sweep(DownProof& proof) {
   co_return Result<>{};
 }
 
-aio::Task<Result<>> Application::sweep_account(Node& node, Keys keys, DownProof& proof) {
+aio::Task<Result<>> Application::sweep_account(Keys keys, std::vector<std::shared_ptr<Node>> nodes,
+                                               DownProof& proof) {
+  Node& node = *nodes.front();
   cloud::SweepRequest request;
   request.application = name();
   request.instances = record_.farm.ec2.has_value();
@@ -208,6 +266,8 @@ aio::Task<Result<>> Application::sweep_account(Node& node, Keys keys, DownProof&
   node.waits.clear();
   if (!swept) co_return fail(std::move(swept).error());
   for (auto& note : swept->notes) proof.notes.push_back(std::move(note));
+  for (const auto& each : nodes)
+    CO_TRY(co_await give_up_removed(*each, ec2, s3, *swept, proof));
   for (const cloud::Found& found : swept->found) {
     if (listed(proof.left, found) || listed(proof.kept, found)) continue;
     std::string life = cloud::tag_value(found.tags, tag_incarnation);
@@ -231,6 +291,11 @@ aio::Task<Result<>> Application::sweep_account(Node& node, Keys keys, DownProof&
     Resource line = resource_of(found, "found by its tag");
     if (gone) {
       line.removed = services_.world.clock.wall();
+      protocol::Event told;
+      told.component = found.component;
+      told.event = protocol::event::returned;
+      told.why = fmt::format("{}, found by its tag", found.id);
+      ledger_.event(std::move(told));
       if (!listed(proof.rented, found)) proof.rented.push_back(line);
       if (!listed(proof.returned, found)) proof.returned.push_back(line);
     } else {

@@ -195,6 +195,7 @@ aio::Task<Result<>> Application::down(bool remove_kept, std::string by) {
                          .hint("an `up` with `protect false` in it comes first, if it is to go"));
   record_.desired = Desired::down;
   record_.remove_kept = remove_kept;
+  look_again_ = record_.state == ApplicationState::down;
   note(std::move(by), "down", remove_kept ? "with what was kept" : "");
   ledger_.put(record_);
   CO_TRY(co_await ledger_.flush());

@@ -59,6 +59,9 @@ struct Resource {
   std::string why;  ///< why it was kept, or why it is left
 };
 
+/// What an application's record says where it did not end by itself.
+inline constexpr const char* down_was_asked = "down was asked for";
+
 /// What `down` ends with. Done only when `left` is empty.
 struct DownProof {
   std::string application;

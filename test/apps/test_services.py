@@ -110,6 +110,10 @@ def test_what_is_killed_comes_back(croft, name):
     croft.ok("exec", path, "--", "kill", "-9", str(before["pid"]))
     wait_until(lambda: works(croft)[path]["pid"] not in (0, before["pid"]) and works(croft)[path]["phase"] == "ready",
                f"{name} runs again")
+    # What the dead one had started would keep its port, and the new one from lasting.
+    now = works(croft)[path]["pid"]
+    old = [line.split() for line in croft.ok("exec", path, "--", "ps", "axo", "sid=,pid=").out.splitlines()]
+    assert str(now) in {pid for _, pid in old} and str(before["pid"]) not in {sid for sid, _ in old}
 
 
 def etcd(croft, instance, path, **body):
@@ -132,11 +136,17 @@ def test_a_member_of_etcd_that_is_lost_is_replaced_and_knows_what_was_kept(croft
     victim, *others = sorted(before)
     assert len(others) == 2
     etcd(croft, others[0], "kv/put", key=packed("a"), value=packed("kept"))
-    croft.ok("farm", "fault", "add", "kill", "--instance", victim, "--data", f"{croft.home}/farm")
+    # It ends and is never heard again: the farm cannot start it while its network is cut.
+    for kind in ("link", "kill"):
+        croft.ok("farm", "fault", "add", kind, "--instance", victim, "--for", "10m", "--data", f"{croft.home}/farm")
     new, = wait_until(lambda: (lambda now: now - before if len(now) == 3 and victim not in now else None)(etcd_machines(croft)),
                       "another member", 120)
     assert etcd(croft, new, "kv/range", key=packed("a"))["kvs"][0]["value"] == packed("kept")
     assert len(etcd(croft, new, "cluster/member/list")["members"]) == 3
+
+
+def test_nothing_was_started_more_often_than_it_was_killed(croft):
+    assert {path: work["restarts"] for path, work in works(croft).items() if work.get("restarts", 0) > 1} == {}
 
 
 def test_down_leaves_nothing(croft):

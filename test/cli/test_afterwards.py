@@ -6,6 +6,7 @@ import signal
 
 import pytest
 
+from support.clients import client
 from support.croft import BINARY, free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -41,11 +42,35 @@ def test_a_plan_after_down_says_what_up_would_make(croft, describe):
     croft.ok("down", "app", "--kept")
 
 
+def test_what_was_kept_and_somebody_removed_is_kept_no_more(croft, describe):
+    login = 'username "AKIDAFTER"; password "secret-of-after-1";'
+    croft.ok("up", describe(INCLUDES + f'''
+farm extends EmbeddedFarm {{ accounts extends {{ me extends Account {{ id "AKIDAFTER"; key "secret-of-after-1"; }} }} }}
+sfConfig extends Compound {{
+  gone extends TransientS3Bucket {{ bucket "afterwards-gone"; {login} }}
+  stays extends PersistentS3Bucket {{ bucket "afterwards-stays"; {login} }}
+}}'''))
+    for _ in range(2):
+        assert [k["id"] for k in croft.ok("down", "app", "--json").json["kept"]] == ["afterwards-stays"]
+    url = croft.ok("status", "app", "--json").json["farm"]["url"]
+    client("s3", url, "AKIDAFTER", "secret-of-after-1").delete_bucket(Bucket="afterwards-stays")
+    again = croft.ok("down", "app", "--json").json
+    assert again["kept"] == [] and again["left"] == []
+    assert {r["id"] for r in again["returned"]} == {"afterwards-gone", "afterwards-stays"}
+
+
 def test_a_plan_after_a_failed_up_says_what_up_would_make(croft, describe):
     file = describe(INCLUDES + 'sfConfig extends ImageInstance { imageID "ami-0123456789abcdef0"; minCount 1; maxCount 1; }')
     assert croft.run("up", file).code == 1
     croft.ok("down", "app")
     assert croft.run("plan", file).code == 2
+
+
+@pytest.mark.parametrize("attribute,value", [("keyName", '"nobody"'), ("securityGroups", '["nobody"]'), ("zone", '"nowhere-1a"')])
+def test_what_the_farm_refuses_is_told_with_its_place(croft, describe, attribute, value):
+    file = describe(INCLUDES + f'sfConfig extends ImageInstance {{ imageID "ami-0c40f700000000001";\n  {attribute} {value};\n}}')
+    refused = croft.run("up", file)
+    assert refused.code == 1 and f"{file}:5:" in refused.err, refused
 
 
 def test_a_destroyed_farm_takes_its_applications_with_it(croft, describe):

@@ -9,6 +9,7 @@
 #include "aio/sim/crash_points.h"
 #include "aio/sim/sim_world.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "cloud/ec2.h"
 #include "cloud/s3.h"
 #include "components/registry.h"

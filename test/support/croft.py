@@ -84,7 +84,8 @@ class Croft:
 
     def ok(self, *args, **options):
         outcome = self.run(*args, **options)
-        assert outcome.code == 0, f"croft {' '.join(map(str, args))}: {outcome!r}"
+        logs = self.log() if "no_controller" in outcome.out else ""
+        assert outcome.code == 0, f"croft {' '.join(map(str, args))}: {outcome!r}{logs}"
         return outcome
 
     def log(self):

@@ -28,7 +28,7 @@ std::vector<std::string> extends_of(Definition definition) {
 }
 
 std::string range_of(const model::AttributeSchema& schema) {
-  if (!schema.choices.empty()) return join(schema.choices, " | ");
+  if (!schema.choices.empty()) return "\"" + join(schema.choices, "\" | \"") + "\"";
   if (!schema.least && !schema.most) return "";
   return (schema.least ? fmt::format("{:g}", *schema.least) : "") + ".." +
          (schema.most ? fmt::format("{:g}", *schema.most) : "");
