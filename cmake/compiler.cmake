@@ -13,11 +13,6 @@ if(NOT DEFINED CROFT_COROUTINES_WORK)
   set(CROFT_COROUTINES_WORK ON CACHE INTERNAL "")
 endif()
 
-find_program(CROFT_CCACHE ccache)
-if(CROFT_CCACHE)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime ${CROFT_CCACHE})
-endif()
-
 add_compile_options(-Wall -Wextra -Wswitch-enum -Werror=switch-enum -Werror=unused-result
   -Werror=return-type -Wno-missing-field-initializers -fno-omit-frame-pointer
   -fmacro-prefix-map=${CMAKE_SOURCE_DIR}/= -fpch-instantiate-templates)

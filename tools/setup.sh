@@ -4,7 +4,7 @@
 set -euo pipefail
 
 build_packages=(
-  clang-19 lld-19 cmake ninja-build ccache pkg-config git
+  clang-19 lld-19 cmake ninja-build pkg-config git
   libstdc++-12-dev libuv1-dev libboost1.81-dev libboost-json1.81-dev libpugixml-dev libsqlite3-dev
   libssl-dev libseccomp-dev libcap-dev libmnl-dev libcli11-dev libfmt-dev libspdlog-dev
   libarchive-dev libzstd-dev zlib1g-dev libpcre2-dev libyaml-dev

@@ -3,6 +3,7 @@
 
 #include "base/digest.h"
 #include "cloud/aws_error.h"
+#include "cloud/clock.h"
 #include "cloud/deadline.h"
 #include "cloud/ec2.h"
 #include "wire/sigv4.h"
@@ -47,7 +48,7 @@ Result<net::ClientRequest> signed_request(const Call& call, WallTime now) {
 
 aio::Task<Result<Ec2::Answer>> attempt(std::shared_ptr<const Call> call, net::Attempt limits) {
   aio::World& world = call->connection.world;
-  net::ClientRequest request = CO_TRY(signed_request(*call, world.clock.wall()));
+  net::ClientRequest request = CO_TRY(signed_request(*call, time_at(call->connection, call->endpoint.url)));
   request.deadline = std::min(attempt_max, limits.deadline - world.clock.now());
   tell_deadline(request, world.clock.wall());
   bool changes = !call->action.starts_with("Describe") && !call->action.starts_with("Get");
@@ -56,8 +57,11 @@ aio::Task<Result<Ec2::Answer>> attempt(std::shared_ptr<const Call> call, net::At
   if (changes) world.crash.pass("call." + call->action + ".after");
   const net::Url& url = call->endpoint.url;
   if (!answer) co_return fail(transport_failure(call->action, url, std::move(answer).error()));
-  if (answer->status < 200 || answer->status > 299)
-    co_return fail(refusal(Service::ec2, call->action, url, *answer));
+  if (answer->status < 200 || answer->status > 299) {
+    Error refused = refusal(Service::ec2, call->action, url, *answer);
+    learn_time(call->connection, url, *answer, refused);
+    co_return fail(std::move(refused));
+  }
   auto document = wire::xml::Document::parse(answer->body, "the answer", answer_limits);
   if (!document)
     co_return fail(unreadable(Service::ec2, call->action, url, *answer, document.error().line()));

@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "cloud/aws_error.h"
+#include "cloud/clock.h"
 #include "cloud/deadline.h"
 #include "cloud/s3.h"
 #include "wire/sigv4.h"
@@ -75,7 +76,7 @@ Result<net::ClientRequest> signed_request(const Call& call) {
   std::string hash =
       request.source ? std::string(wire::sigv4::unsigned_payload) : sha256_hex(request.body);
   TRY(wire::sigv4::sign_headers(head, signing_key(call.credentials), "s3", call.endpoint.region,
-                                call.connection.world.clock.wall(), hash));
+                                time_at(call.connection, out.url), hash));
   head.headers.remove("Host");
   out.headers = std::move(head.headers);
   out.body = request.body;
@@ -110,6 +111,7 @@ aio::Task<Result<net::Response>> attempt(std::shared_ptr<const Call> call, net::
   if (fine) co_return answer;
   Error error = refusal(Service::s3, doing(call->request), url, *answer);
   if (answer->status == 200 && error.fact("aws_code").empty()) error.code = Code::unavailable;
+  learn_time(call->connection, url, *answer, error);
   co_return fail(std::move(error));
 }
 
@@ -183,7 +185,7 @@ Result<std::string> S3::presign(std::string method, std::string bucket, std::str
   head.target = url.target;
   head.headers.set("Host", url.authority());
   url.target = TRY(wire::sigv4::presign(head, signing_key(credentials_), "s3", endpoint_.region,
-                                        connection_.world.clock.wall(), valid));
+                                        time_at(connection_, url), valid));
   return url.text();
 }
 

@@ -56,6 +56,12 @@ class Retrier {
                            std::function<Verdict(const Error&)> judge,
                            std::function<void(const std::string&)> waiting = {});
   RetryBudget& budget(const std::string& endpoint) { return budgets_[endpoint]; }
+  /// How far the endpoint's clock is ahead of ours; zero until it is set.
+  Duration clock_ahead(const std::string& endpoint) const {
+    auto known = ahead_.find(endpoint);
+    return known == ahead_.end() ? Duration() : known->second;
+  }
+  void set_clock_ahead(const std::string& endpoint, Duration ahead) { ahead_[endpoint] = ahead; }
 
  private:
   /// Pause before attempt `number` + 1, or nullopt when it must not be made; says why in `reason`.
@@ -64,6 +70,7 @@ class Retrier {
   aio::World& world_;
   RetryLimits limits_;
   std::map<std::string, RetryBudget> budgets_;
+  std::map<std::string, Duration> ahead_;
 };
 
 template <class T>
