@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every test of croft, from a clean clone: ./test.sh [--long] [--only unit|tidy|blackbox|editors|tsan|fuzz]
+# Every test of croft, from a clean clone: ./test.sh [--long] [--only unit|tidy|simulation|blackbox|editors|tsan|fuzz]
 # Installs what it needs (tools/setup.sh), builds with sanitizers, then a release build for black-box tests.
 set -uo pipefail
 cd "$(dirname "$0")"
@@ -10,7 +10,7 @@ while (($#)); do
   case "$1" in
     --long) long=yes ;;
     --only) only=$2; shift ;;
-    *) echo "usage: ./test.sh [--long] [--only unit|tidy|blackbox|editors|tsan|fuzz]" >&2; exit 64 ;;
+    *) echo "usage: ./test.sh [--long] [--only unit|tidy|simulation|blackbox|editors|tsan|fuzz]" >&2; exit 64 ;;
   esac
   shift
 done
@@ -98,6 +98,24 @@ node_packages() { # folder
   [[ -f $stamp && ! $1/package-lock.json -nt $stamp ]] && return 0
   (cd "$1" && npm ci --no-audit --no-fund --loglevel=error)
 }
+
+if wants simulation; then
+  stage "simulation: whole lives full of trouble, a seed each"
+  lives=5000
+  [[ $long == yes ]] && lives=100000
+  if build release simulation; then
+    for half in 0 1; do echo $((1 + half * lives)); done |
+      xargs -P 2 -I{} sh -c 'build/release/test/simulation --from {} --seeds "$1" >"$2/simulation.{}" 2>&1' _ "$lives" "$logs" || true
+    for half in 0 1; do
+      log=$logs/simulation.$((1 + half * lives))
+      if tail -n 1 "$log" | grep -q ' 0 failed'; then count 1 0; else count 0 1; fi
+      tail -n 40 "$log" | cut -c1-2000
+    done
+  else
+    echo "the release build failed"
+    count 0 1
+  fi
+fi
 
 if wants blackbox; then
   stage "black-box tests of build/release/croft"

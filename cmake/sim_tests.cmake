@@ -1,6 +1,6 @@
 # test/sim: the controller, the embedded farm and a client in one simulated world. Modules cannot test
 # this: farm and cloud never include each other.
-# Lives full of trouble, each of one seed: build/PRESET/test/simulation. Not part of ./test.sh yet: it still finds things.
+# Lives full of trouble, each of one seed: build/PRESET/test/simulation.
 add_executable(simulation EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/test/sim/simulation_main.cpp)
 target_link_libraries(simulation croft_controller croft_farm)
 target_precompile_headers(simulation REUSE_FROM croft_upper_pch)

@@ -123,6 +123,18 @@ Error failure_of(const wire::json::Object& application, const std::string& name)
                fmt::format("'{}' did not start{}", name, why.empty() ? "" : ": " + why));
 }
 
+/// It runs, but not all of it as it is described.
+std::optional<Error> setback_of(const wire::json::Object& application, const std::string& name) {
+  auto setbacks = wire::json::object_if(application, "setbacks");
+  if (!setbacks || !*setbacks) return std::nullopt;
+  std::string told;
+  for (const auto& item : **setbacks)
+    told += fmt::format("{}{}: {}", told.empty() ? "" : "; ", std::string_view(item.key()),
+                        text_member(**setbacks, item.key()));
+  return Error(Code::conflict, fmt::format("'{}' runs, but not as described: {}", name, told))
+      .hint("an `up` with a mended description rolls out again");
+}
+
 /// What it ended with, where it came up and ended by itself as it should: a workflow that is done.
 std::optional<std::string> normal_end(const wire::json::Object& application) {
   if (text_member(application, "phase") != "terminated") return std::nullopt;
@@ -161,6 +173,10 @@ aio::Task<Result<int>> follow_up(aio::World& world, ControllerClient& client,
         fmt::format("croft why {0} tells the cause; croft down {0} shows what is left", name));
     if (invocation.json) co_return exit_code::failed;
     co_return fail(std::move(error));
+  }
+  if (auto setback = setback_of(application, name)) {
+    if (invocation.json) co_return exit_code::failed;
+    co_return fail(std::move(*setback));
   }
   if (!invocation.json) {
     terminal.print(tree_text(terminal, application));

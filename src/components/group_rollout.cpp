@@ -17,6 +17,7 @@ using protocol::event::message;
 namespace {
 
 constexpr const char* given_up_note = "given-up";  // key of the parts and machines that have failed
+constexpr const char* given_up_why = "given-up-why";
 constexpr const char* good_note = "good";          // digest of the parts that ran on all members
 constexpr const char* good_version = "good-version";
 constexpr const char* of_machine[] = {"imageID", "instanceType",   "userData",
@@ -62,6 +63,14 @@ Result<Rollout> InstanceGroup::rollout_of(const Context& context) {
                 fmt::format("onFailure is '{}'; it is REVERT or STOP", on_failure),
                 part->find("onFailure")->where);
   out.reverts = on_failure == "REVERT";
+  out.least_serving = TRY(number_in(context, *part, "minServing", 0));
+  int64_t members = TRY(context.integer_or("maxCount", TRY(context.integer_or("minCount", 1))));
+  if (out.least_serving > members)
+    return fail(Error(Code::invalid_argument,
+                      fmt::format("minServing is {}, and the group has at most {} members",
+                                  out.least_serving, members),
+                      part->find("minServing")->where)
+                    .hint("no rollout could ever begin: lower it, or raise maxCount"));
   return out;
 }
 
@@ -114,6 +123,7 @@ aio::Task<Result<>> InstanceGroup::settle_rollout(Context& context) {
                   fmt::format("all members run version {} again", note_of(context, good_version)));
     co_return co_await context.make_durable();
   }
+  context.forget(given_up_why);
   context.remember(good_note, parts_wanted(context));
   context.remember(good_version, fmt::format("{}", context.record().version));
   context.forget(given_up_note);
@@ -130,6 +140,39 @@ void InstanceGroup::begin_rollout(Context& context, size_t members, const Rollou
                                            : fmt::format("{} at once", how.batch)));
   base_ = target(context).value_or(static_cast<int64_t>(open_ids(context).size()));
   keep_way_back(context);
+}
+
+bool InstanceGroup::changing(const Context& context) const {
+  return rolling_ || !outdated(context).empty();
+}
+
+std::string InstanceGroup::setback(const Context& context) const {
+  if (!has_given_up(context)) return "";
+  return fmt::format("{}; its members run version {}", note_of(context, given_up_why),
+                     note_of(context, good_version));
+}
+
+/// How many of `wanted` members may go out of service now. None: it waits, and says for what.
+int64_t InstanceGroup::within_budget(Context& context, const Rollout& how, const Ids& old,
+                                     int64_t wanted) {
+  int64_t serve = 0;
+  for (const std::string& id : serving_) serve += draining_.contains(id) ? 0 : 1;
+  // Who does not serve costs nobody anything.
+  int64_t idle = 0;
+  for (const std::string& id : old) idle += serving_.contains(id) ? 0 : 1;
+  int64_t spare = std::max<int64_t>(0, serve - how.least_serving);
+  int64_t out = std::min(wanted, spare + std::min(idle, wanted));
+  if (out > 0) return out;
+  auto have = static_cast<int64_t>(open_ids(context).size());
+  std::string text =
+      fmt::format("version {} waits: {} of {} members serve, and minServing is {}",
+                  context.record().version, serve, have, how.least_serving);
+  text += serve < have
+              ? "; it goes on when more of them serve"
+              : "; `surge 1`, a lower minServing or one more member (croft scale) lets it go on";
+  context.waits(text);
+  if (std::exchange(waits_for_, text) != text) context.event(attention, text);
+  return 0;
 }
 
 /// As long as some member still is what there was before.
@@ -167,6 +210,8 @@ bool InstanceGroup::fail_rollout(Context& context, const std::string& why) {
                        : "nothing is there to go back to"));
   if (!back) return false;
   context.remember(given_up_note, wanted_key(context));
+  context.remember(given_up_why,
+                   fmt::format("version {} was given up: {}", context.record().version, why));
   hidden_.clear();
   first_batch_ = false;
   watch_until_.reset();
@@ -215,7 +260,21 @@ aio::Task<Result<bool>> InstanceGroup::roll(Context& context) {
   bool returning = has_given_up(context);
   bool alone = how.canary && first_batch_ && !returning;
   auto all = static_cast<int64_t>(old.size());
-  Ids batch = first(old, how.blue_green && !returning ? all : alone ? 1 : how.batch);
+  int64_t count = how.blue_green && !returning ? all : alone ? 1 : how.batch;
+  bool others_first = needs_other_machines(context, first(old, count)) || how.blue_green;
+  // Where others are there before the old ones go, and on the way back, the budget is no matter.
+  if (how.least_serving > 0 && !returning && !others_first) {
+    // Those out of service come first: they are what may change at once.
+    Ids ordered;
+    for (bool serves : {false, true})
+      for (const std::string& id : old)
+        if (serving_.contains(id) == serves) ordered.push_back(id);
+    old = std::move(ordered);
+    count = within_budget(context, how, old, count);
+    if (count == 0) co_return false;
+  }
+  waits_for_.clear();
+  Ids batch = first(old, count);
   context.waits(fmt::format("version {} comes to {} of {} members", context.record().version,
                             batch.size(), open_ids(context).size()));
   Result<> done = needs_other_machines(context, batch) || (how.blue_green && !returning)

@@ -16,6 +16,7 @@ using engine::Context;
 namespace {
 
 constexpr const char* target_note = "target";
+constexpr const char* processor_time = "CPU";
 constexpr Duration asks_again = Duration::seconds(2);
 constexpr Duration no_room_pause = Duration::seconds(30);
 constexpr Duration usual_cooldown = Duration::minutes(5);
@@ -125,26 +126,76 @@ aio::Task<Result<bool>> InstanceGroup::make_count_right(Context& context) {
   co_return co_await have_more(context, most - now);
 }
 
+/// Reports come every ten seconds or so: between two of them a member has used so much of one
+/// processor, in percent. Nullopt: not two of them yet.
+std::optional<double> InstanceGroup::processor_share(Context& context, const std::string& member,
+                                                     Duration used) {
+  constexpr size_t kept = 4;
+  constexpr Duration idle_after = Duration::seconds(25);  // the same text again is no news
+  auto& known = spent_[member];
+  Moment now = context.world().clock.now();
+  if (!known.empty() && used < known.back().cpu) known.clear();  // its processes are new ones
+  if (known.empty() || used != known.back().cpu) known.push_back({now, used});
+  if (known.size() > kept) known.erase(known.begin());
+  if (now - known.back().at > idle_after) return 0.0;
+  if (known.size() < 2) return std::nullopt;
+  return 100.0 * static_cast<double>((known.back().cpu - known.front().cpu).ns()) /
+         static_cast<double>((known.back().at - known.front().at).ns());
+}
+
+std::optional<double> InstanceGroup::figure(Context& context, const std::string& name) {
+  double sum = 0;
+  int64_t count = 0;
+  std::erase_if(spent_, [&](const auto& item) { return !serving_.contains(item.first); });
+  for (const std::string& member : serving_) {
+    auto usage = context.usage_of(member);
+    if (!usage) continue;
+    std::optional<double> number;
+    if (name == processor_time) {
+      number = processor_share(context, member, usage->cpu);
+    } else if (auto found = usage->metrics.find(name); found != usage->metrics.end()) {
+      number = found->second;
+    }
+    if (!number) continue;
+    sum += *number;
+    ++count;
+  }
+  if (count == 0) return std::nullopt;
+  return sum / static_cast<double>(count);
+}
+
+Result<std::optional<double>> InstanceGroup::number_of(Context& context,
+                                                       const model::Component& scale) {
+  const auto* metric = scale.find("metric");
+  if (!metric) return std::optional<double>{};
+  auto value = context.value_in(scale, metric->value);
+  if (!value) return std::optional<double>{};  // its component is away
+  if (auto number = value->as_number()) return std::optional<double>(*number);
+  auto* text = value->get<std::string>();
+  if (!text) return std::optional<double>{};
+  double parsed = 0;
+  if (std::from_chars(text->data(), text->data() + text->size(), parsed).ec == std::errc())
+    return std::optional<double>(parsed);
+  // A word names a figure of the members' own; in the text, not by a link: a link's number may be
+  // away for a while.
+  if (metric->value.get<std::string>()) return figure(context, *text);
+  return std::optional<double>{};
+}
+
 /// How many members the metric asks for; nullopt: it has no value yet, or is near enough.
 Result<std::optional<int64_t>> InstanceGroup::asked_by_metric(Context& context) {
   auto part = TRY(context.component_or_null("scale"));
-  const auto* metric = part ? part->find("metric") : nullptr;
   const auto* goal = part ? part->find("target") : nullptr;
-  if (!metric || !goal) return std::optional<int64_t>{};
-  auto value = context.value_in(*part, metric->value);
-  if (!value) return std::optional<int64_t>{};  // its component is away
-  auto number = value->as_number();
-  if (auto* text = value->get<std::string>()) {
-    double parsed = 0;
-    if (std::from_chars(text->data(), text->data() + text->size(), parsed).ec == std::errc())
-      number = parsed;
-  }
+  if (!goal) return std::optional<int64_t>{};
+  auto number = TRY(number_of(context, *part));
   auto wanted = TRY(context.value_in(*part, goal->value)).as_number();
   if (!wanted || *wanted <= 0)
     return fail(Code::invalid_argument, "target of `scale` is a number above 0", goal->where);
   if (!number) return std::optional<int64_t>{};
   auto now = static_cast<double>(open_ids(context).size());
-  bool average = part->string("of").value_or("TOTAL") == "AVERAGE";
+  const auto* metric = part->find("metric");
+  bool own = metric && metric->value.get<std::string>();  // those are averages
+  bool average = own || part->string("of").value_or("TOTAL") == "AVERAGE";
   double members = average ? now * *number / *wanted : *number / *wanted;
   if (now > 0 && std::abs(members - now) <= tolerance * now) return std::optional<int64_t>{};
   Bounds bounds = TRY(bounds_of(context));

@@ -61,6 +61,7 @@ class ImageInstance : public engine::Component {
   Result<> within_limits(engine::Context& context, cloud::RunInstances& wanted);
   // image_zones.cpp: machines dealt over zones, by one call each.
   static bool is_renting(const engine::Context& context);
+  static void next_round(engine::Context& context);
   static Result<bool> is_spread(const engine::Context& context);
   aio::Task<Result<std::vector<std::string>>> zones_of(engine::Context& context, cloud::Ec2 ec2);
   aio::Task<Result<>> deal(engine::Context& context, cloud::Ec2 ec2, cloud::RunInstances wanted);

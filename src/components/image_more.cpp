@@ -12,14 +12,12 @@ namespace croft::components {
 
 using engine::Context;
 
-namespace {
 /// Another call than the one before it has another token.
-void next_round(Context& context) {
+void ImageInstance::next_round(Context& context) {
   auto round = context.record().memory.find("round");
   auto number = round == context.record().memory.end() ? 0 : parse_u64(round->second).value_or(0);
   context.remember("round", fmt::format("{}", number + 1));
 }
-}  // namespace
 
 /// Lost machines come back as others, as many as minCount lacks.
 aio::Task<Result<>> ImageInstance::replace_lost(Context& context, cloud::Ec2 ec2) {

@@ -243,7 +243,7 @@ aio::Task<Result<>> InstanceGroup::go_on(Context& context, aio::Scope& scope) {
         scope.spawn(watch(context, member));
     if (end_) co_return Result<>{};
     if (CO_TRY(co_await step(context))) continue;
-    context.waits("");
+    if (waits_for_.empty()) context.waits("");
     auto woken = co_await aio::race(changed_.wait(), context.world().clock.sleep(look_again));
     CO_TRY(woken.index() == 0 ? std::get<0>(std::move(woken)) : std::get<1>(std::move(woken)));
   }
@@ -325,6 +325,7 @@ engine::ComponentType instance_group_type() {
   for (auto& attribute : group_attributes()) type.schema.attributes.push_back(std::move(attribute));
   type.make = [] { return std::make_unique<InstanceGroup>(); };
   type.rents = image_instance_rents;
+  type.changes = true;
   type.timeouts.start = Duration::hours(1);
   return type;
 }

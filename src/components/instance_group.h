@@ -23,6 +23,7 @@ struct Rollout {
   bool canary = false;
   bool blue_green = false;
   bool reverts = true;  ///< what fails: back to the last good one, else as it is
+  int64_t least_serving = 0;  ///< so many members serve at any time of it
 };
 
 class InstanceGroup : public ImageInstance {
@@ -35,6 +36,8 @@ class InstanceGroup : public ImageInstance {
   aio::Task<Result<>> abandon_update(engine::Context& context) override;
   /// "scale 5": so many members, whatever a metric says until its next cool-down is over.
   aio::Task<Result<>> receive(engine::Context& context, std::string event) override;
+  bool changing(const engine::Context& context) const override;
+  std::string setback(const engine::Context& context) const override;
 
  private:
   using Ids = std::vector<std::string>;
@@ -75,6 +78,8 @@ class InstanceGroup : public ImageInstance {
   void keep_way_back(engine::Context& context);
   bool needs_other_machines(const engine::Context& context, const Ids& members) const;
   void begin_rollout(engine::Context& context, size_t members, const Rollout& how);
+  int64_t within_budget(engine::Context& context, const Rollout& how, const Ids& old,
+                        int64_t wanted);
 
   // group_scale.cpp: how many there are to be.
   std::optional<int64_t> target(const engine::Context& context) const;
@@ -89,8 +94,20 @@ class InstanceGroup : public ImageInstance {
   static Result<Duration> cooldown_of(const engine::Context& context);
   aio::Task<Result<>> follow_metric(engine::Context& context);
   Result<std::optional<int64_t>> asked_by_metric(engine::Context& context);
+  Result<std::optional<double>> number_of(engine::Context& context, const model::Component& scale);
+  /// Of the members' own processes: "CPU", or a name of Process:metrics; the average over members.
+  std::optional<double> figure(engine::Context& context, const std::string& name);
+  std::optional<double> processor_share(engine::Context& context, const std::string& member,
+                                        Duration used);
+
+  /// When a report of its processor time came, and what it said: the last few of a member.
+  struct Spent {
+    Moment at;
+    Duration cpu;
+  };
 
   aio::Signal changed_;
+  std::map<std::string, std::vector<Spent>> spent_;
   std::set<std::string> watched_;
   std::map<std::string, uint64_t> lives_;  ///< of a member: how often its parts were taken down
   std::set<std::string> serving_;          ///< their parts run
@@ -99,6 +116,7 @@ class InstanceGroup : public ImageInstance {
   std::optional<model::TerminationRecord> end_;
   std::optional<Moment> watch_until_;   ///< the batch that came last is new until then
   std::optional<std::string> failure_;  ///< of a member that is part of a rollout
+  std::string waits_for_;               ///< what the budget of a rollout waits for, told once
   bool updating_ = false;
   bool rolling_ = false;
   bool first_batch_ = false;

@@ -232,6 +232,11 @@ json::Object summary_view(const engine::Application& application) {
                    {"events", application.last_event()}};
   if (record.ends) out["ends"] = protocol::time_text(*record.ends);
   if (record.record) out["record"] = protocol::to_json(*record.record);
+  if (auto setbacks = application.setbacks(); !setbacks.empty()) {
+    json::Object told;
+    for (const auto& [path, why] : setbacks) told[path] = why;
+    out["setbacks"] = std::move(told);
+  }
   return out;
 }
 

@@ -125,7 +125,7 @@ bool Application::settled() const {
   if (changed_wish_ || !ended_.empty()) return false;
   switch (record_.state) {
     case ApplicationState::up:
-      return record_.desired == Desired::up;
+      return record_.desired == Desired::up && !anything_changing();
     case ApplicationState::failed:
       return record_.desired == Desired::up;
     case ApplicationState::down:

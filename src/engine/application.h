@@ -114,6 +114,8 @@ class Application {
   /// Rented, or asked for with the answer not yet known: what counts against limits.
   int64_t claimed_instances() const;
   size_t kept() const;  ///< things croft made that stay on purpose
+  /// By path: changes that were given up, in words. What has one runs as it was before.
+  std::map<std::string, std::string> setbacks() const;
   const model::Description& description() const { return description_; }
   /// A version of it as it was given, without what its components have published since.
   /// Code::not_found.
@@ -273,6 +275,7 @@ class Application {
                                                       Keys keys);
   aio::Task<Result<>> finish_forgets();
 
+  bool anything_changing() const;
   aio::Task<Result<>> go_down();
   aio::Task<Result<protocol::DownProof>> one_pass();
   aio::Task<Result<>> until_shutdown();

@@ -66,6 +66,10 @@ class Component {
   /// The farm has what it rented otherwise than it was made: makes it right again. Beside ping()
   /// and work(). Default: Code::unsupported, it is only told.
   virtual aio::Task<Result<>> repair(Context& context, std::vector<Drift> drifts);
+  /// A change that start() has begun and that goes on while it runs (a rollout): an `up` waits.
+  virtual bool changing(const Context&) const { return false; }
+  /// What an `up` has to tell of it though it runs: a change that was given up. Empty: nothing.
+  virtual std::string setback(const Context&) const { return ""; }
   /// The tags that what it rented is to carry, croft's own with them.
   virtual Result<std::vector<cloud::Tag>> wanted_tags(Context& context);
   /// What `up` may take for its own instead of making it: "instance", "bucket"; empty: nothing.
@@ -90,6 +94,7 @@ struct ComponentType {
   bool works = false;  ///< has a work()
   /// Compound and works: its eager components are actions, deployed when work() says so.
   bool actions = false;
+  bool changes = false;     ///< has a changing() and a setback()
   bool supervises = false;  ///< a Compound that works, and brings back children that ended
   bool calls_farm = false;  ///< needs a farm: EC2 or S3
   Timeouts timeouts;

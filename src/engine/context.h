@@ -16,6 +16,7 @@
 #include "cloud/s3.h"
 #include "engine/record.h"
 #include "model/component.h"
+#include "model/host_work.h"
 #include "net/http_client.h"
 #include "protocol/events.h"
 
@@ -134,6 +135,9 @@ class Context {
   aio::Task<Result<>> bring_back(std::string child);
   /// The machine that the component at `path` runs on; null: there is none, or it has not joined.
   std::shared_ptr<Host> host_of(const std::string& path) const;
+  /// What the parts of that child use on their hosts and tell of themselves, added up, as last
+  /// told. Nullopt: nothing of it is known.
+  std::optional<model::WorkUsage> usage_of(const std::string& child) const;
 
   // ---- other components ----
   /// Asks the condition below it (or anywhere: `component`) whether it holds.

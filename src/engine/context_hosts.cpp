@@ -6,6 +6,7 @@
 #include "engine/host.h"
 #include "engine/node.h"
 #include "engine/placement.h"
+#include "plan/plan.h"
 
 namespace croft::engine {
 
@@ -40,6 +41,25 @@ std::shared_ptr<Host> Context::host_now() {
   auto all = hosts();
   if (!place || !all || place->instance.empty()) return nullptr;
   return (*all)->find(application(), place->instance);
+}
+
+std::optional<model::WorkUsage> Context::usage_of(const std::string& child) const {
+  std::optional<model::WorkUsage> out;
+  std::string top = path() + ":" + child;
+  const auto& nodes = node_.application.all_nodes();
+  for (auto at = nodes.lower_bound(top); at != nodes.end() && at->first.starts_with(top); ++at) {
+    if (!plan::inside(at->first, top) || !at->second->description || at->second->ended()) continue;
+    auto host = at->second->context.host_now();
+    auto part = host ? host->usage(at->first) : std::nullopt;
+    if (!part) continue;
+    if (!out) out.emplace();
+    out->cpu = out->cpu + part->cpu;
+    out->memory = Bytes(out->memory.count() + part->memory.count());
+    out->files += part->files;
+    out->processes += part->processes;
+    for (const auto& [name, number] : part->metrics) out->metrics[name] += number;
+  }
+  return out;
 }
 
 bool Context::is_host() const {

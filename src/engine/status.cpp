@@ -62,6 +62,24 @@ bool Application::has_made_anything() const {
   });
 }
 
+bool Application::anything_changing() const {
+  return std::ranges::any_of(nodes_, [](const auto& item) {
+    const Node& node = *item.second;
+    return node.type && node.type->changes && node.object && !node.ended() &&
+           node.object->changing(node.context);
+  });
+}
+
+std::map<std::string, std::string> Application::setbacks() const {
+  std::map<std::string, std::string> out;
+  for (const auto& [path, node] : nodes_) {
+    if (!node->type || !node->type->changes || !node->object || node->ended()) continue;
+    if (std::string told = node->object->setback(node->context); !told.empty())
+      out.emplace(path, std::move(told));
+  }
+  return out;
+}
+
 size_t Application::kept() const {
   size_t count = 0;
   for (const auto& [path, node] : nodes_)

@@ -9,6 +9,7 @@
 
 #include <memory>
 
+#include "aio/read_durable.h"
 #include "base/digest.h"
 #include "base/text.h"
 
@@ -199,7 +200,7 @@ Result<KeyPair> make_key(std::string_view name) {
 aio::Task<Result<Authority>> Authority::open(aio::World& world, std::string folder) {
   std::string file = folder + "/authority.pem";
   // One file: a crash leaves both or none.
-  auto stored = co_await world.disk.read_file(file, file_most);
+  auto stored = co_await aio::read_durable(world, file, file_most);
   std::string text;
   if (stored) {
     text = *std::move(stored);

@@ -3,6 +3,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include "aio/read_durable.h"
 #include "base/digest.h"
 #include "base/text.h"
 
@@ -89,7 +90,7 @@ aio::Task<Result<Secret>> load_key(aio::World& world, std::string path) {
         Error(Code::permission_denied,
               fmt::format("the key file '{}' has mode {:04o}: others can use it", path, info->mode))
             .hint(fmt::format("chmod 600 '{}'", path)));
-  co_return parse_key(CO_TRY(co_await world.disk.read_file(path, Bytes::kib(4))), path);
+  co_return parse_key(CO_TRY(co_await aio::read_durable(world, path, Bytes::kib(4))), path);
 }
 }  // namespace
 

@@ -29,9 +29,12 @@ def text(command, update="", version="1", most=2):
 def up(croft, tmp_path):
     file = tmp_path / "app.sf"
 
-    def bring(command=GOOD, update="", version="1", most=2):
+    def bring(command=GOOD, update="", version="1", most=2, expected=0):
         file.write_text(text(command, update, version, most))
-        return croft.ok("up", file, "--json", limit=120)
+        done = croft.run("up", file, "--json", limit=120)
+        assert done.code == expected, done
+        return done.json
+    bring.file = file
     yield bring
     croft.ok("down", "app", limit=120)
 
@@ -115,14 +118,18 @@ def test_a_rollout_reaches_all_and_somebody_always_serves(croft, up, update):
     update = f"update extends {update if update.endswith('}') else update + ' {}'}"
     up(update=update)
     before = set(members(croft))
-    up(update=update, version="2")
+    up.file.write_text(text(GOOD, update, "2"))
+    rollout = croft.start("up", up.file)
     fewest = []
 
     def done():
         fewest.append(len(serving(croft)))
-        return "ROLLED_OUT" in events(croft)
+        return rollout.poll() is not None
     wait_until(done, "the rollout's end", limit=120)
-    after = until_all_have(croft, "2", 2)
+    # `up` returns when all have it, not when the first has.
+    assert rollout.returncode == 0 and "ROLLED_OUT" in events(croft), rollout.communicate()
+    after = versions(croft)
+    assert sorted(after.values()) == ["2", "2"]
     assert min(fewest) >= (1 if "Canary" in update else 2) or "Rolling" in update and min(fewest) >= 1
     assert not before & set(after) if "BlueGreen" in update else True
 
@@ -131,9 +138,9 @@ def test_a_rollout_reaches_all_and_somebody_always_serves(croft, up, update):
 def test_a_version_that_fails_is_given_up_and_the_good_one_comes_back(croft, up, update):
     up(update=f"update extends {update}")
     before = set(members(croft))
-    up("echo VERSION > /srv/version; exit 1", update=f"update extends {update}", version="2")
-    wait_until(lambda: "has failed" in events(croft), "it is given up", limit=120)
-    wait_until(lambda: "all members run version 1 again" in events(croft), "the way back", limit=120)
+    told = up("echo VERSION > /srv/version; exit 1", update=f"update extends {update}", version="2", expected=1)
+    assert told["phase"] == "running" and "version 2 was given up" in told["setbacks"]["app:group"]
+    assert "all members run version 1 again" in events(croft)
     assert set(until_all_have(croft, "1", 2)) == before
     # A mended one is rolled out as if nothing had been.
     up(update=f"update extends {update}", version="3")
@@ -147,3 +154,37 @@ def test_another_machine_is_rented_before_the_old_one_goes(croft, up, tmp_path):
     after = wait_until(lambda: (lambda now: now if len(now) == 2 and not before & set(now) and len(serving(croft)) == 2 else None)(members(croft)),
                        "two other machines", limit=120)
     assert len(after) == 2
+
+
+def test_a_budget_that_nobody_could_keep_is_refused_and_one_that_binds_says_what_would_help(croft, up):
+    refused = up(update="update extends RollingUpdate { minServing 3; }", expected=1)
+    assert "minServing is 3, and the group has at most 2 members" in json.dumps(refused)
+    update = "update extends RollingUpdate { surge 0; minServing 2; }"
+    up(update=update)
+    up.file.write_text(text(GOOD, update, "2"))
+    rollout = croft.start("up", up.file)
+    wait_until(lambda: "minServing is 2; `surge 1`" in events(croft), "it says what it waits for")
+    assert rollout.poll() is None and sorted(versions(croft).values()) == ["1", "1"]
+    up(update="update extends RollingUpdate { surge 1; minServing 2; }", version="2")
+    assert rollout.wait(30) == 0 and sorted(versions(croft).values()) == ["2", "2"]
+
+
+def test_members_that_work_hard_get_company(croft, up):
+    scale = 'scale extends ScaleOnMetric { metric "CPU"; target 10; cooldown "1s"; }'
+    up("while :; do :; done", update=scale, most=3)
+    wait_until(lambda: len(serving(croft)) == 3, "one more for the load", limit=120)
+    up(update=scale, most=3)
+    wait_until(lambda: len(serving(croft)) == 2, "the load is gone", limit=120)
+
+
+def test_a_rollout_goes_on_after_the_controller_died(croft, up):
+    update = 'update extends RollingUpdate { surge 0; pause "2s"; }'
+    up(update=update)
+    before = set(members(croft))
+    up.file.write_text(text(GOOD, update, "2"))
+    rollout = croft.start("up", up.file)
+    wait_until(lambda: "ROLLOUT of version 2" in events(croft), "it begins")
+    croft.kill("controller")
+    rollout.wait(60)
+    up(update=update, version="2")
+    assert set(versions(croft)) == before and set(versions(croft).values()) == {"2"}

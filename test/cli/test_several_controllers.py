@@ -1,64 +1,10 @@
 """Several controllers on one store of etcd: one leads, the others stand by, and what one has begun another goes on with."""
-import os
 import signal
-import subprocess
 
 import pytest
 
-from support.clients import client
-from support.croft import BINARY, Croft, Farm, free_port, wait_until
-from support.etcd import Etcd
-
-APP = '''
-#include "/org/smartfrog/components.sf"
-#include "/org/smartfrog/services/amazon/s3/components.sf"
-#include "/org/smartfrog/services/amazon/ec2/components.sf"
-sfConfig extends Compound {
-  store extends TransientS3Bucket { bucket "several-store"; }
-  web extends ImageInstance { imageID "ami-0c40f700000000001"; minCount %d; }
-}
-'''
-
-
-class Several:
-    def __init__(self, count=2):
-        self.etcd = Etcd()
-        self.farm = Farm()
-        account = self.farm.account("several")
-        self.keys = (account["accessKey"], account["secretKey"])
-        self.env = {"AWS_ACCESS_KEY_ID": self.keys[0], "AWS_SECRET_ACCESS_KEY": self.keys[1]}
-        self.homes, self.processes = [], {}
-        for i in range(count):
-            self.homes.append(Croft())
-            if i:
-                made = self.homes[0].ok("operator", "add", f"joins{i}", "--role", "own", "--json").json
-                self.homes[i].ok("controller", "join", made["url"], "--fingerprint", made["fingerprint"], stdin=made["token"])
-            self.start(i)
-            wait_until(lambda: self.role(i), "the controller answers")
-
-    def start(self, i):
-        self.processes[i] = subprocess.Popen(
-            [BINARY, "controller", "serve", "--store", self.etcd.url, "--name", f"c{i}", "--api", f"127.0.0.1:{free_port()}",
-             "--pid-file", os.path.join(self.homes[i].home, "controller.pid")], env=self.homes[i].env,
-            stdout=subprocess.DEVNULL, stderr=open(os.path.join(self.homes[i].home, "controller.log"), "a"))
-
-    def role(self, i):
-        outcome = self.homes[i].run("status", "--json")
-        if outcome.code == 0:
-            return "leads"
-        return "stands by" if "stands by" in outcome.out + outcome.err else None
-
-    def leads(self, i):
-        wait_until(lambda: self.role(i) == "leads", f"controller {i} to lead\n{self.homes[i].log()}")
-
-    def close(self):
-        for process in self.processes.values():
-            process.kill()
-            process.wait(30)
-        for home in self.homes:
-            home.close()
-        self.farm.close()
-        self.etcd.close()
+from support.croft import BINARY, Croft, wait_until
+from support.several import APP, Several, things
 
 
 @pytest.fixture
@@ -66,14 +12,6 @@ def several():
     one = Several()
     yield one
     one.close()
-
-
-def things(several):
-    ec2 = client("ec2", several.farm.url, *several.keys)
-    s3 = client("s3", several.farm.url, *several.keys)
-    states = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
-    return (sorted(i["InstanceId"] for r in ec2.describe_instances(Filters=states)["Reservations"] for i in r["Instances"]),
-            [b["Name"] for b in s3.list_buckets()["Buckets"]])
 
 
 def test_another_goes_on_where_the_leader_was_killed(several, tmp_path):

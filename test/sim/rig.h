@@ -227,6 +227,7 @@ struct Rig {
   aio::Task<Result<>> note_end(aio::Task<Result<>> serving) {
     auto served = co_await std::move(serving);
     ended = true;
+    why = served ? "" : served.error().render();
     co_return served;
   }
   void restart_controller(bool power_cut) {
@@ -248,6 +249,7 @@ struct Rig {
   }
 
   bool ended = false;
+  std::string why;  ///< the last ended
   std::string url;
   aio::SimWorld sim;
   aio::SimProcess* farm;

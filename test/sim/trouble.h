@@ -259,7 +259,9 @@ sfConfig extends Compound {
     aio::Clock& clock = rig_.person.world().clock;
     static_cast<void>(rig_.sim.run_in(rig_.person, clock.sleep(at - clock.now())));
     if (rig_.controller_ended()) {
-      tell(fmt::format("the controller starts again{}", power_cut_ ? " after the power cut" : ""));
+      std::string why = rig_.sim.main().dead() ? std::string() : std::exchange(rig_.why, {});
+      tell(fmt::format("the controller starts again{}{}", power_cut_ ? " after the power cut" : "",
+                       why.empty() ? "" : ", which had ended: " + why));
       rig_.restart_controller(std::exchange(power_cut_, false));
     }
   }
