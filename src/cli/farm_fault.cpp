@@ -47,8 +47,11 @@ aio::Task<Result<int>> fault_add(aio::World& world, Invocation& invocation) {
     if (auto length = invocation.value(option)) wanted[name] = CO_TRY(milliseconds(*length));
   if (invocation.flag("--one-way")) wanted["oneWay"] = true;
   if (invocation.flag("--down")) wanted["down"] = true;
-  std::string answer = CO_TRY(co_await farm::admin_call(world, data_of(invocation), "POST",
-                                                        "/faults", wire::json::compact(wanted)));
+  auto answered = co_await farm::admin_call(world, data_of(invocation), "POST", "/faults",
+                                            wire::json::compact(wanted));
+  if (!answered && answered.error().code == Code::invalid_argument)
+    co_return fail(wrong_argument(answered.error().what));
+  std::string answer = CO_TRY(std::move(answered));
   auto made = CO_TRY(wire::json::parse_object(answer, "the farm's answer"));
   std::string id = CO_TRY(wire::json::string_at(made, "id"));
   invocation.terminal.print(invocation.json ? wire::json::pretty(wire::json::Object{{"id", id}})

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "cli/line_diff.h"
+#include "cli/source.h"
 #include "cli/verbs.h"
 #include "lang/format/format.h"
 #include "wire/json.h"
@@ -46,12 +47,7 @@ Result<> write(const std::string& file, const std::string& text) {
 std::vector<std::string> files_of(const std::string& argument) {
   std::error_code problem;
   if (!fs::is_directory(argument, problem)) return {argument};
-  std::vector<std::string> out;
-  for (const auto& entry : fs::recursive_directory_iterator(argument, problem))
-    if (entry.is_regular_file(problem) && entry.path().extension() == ".sf")
-      out.push_back(entry.path().string());
-  std::sort(out.begin(), out.end());
-  return out;
+  return descriptions_below(argument);
 }
 
 struct Tally {

@@ -141,8 +141,7 @@ std::optional<std::string> normal_end(const wire::json::Object& application) {
   auto error = wire::json::object_if(application, "error");
   auto record = wire::json::object_if(application, "record");
   if (!error || *error || !record || !*record) return std::nullopt;
-  if (text_member(**record, "type") != "normal" || was_taken_down(application))
-    return std::nullopt;
+  if (text_member(**record, "type") != "normal" || was_taken_down(application)) return std::nullopt;
   return text_member(**record, "description");
 }
 

@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "base/text.h"
 #include "cli/test_run.h"
 
 namespace croft::cli {
@@ -11,6 +12,7 @@ namespace {
 /// XML 1.0 has no other control characters than these three, and neither U+FFFE nor U+FFFF.
 std::string escaped(std::string_view text) {
   std::string out;
+  bool readable = valid_utf8(text);
   for (size_t i = 0; i < text.size(); ++i) {
     if (text.substr(i).starts_with("\xEF\xBF\xBE") || text.substr(i).starts_with("\xEF\xBF\xBF")) {
       out += '?';
@@ -34,8 +36,10 @@ std::string escaped(std::string_view text) {
       case '\n':
         out += "&#10;";
         break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\r' ? '?' : c;
+      default: {
+        bool control = static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\r';
+        out += control || (!readable && static_cast<unsigned char>(c) >= 0x80) ? '?' : c;
+      }
     }
   }
   return out;

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "base/text.h"
 #include "cli/test_run.h"
 
 namespace croft::cli {
@@ -19,6 +20,13 @@ TEST(Junit, SuitesAreFilesAndTextIsEscaped) {
   EXPECT_NE(xml.find("<failure message=\"line &quot;1&quot; &amp; more\">"), std::string::npos)
       << xml;
   EXPECT_EQ(xml.find('\x01'), std::string::npos);
+}
+
+TEST(Junit, BytesThatAreNoTextDoNotBreakIt) {
+  std::string xml = junit_xml({{"a\xff.sf", "\xc3\xa9", TestOutcome::failed, "\xc3(", Duration{}}});
+  EXPECT_TRUE(valid_utf8(xml)) << xml;
+  EXPECT_NE(xml.find("a?.sf"), std::string::npos) << xml;
+  EXPECT_NE(xml.find("\xc3\xa9"), std::string::npos) << xml;
 }
 
 TEST(Junit, NothingIsAnEmptyDocument) {

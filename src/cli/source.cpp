@@ -156,4 +156,17 @@ lang::FileReader file_reader(const Invocation& invocation) {
   };
 }
 
+std::vector<std::string> descriptions_below(const std::string& folder) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> out;
+  std::error_code problem, unknown;
+  fs::recursive_directory_iterator entry(folder, fs::directory_options::skip_permission_denied,
+                                         problem);
+  for (const fs::recursive_directory_iterator end; entry != end; entry.increment(problem))
+    if (entry->is_regular_file(unknown) && entry->path().extension() == ".sf")
+      out.push_back(entry->path().string());
+  std::ranges::sort(out);
+  return out;
+}
+
 }  // namespace croft::cli

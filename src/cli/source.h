@@ -14,4 +14,8 @@ Result<std::string> main_file(const std::string& argument);
 /// names (else the embedded one of this home, which must run).
 lang::FileReader file_reader(const Invocation& invocation);
 
+/// The description files below a folder, in order. A link that leads nowhere or to itself, and
+/// folders that may not be read, are passed over.
+std::vector<std::string> descriptions_below(const std::string& folder);
+
 }  // namespace croft::cli

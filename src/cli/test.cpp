@@ -81,10 +81,9 @@ void remove_left_folders(const std::string& base) {
     if (!name.starts_with(folder_prefix) || entry.is_symlink(problem)) continue;
     auto parts = cut(std::string_view(name).substr(folder_prefix.size()), '-');
     auto owner = parts ? parse_u64(parts->first) : std::nullopt;
-    struct stat info {};
-    if (!owner || *owner == 0 || *owner > INT32_MAX ||
-        ::kill(static_cast<pid_t>(*owner), 0) == 0 || errno != ESRCH ||
-        ::lstat(entry.path().c_str(), &info) != 0 || info.st_uid != ::geteuid())
+    struct stat info{};
+    if (!owner || *owner == 0 || *owner > INT32_MAX || ::kill(static_cast<pid_t>(*owner), 0) == 0 ||
+        errno != ESRCH || ::lstat(entry.path().c_str(), &info) != 0 || info.st_uid != ::geteuid())
       continue;
     bool living = false;
     for (const auto& inner : fs::recursive_directory_iterator(entry.path(), problem))
@@ -116,10 +115,10 @@ aio::Task<Result<int>> test(aio::World& world, Invocation& invocation) {
   auto files = CO_TRY(test_files(invocation.positionals));
   auto options = CO_TRY(options_of(invocation));
   invocation.terminal.quiet = true;  // the farms' coming and going is nobody's concern
-  auto outcome = co_await aio::race(
-      run_tests(world, invocation, std::move(files), std::move(options),
-                [&invocation](const TestCase& each) { tell(invocation, each); }),
-      world.processes.signal({SIGINT, SIGTERM}));
+  auto outcome =
+      co_await aio::race(run_tests(world, invocation, std::move(files), std::move(options),
+                                   [&invocation](const TestCase& each) { tell(invocation, each); }),
+                         world.processes.signal({SIGINT, SIGTERM}));
   if (outcome.index() == 1) {
     invocation.terminal.quiet = false;
     invocation.terminal.note("interrupted: the tests' farms are ended, nothing of them is left");

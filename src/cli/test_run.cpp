@@ -11,6 +11,7 @@
 #include "cli/daemons.h"
 #include "cli/description.h"
 #include "cli/session.h"
+#include "cli/source.h"
 #include "cli/test_farm.h"
 #include "cli/variables.h"
 #include "components/registry.h"
@@ -391,12 +392,8 @@ Result<std::vector<std::string>> test_files(const std::vector<std::string>& name
       out.push_back(name);
       continue;
     }
-    std::vector<std::string> found;
-    for (const auto& entry : fs::recursive_directory_iterator(name, problem))
-      if (entry.is_regular_file() && entry.path().extension() == ".sf" &&
-          is_test_file(entry.path()))
-        found.push_back(entry.path().string());
-    std::ranges::sort(found);
+    std::vector<std::string> found = descriptions_below(name);
+    std::erase_if(found, [](const std::string& path) { return !is_test_file(path); });
     if (found.empty())
       return fail(Error(Code::not_found, "no description with an sfConfig below " + name));
     out.insert(out.end(), found.begin(), found.end());

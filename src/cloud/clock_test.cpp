@@ -31,13 +31,13 @@ TEST(ClockSkew, RequestsAreSignedWithTheFarmsTimeOnceItRefusedOurs) {
 }
 
 TEST(ClockSkew, S3IsToldTheSame) {
-  Script script = with_script(
-      {{403, s3_error("RequestTimeTooSkewed", "too large"), {{"Date", sixteen_later}}},
-       {200, "it"}},
-      [](Stage& stage) -> Task<Result<>> {
-        CO_TRY(co_await stage.s3.head_bucket("b"));
-        co_return Result<>{};
-      });
+  Script script =
+      with_script({{403, s3_error("RequestTimeTooSkewed", "too large"), {{"Date", sixteen_later}}},
+                   {200, "it"}},
+                  [](Stage& stage) -> Task<Result<>> {
+                    CO_TRY(co_await stage.s3.head_bucket("b"));
+                    co_return Result<>{};
+                  });
   ASSERT_EQ(script.asked.size(), 2u);
   EXPECT_EQ(date_of(script.asked[1]), "20080407T1016");
 }
@@ -55,14 +55,14 @@ TEST(ClockSkew, AWrongKeyIsAWrongKey) {
 }
 
 TEST(ClockSkew, IsLearntOnce) {
-  Script script = with_script(
-      {{401, ec2_error("AuthFailure", "no"), {{"Date", sixteen_later}}}},
-      [](Stage& stage) -> Task<Result<>> {
-        auto refused = co_await stage.ec2.describe_instances({});
-        EXPECT_FALSE(refused);
-        if (!refused) EXPECT_EQ(refused.error().code, Code::unauthenticated);
-        co_return Result<>{};
-      });
+  Script script = with_script({{401, ec2_error("AuthFailure", "no"), {{"Date", sixteen_later}}}},
+                              [](Stage& stage) -> Task<Result<>> {
+                                auto refused = co_await stage.ec2.describe_instances({});
+                                EXPECT_FALSE(refused);
+                                if (!refused)
+                                  EXPECT_EQ(refused.error().code, Code::unauthenticated);
+                                co_return Result<>{};
+                              });
   EXPECT_EQ(script.asked.size(), 2u);
 }
 

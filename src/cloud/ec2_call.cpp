@@ -48,7 +48,8 @@ Result<net::ClientRequest> signed_request(const Call& call, WallTime now) {
 
 aio::Task<Result<Ec2::Answer>> attempt(std::shared_ptr<const Call> call, net::Attempt limits) {
   aio::World& world = call->connection.world;
-  net::ClientRequest request = CO_TRY(signed_request(*call, time_at(call->connection, call->endpoint.url)));
+  net::ClientRequest request =
+      CO_TRY(signed_request(*call, time_at(call->connection, call->endpoint.url)));
   request.deadline = std::min(attempt_max, limits.deadline - world.clock.now());
   tell_deadline(request, world.clock.wall());
   bool changes = !call->action.starts_with("Describe") && !call->action.starts_with("Get");

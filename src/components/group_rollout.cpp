@@ -18,7 +18,7 @@ namespace {
 
 constexpr const char* given_up_note = "given-up";  // key of the parts and machines that have failed
 constexpr const char* given_up_why = "given-up-why";
-constexpr const char* good_note = "good";          // digest of the parts that ran on all members
+constexpr const char* good_note = "good";  // digest of the parts that ran on all members
 constexpr const char* good_version = "good-version";
 constexpr const char* of_machine[] = {"imageID", "instanceType",   "userData",
                                       "keyName", "securityGroups", "instanceProfile"};
@@ -164,9 +164,8 @@ int64_t InstanceGroup::within_budget(Context& context, const Rollout& how, const
   int64_t out = std::min(wanted, spare + std::min(idle, wanted));
   if (out > 0) return out;
   auto have = static_cast<int64_t>(open_ids(context).size());
-  std::string text =
-      fmt::format("version {} waits: {} of {} members serve, and minServing is {}",
-                  context.record().version, serve, have, how.least_serving);
+  std::string text = fmt::format("version {} waits: {} of {} members serve, and minServing is {}",
+                                 context.record().version, serve, have, how.least_serving);
   text += serve < have
               ? "; it goes on when more of them serve"
               : "; `surge 1`, a lower minServing or one more member (croft scale) lets it go on";

@@ -23,7 +23,7 @@ Result<HttpAction> action_from(const model::Value& value, const Where& where) {
   HttpAction out;
   out.verb = to_upper(*verb);
   if (std::ranges::find(verbs, out.verb) == verbs.end()) {
-    Error error(Code::invalid_argument, fmt::format("unknown verb '{}'", *verb), where);
+    Error error(Code::invalid_argument, fmt::format("Unknown verb: {}", *verb), where);
     if (auto hint = did_you_mean(out.verb, verbs); !hint.empty()) error.hint(to_lower(hint));
     return fail(std::move(error));
   }

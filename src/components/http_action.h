@@ -16,7 +16,7 @@ struct HttpAction {
 };
 
 /// The actions of a list attribute; absent: none. Code::type_mismatch or Code::invalid_argument
-/// with the attribute's place: not a triple, "unknown verb" with the nearest one, a range that is
+/// with the attribute's place: not a triple, "Unknown verb: " with the nearest one, a range that is
 /// none.
 Result<std::vector<HttpAction>> actions_of(const engine::Context& context,
                                            std::string_view attribute);

@@ -112,6 +112,22 @@ Result<std::string> digest_answer(std::string_view www_authenticate, const Signa
   return out;
 }
 
+std::string_view digest_challenge(const wire::Headers& headers) {
+  std::string_view first;
+  for (const auto& [name, value] : headers.fields()) {
+    if (!equals_ignore_case(name, "WWW-Authenticate")) continue;
+    if (first.empty()) first = value;
+    // Several may stand in one field: "Basic realm="a", Digest realm=...".
+    for (size_t at = 0; at != std::string::npos; at = value.find(',', at)) {
+      while (at < value.size() && (value[at] == ',' || value[at] == ' ')) ++at;
+      std::string_view rest = std::string_view(value).substr(at);
+      auto scheme = cut(rest, ' ');
+      if (scheme && equals_ignore_case(scheme->first, "Digest")) return rest;
+    }
+  }
+  return first;
+}
+
 aio::Task<Result<net::Response>> exchange(const Context& context, net::ClientRequest request,
                                           Signature signature, bool follow) {
   if (signature.way == "HTTP_BASIC")
@@ -125,12 +141,12 @@ aio::Task<Result<net::Response>> exchange(const Context& context, net::ClientReq
     if (answer.status == 401 && signature.way == "HTTP_DIGEST" && own &&
         !request.headers.has("Authorization")) {
       // Its own nonce need not be secret, only new; the server's makes it so.
-      std::string ours = sha256_hex(std::string(answer.headers.value("WWW-Authenticate")) +
-                                    request.url.target + signature.user)
-                             .substr(0, 16);
-      request.headers.set("Authorization",
-                          CO_TRY(digest_answer(answer.headers.value("WWW-Authenticate"), signature,
-                                               request.method, request.url.target, ours)));
+      std::string_view challenge = digest_challenge(answer.headers);
+      std::string ours =
+          sha256_hex(std::string(challenge) + request.url.target + signature.user).substr(0, 16);
+      request.headers.set(
+          "Authorization",
+          CO_TRY(digest_answer(challenge, signature, request.method, request.url.target, ours)));
       continue;
     }
     if (!follow || !is_redirect(answer.status) || !answer.headers.has("Location")) co_return answer;
@@ -150,7 +166,10 @@ aio::Task<Result<net::Response>> exchange(const Context& context, net::ClientReq
     }
     bool home = request.url.authority() == host;
     if (!home || signature.way == "HTTP_DIGEST") request.headers.remove("Authorization");
-    if (!home) signature.way.clear();
+    if (!home) {
+      signature.way.clear();
+      request.headers.remove("Cookie");
+    }
   }
 }
 
@@ -189,7 +208,7 @@ Result<> judge_body(Context& context, std::string_view body) {
   }
   std::string path = TRY(context.string_or("resultXPath", ""));
   if (path.empty()) return {};
-  auto document = wire::xml::Document::parse(body, "the answer", {xml_max, xml_depth});
+  auto document = wire::xml::Document::parse(body, "the answer", {xml_max, xml_depth, true});
   if (!document) return fail(std::move(document).error().at(context.where("resultXPath")));
   auto found = document->select(path);
   if (!found) return fail(std::move(found).error().at(context.where("resultXPath")));

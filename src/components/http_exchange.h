@@ -22,6 +22,9 @@ aio::Task<Result<net::Response>> exchange(const engine::Context& context,
                                           net::ClientRequest request, Signature signature,
                                           bool follow);
 
+/// Of the challenges of a 401 the first that wants a digest; where none does, the first.
+std::string_view digest_challenge(const wire::Headers& headers);
+
 /// The Authorization header that answers the challenge `www_authenticate` (RFC 7616, MD5 and
 /// SHA-256, qop auth or none). Code::unsupported for another scheme. `nonce_of_ours`: fresh.
 Result<std::string> digest_answer(std::string_view www_authenticate, const Signature& signature,

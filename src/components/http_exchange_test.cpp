@@ -63,5 +63,16 @@ TEST(Digest, OtherSchemesAreRefused) {
   EXPECT_FALSE(digest_answer("", mufasa(), "GET", "/", "x"));
 }
 
+TEST(DigestChallenge, IsFoundAmongOthers) {
+  std::string digest = "Digest realm=\"r\", nonce=\"n\"";
+  auto of = [](std::initializer_list<wire::Headers::Field> fields) {
+    return std::string(digest_challenge(wire::Headers(fields)));
+  };
+  EXPECT_EQ(of({{"WWW-Authenticate", "Basic realm=\"r\""}, {"WWW-Authenticate", digest}}), digest);
+  EXPECT_EQ(of({{"www-authenticate", "Basic realm=\"r\", " + digest}}), digest);
+  EXPECT_EQ(of({{"WWW-Authenticate", "Negotiate"}}), "Negotiate");
+  EXPECT_EQ(of({}), "");
+}
+
 }  // namespace
 }  // namespace croft::components

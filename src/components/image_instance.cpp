@@ -29,6 +29,7 @@ constexpr Duration slowest_look = Duration::seconds(2);
 constexpr Duration settling = Duration::seconds(60);  // a new id may be unknown for a while
 constexpr int looks_for_lost = 4;  // for instances of a call whose answer was lost
 constexpr Duration lost_pause = Duration::seconds(1);
+constexpr Duration after_a_start = Duration::seconds(2);  // until a farm tells of it
 constexpr size_t ids_shown = 5;
 constexpr size_t user_data_max = 16 << 10;
 
@@ -341,7 +342,17 @@ aio::Task<Result<>> ImageInstance::wait_until_running(Context& context, cloud::E
     auto ids = open_ids(context);
     auto seen = CO_TRY(co_await look(ec2, ids));
     std::vector<std::string> gone;
-    CO_TRY(judge(context, seen, gone));
+    // What ran before and was stopped or lost since is a loss, not a start that fails.
+    if (context.ran_before()) {
+      if (CO_TRY(co_await start_stopped(context, ec2, seen))) ids = open_ids(context);
+      if (!starts_.empty()) pause = std::max(pause, after_a_start);
+    }
+    auto enough = judge(context, seen, gone);
+    if (!enough && context.ran_before() && CO_TRY(replaces(context))) {
+      CO_TRY(co_await count_out(context, gone));
+      co_return co_await replace_lost(context, ec2);
+    }
+    CO_TRY(enough);
     size_t running = static_cast<size_t>(std::ranges::count_if(
         seen, [](const auto& item) { return item.second.state == InstanceState::running; }));
     if (!gone.empty()) CO_TRY(co_await context.settle({}, gone));
@@ -411,13 +422,9 @@ aio::Task<Result<>> ImageInstance::look_after(Context& context, cloud::Ec2 ec2, 
   changed |= CO_TRY(co_await start_stopped(context, ec2, seen));
   std::vector<std::string> gone;
   Result<> enough = judge(context, seen, gone);
-  if (!gone.empty()) {
-    context.event(protocol::event::instances_gone, listed(gone));
-    CO_TRY(co_await context.settle({}, gone));
-    CO_TRY(co_await forget_hosts(context, gone));
-  }
+  CO_TRY(co_await count_out(context, gone));
   if (changed || !gone.empty()) publish(context, seen);
-  if ((!enough || is_renting(context)) && CO_TRY(context.string_or("onLoss", "END")) == "REPLACE")
+  if ((!enough || is_renting(context)) && CO_TRY(replaces(context)))
     co_return co_await replace_lost(context, ec2);
   co_return enough;
 }

@@ -62,6 +62,9 @@ class ImageInstance : public engine::Component {
   // image_zones.cpp: machines dealt over zones, by one call each.
   static bool is_renting(const engine::Context& context);
   static void next_round(engine::Context& context);
+  static Result<bool> replaces(const engine::Context& context);
+  /// Machines that are gone, told of and given back.
+  static aio::Task<Result<>> count_out(engine::Context& context, std::vector<std::string> gone);
   static Result<bool> is_spread(const engine::Context& context);
   aio::Task<Result<std::vector<std::string>>> zones_of(engine::Context& context, cloud::Ec2 ec2);
   aio::Task<Result<>> deal(engine::Context& context, cloud::Ec2 ec2, cloud::RunInstances wanted);

@@ -19,6 +19,17 @@ void ImageInstance::next_round(Context& context) {
   context.remember("round", fmt::format("{}", number + 1));
 }
 
+Result<bool> ImageInstance::replaces(const Context& context) {
+  return TRY(context.string_or("onLoss", "END")) == "REPLACE";
+}
+
+aio::Task<Result<>> ImageInstance::count_out(Context& context, std::vector<std::string> gone) {
+  if (gone.empty()) co_return Result<>{};
+  context.event(protocol::event::instances_gone, listed(gone));
+  CO_TRY(co_await context.settle({}, gone));
+  co_return co_await forget_hosts(context, std::move(gone));
+}
+
 /// Lost machines come back as others, as many as minCount lacks.
 aio::Task<Result<>> ImageInstance::replace_lost(Context& context, cloud::Ec2 ec2) {
   int64_t least = CO_TRY(context.integer_or("minCount", 1));

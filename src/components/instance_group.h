@@ -22,7 +22,7 @@ struct Rollout {
   Duration pause;     ///< after each batch, of a canary after the first
   bool canary = false;
   bool blue_green = false;
-  bool reverts = true;  ///< what fails: back to the last good one, else as it is
+  bool reverts = true;        ///< what fails: back to the last good one, else as it is
   int64_t least_serving = 0;  ///< so many members serve at any time of it
 };
 

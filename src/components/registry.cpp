@@ -183,6 +183,7 @@ engine::Registry make_registry() {
   options.machine = {host_name(), host_address(), {}};
   registry.compute_with(lang::run_time(std::move(options)));
   registry.check_with(lang::may_become);
+  registry.check_actions_with(lang::may_deploy);
   return registry;
 }
 

@@ -291,8 +291,9 @@ aio::Task<Result<>> Application::react() {
       if (record_.desired == Desired::up)
         start_over();
       else if (kept() > 0 && (record_.remove_kept || look_again_))
-        end_all(model::TerminationRecord::normal(
-            name(), record_.remove_kept ? "what was kept is removed" : "what was kept is looked at"));
+        end_all(model::TerminationRecord::normal(name(), record_.remove_kept
+                                                             ? "what was kept is removed"
+                                                             : "what was kept is looked at"));
       break;
     case ApplicationState::going_down:
       break;

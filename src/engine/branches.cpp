@@ -269,6 +269,7 @@ aio::Task<Result<>> Application::deploy_branch(Node& parent, std::string name, s
     co_return fail(Error(Code::unresolved,
                          fmt::format("{} has no '{}' to run", parent.record.path, from),
                          parent.description ? Where(parent.description->where) : Where{}));
+  if (!known) CO_TRY(services_.registry.may_deploy(*description));
   plan::Input input;
   input.application = path;
   input.config = description;

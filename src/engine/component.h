@@ -130,12 +130,20 @@ class Registry {
                       const std::optional<model::Value>& value) const {
     return may_become_ ? may_become_(schemas_, component, name, value) : Result<>{};
   }
+  /// What an action is checked with when it is deployed: the description's own check passes over
+  /// what may never be deployed, or is filled in before it is.
+  using MayDeploy = std::function<Result<>(const model::SchemaSet&, model::Component&)>;
+  void check_actions_with(MayDeploy check) { may_deploy_ = std::move(check); }
+  Result<> may_deploy(model::Component& action) const {
+    return may_deploy_ ? may_deploy_(schemas_, action) : Result<>{};
+  }
 
  private:
   std::map<std::string, std::shared_ptr<const ComponentType>, std::less<>> types_;
   model::SchemaSet schemas_;
   model::Compute compute_;
   MayBecome may_become_;
+  MayDeploy may_deploy_;
 };
 
 }  // namespace croft::engine

@@ -230,10 +230,9 @@ aio::Task<Result<>> Application::sweep(DownProof& proof) {
   for (const Account& account : accounts) {
     // Where nothing was ever made there is little to prove: the farm's silence holds nobody up.
     bool nothing = proof.rented.empty() && proof.left.empty() && proof.kept.empty();
-    auto swept =
-        co_await aio::deadline(services_.world.clock, nothing ? short_question : long_question,
-                               sweep_account(account.keys, account.nodes, proof),
-                               "asking the farm what is left");
+    auto swept = co_await aio::deadline(
+        services_.world.clock, nothing ? short_question : long_question,
+        sweep_account(account.keys, account.nodes, proof), "asking the farm what is left");
     if (swept) continue;
     if (swept.error().code == Code::cancelled) co_return swept;
     if (nothing)
@@ -266,8 +265,7 @@ aio::Task<Result<>> Application::sweep_account(Keys keys, std::vector<std::share
   node.waits.clear();
   if (!swept) co_return fail(std::move(swept).error());
   for (auto& note : swept->notes) proof.notes.push_back(std::move(note));
-  for (const auto& each : nodes)
-    CO_TRY(co_await give_up_removed(*each, ec2, s3, *swept, proof));
+  for (const auto& each : nodes) CO_TRY(co_await give_up_removed(*each, ec2, s3, *swept, proof));
   for (const cloud::Found& found : swept->found) {
     if (listed(proof.left, found) || listed(proof.kept, found)) continue;
     std::string life = cloud::tag_value(found.tags, tag_incarnation);

@@ -76,6 +76,9 @@ uint64_t Ledger::event(protocol::Event event) {
   event.time = world_.clock.wall();
   change(protocol::sequence_key(application_key(application_, "e/"), event.seq),
          protocol::line_of(event));
+  if (event.seq > events_kept)
+    change(protocol::sequence_key(application_key(application_, "e/"), event.seq - events_kept),
+           std::nullopt);
   return event.seq;
 }
 
@@ -163,13 +166,20 @@ aio::Task<Result<std::vector<std::string>>> Ledger::names(store::Store& store) {
 }
 
 aio::Task<Result<uint64_t>> last_number(store::Store& store, std::string prefix) {
-  // Numbers are dense, so a search over single keys finds the last without reading all.
-  uint64_t low = 0, high = 1;
+  // Numbers are dense, so a search over single keys finds the last without reading all. The first
+  // need not be there any more.
+  auto first = CO_TRY(co_await store.range(store::prefix(prefix, 1)));
+  if (first.empty()) co_return 0;
+  auto number = parse_u64(std::string_view(first.front().key).substr(prefix.size()));
+  if (!number)
+    co_return fail(Code::corrupt, fmt::format("'{}' ends with no number", first.front().key));
+  uint64_t low = *number, step = 1, high = low + step;
   while (true) {
     auto entry = CO_TRY(co_await store.get(protocol::sequence_key(prefix, high)));
     if (!entry) break;
     low = high;
-    high *= 2;
+    step *= 2;
+    high = low + step;
   }
   while (high - low > 1) {
     uint64_t middle = low + (high - low) / 2;

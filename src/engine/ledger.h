@@ -31,7 +31,8 @@ struct Loaded {
   std::optional<protocol::DownProof> proof;
 };
 
-/// The last of the numbers 1, 2, ... under which keys stand below `prefix`; 0: there is none.
+/// The last of the numbers, dense from some first one on, under which keys stand below `prefix`; 0:
+/// there is none.
 aio::Task<Result<uint64_t>> last_number(store::Store& store, std::string prefix);
 
 /// Our own record could not be written (a full disk, a store that is away): nothing is wrong with
@@ -53,8 +54,9 @@ class Ledger {
   void erase_component(std::string_view path);
   void put_text(std::string_view key, std::string text);  ///< below the application's key
   void erase_text(std::string_view key);
-  /// Gives it its number and the time.
+  /// Gives it its number and the time. The last events_kept are there, those before go.
   uint64_t event(protocol::Event event);
+  static constexpr uint64_t events_kept = 100'000;
   uint64_t journal(protocol::JournalRecord record);
   uint64_t history(HistoryEntry entry);
 

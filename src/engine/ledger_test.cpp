@@ -88,5 +88,34 @@ TEST(Ledger, ACrashBetweenTwoCommitsLeavesABeginning) {
   EXPECT_TRUE(left.contains(Ledger::changes_per_commit - 1));
 }
 
+TEST(Ledger, TheOldestEventsGoAndNumbersGoOn) {
+  aio::SimWorld sim(1);
+  constexpr uint64_t all = Ledger::events_kept + 700;
+  auto written = sim.run([](aio::World& world) -> aio::Task<Result<>> {
+    auto store = CO_TRY(co_await store::open_sqlite(world, "/state.db"));
+    Ledger ledger(world, *store, "app");
+    ApplicationRecord record;
+    record.name = "app";
+    ledger.put(record);
+    for (uint64_t i = 0; i < all; ++i) {
+      ledger.event({.component = "app:a", .event = "MESSAGE", .why = ""});
+      if (i % Ledger::changes_per_commit == 0) CO_TRY(co_await ledger.flush());
+    }
+    CO_TRY(co_await ledger.flush());
+    co_return co_await store->close();
+  }(sim.world()));
+  ASSERT_TRUE(written) << written.error().render();
+  auto read = sim.run([](aio::World& world) -> aio::Task<Result<>> {
+    auto store = CO_TRY(co_await store::open_sqlite(world, "/state.db"));
+    Ledger ledger(world, *store, "app");
+    CO_TRY(co_await ledger.load());
+    EXPECT_EQ(ledger.last_event(), all);
+    auto first = CO_TRY(co_await ledger.events(1));
+    EXPECT_EQ(first.front().seq, all - Ledger::events_kept + 1);
+    co_return co_await store->close();
+  }(sim.world()));
+  ASSERT_TRUE(read) << read.error().render();
+}
+
 }  // namespace
 }  // namespace croft::engine

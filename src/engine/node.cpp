@@ -128,7 +128,10 @@ bool Node::enter(model::LifeEvent event, std::string why) {
   record.state = *next;
   bool ran_on = *next == model::State::running && taken_from == model::State::running;
   record.since = ran_on ? running_since : application.services().world.clock.wall();
-  if (*next == model::State::terminated) waits.clear();
+  if (*next == model::State::terminated) {
+    waits.clear();
+    silence.clear();
+  }
   record.why = std::move(why);
   if (!told) return true;
   protocol::Event line;

@@ -144,6 +144,9 @@ model::Findings check(model::Description& description, const model::SchemaSet& s
 Result<> may_become(const model::SchemaSet& schemas, const model::Component& component,
                     const std::string& name, const std::optional<model::Value>& value);
 
+/// What is wrong with a component that is deployed now, and with what is deployed with it.
+Result<> may_deploy(const model::SchemaSet& schemas, model::Component& component);
+
 /// The library in the binary: "org/smartfrog/components.sf" -> text.
 std::optional<std::string_view> library_file(std::string_view path);
 std::vector<std::string_view> library_files();

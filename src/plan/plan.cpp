@@ -82,10 +82,23 @@ class Walk {
     for (const Outside& thing : facts->makes) makers_[thing].push_back(found_.size());
     found_.push_back(std::move(item));
     unordered_.push_back(std::move(facts->unordered));
+    if (facts->actions) use_what_actions_use(found_.size() - 1, *component, depth + 1);
     if (!facts->compound || facts->actions) return;
     for (const auto& attribute : component->attributes())
       if (auto child = attribute.value.as_component(); child && child->eager)
         visit(child, path + ":" + attribute.name, depth + 1);
+  }
+
+  /// Its first action may begin with its start: what that works on has to be there.
+  void use_what_actions_use(size_t index, const model::Component& component, int depth) {
+    if (depth > depth_limit) return;
+    for (const auto& attribute : component.attributes()) {
+      auto child = attribute.value.as_component();
+      if (!child || !child->eager) continue;
+      if (auto facts = input_.catalog(*child))
+        for (Outside& thing : facts->uses) uses_.emplace_back(index, std::move(thing));
+      use_what_actions_use(index, *child, depth + 1);
+    }
   }
 
   void find_needs(size_t index) {

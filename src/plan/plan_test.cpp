@@ -30,7 +30,8 @@ Result<TypeFacts> facts_of(const Component& component) {
   TypeFacts facts;
   facts.name = component.string("sfClass").value_or("");
   if (facts.name.empty()) return fail(Code::unresolved, "no sfClass");
-  facts.compound = facts.name == "Compound";
+  facts.actions = facts.name == "Sequence";
+  facts.compound = facts.name == "Compound" || facts.actions;
   facts.identity = {"imageID"};
   if (facts.name == "Bucket") facts.makes = {{"bucket", component.string("bucket").value_or("")}};
   if (facts.name == "File") facts.uses = {{"bucket", component.string("bucket").value_or("")}};
@@ -113,6 +114,17 @@ TEST_F(PlanTest, who_works_on_a_bucket_waits_for_who_makes_it_before) {
   EXPECT_TRUE(plan->find("app:early")->needs.empty()) << "it stands before it";
   EXPECT_TRUE(plan->find("app:other")->needs.empty()) << "it is about another";
   EXPECT_NE(plan->text().find("after app:maker"), std::string::npos) << plan->text();
+}
+
+TEST_F(PlanTest, a_workflow_waits_for_what_its_actions_work_on) {
+  auto early = add(config, "early", "Sequence"), maker = add(config, "maker", "Bucket");
+  auto steps = add(config, "steps", "Sequence"), inner = add(steps, "inner", "Sequence");
+  for (auto& each : {maker, add(inner, "file", "File"), add(early, "file", "File")})
+    each->set("bucket", std::string("b"));
+  auto plan = make(input);
+  ASSERT_TRUE(plan) << plan.error().render();
+  EXPECT_EQ(plan->find("app:steps")->needs, std::vector<std::string>{"app:maker"});
+  EXPECT_TRUE(plan->find("app:early")->needs.empty()) << "it stands before it";
 }
 
 TEST_F(PlanTest, what_is_concluded_makes_no_circle) {

@@ -135,12 +135,13 @@ void plan_devices(SandboxPlan& plan, const MachineSpec& spec) {
       link_to("stderr", "/proc/self/fd/2"),
   };
   plan.outer.push_back(std::move(devices));
+  constexpr int terminals_most = 128;     // the kernel has 3,072 for all mounts together
   constexpr uint32_t terminal_group = 5;  // "tty" in Debian's group.master and everywhere else
-  plan.outer.push_back(
-      {StepKind::terminals,
-       fmt::format("ptmxmode=0666,mode=0620,gid={}", plan.lease.first_id + terminal_group),
-       "root/dev/pts",
-       {}});
+  plan.outer.push_back({StepKind::terminals,
+                        fmt::format("ptmxmode=0666,mode=0620,max={},gid={}", terminals_most,
+                                    plan.lease.first_id + terminal_group),
+                        "root/dev/pts",
+                        {}});
   plan.outer.push_back({StepKind::scratch,
                         fmt::format("mode=1777,size={},{}", spec.memory.count() / 2, owner),
                         "root/dev/shm",

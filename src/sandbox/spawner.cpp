@@ -26,6 +26,7 @@
 #include "sandbox/router.h"
 #include "sandbox/seccomp.h"
 #include "sandbox/spawner_state.h"
+#include "sandbox/sys.h"
 
 namespace croft::sandbox {
 
@@ -128,7 +129,7 @@ Result<> Spawner::open(const Sheet& hello) {
     for (auto& [id, machine] : machines_) {
       auto done = reconnect(id, machine);
       // One machine without network must not keep the farm from its others.
-      if (!done) fmt::print(stderr, "{} has no network: {}\n", id, done.error().line());
+      if (!done) complain(fmt::format("{} has no network: {}", id, done.error().line()));
     }
   }
   open_ = true;
@@ -458,7 +459,7 @@ int spawner_main(int, char**) {
   socklen_t size = sizeof type;
   if (getsockopt(spawner_socket, SOL_SOCKET, SO_TYPE, &type, &size) != 0 ||
       type != SOCK_SEQPACKET) {
-    fmt::print(stderr, "the sandbox spawner is started by a farm, not by hand\n");
+    complain("the sandbox spawner is started by a farm, not by hand");
     return 64;
   }
   return Spawner(spawner_socket).run();

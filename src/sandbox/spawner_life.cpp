@@ -8,6 +8,7 @@
 
 #include "sandbox/disk.h"
 #include "sandbox/spawner_state.h"
+#include "sandbox/sys.h"
 
 namespace croft::sandbox {
 
@@ -183,7 +184,7 @@ void Spawner::built(const std::string& id, Sheet said, std::vector<Fd>& descript
   machine.start_time = static_cast<uint64_t>(said.number("start_time"));
   machine.process = std::move(descriptors.front());
   machine.phase = MachineState::Phase::running;
-  if (trace_) fmt::print(stderr, "{}: {}\n", id, said.text("trace"));
+  if (trace_) complain(fmt::format("{}: {}", id, said.text("trace")));
   std::vector<int> sockets;
   for (size_t i = 1; i < descriptors.size(); ++i) sockets.push_back(descriptors[i].get());
   said.add("serial", machine.start_serial);

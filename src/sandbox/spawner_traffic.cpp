@@ -3,6 +3,7 @@
 #include <linux/netlink.h>
 
 #include "sandbox/spawner_state.h"
+#include "sandbox/sys.h"
 
 namespace croft::sandbox {
 
@@ -38,7 +39,7 @@ std::map<std::string, Counted> Spawner::counters() {
   auto filter = Netlink::open(NETLINK_NETFILTER);
   if (!filter) return {};
   auto counted = read_counters(*filter);
-  if (!counted) fmt::print(stderr, "what machines moved is not read: {}\n", counted.error().line());
+  if (!counted) complain("what machines moved is not read: " + counted.error().line());
   return std::move(counted).value_or(std::map<std::string, Counted>{});
 }
 
@@ -46,7 +47,7 @@ void Spawner::keep_traffic(const std::string& id, uint64_t start_time, const Cou
   Sheet said;
   put_traffic(said, traffic_of(id, start_time, counted, true));
   auto kept = replace_file(file_of(shop_.layout, id, start_time), said.encode(), 0600);
-  if (!kept) fmt::print(stderr, "what {} moved is not kept: {}\n", id, kept.error().line());
+  if (!kept) complain(fmt::format("what {} moved is not kept: {}", id, kept.error().line()));
 }
 
 /// The last word of machines that are about to be cleared away.

@@ -266,4 +266,9 @@ Result<Packet> receive_packet(int socket) {
   return packet;
 }
 
+void complain(std::string_view line) {
+  std::string text = std::string(line) + "\n";
+  [[maybe_unused]] ssize_t written = ::write(2, text.data(), text.size());
+}
+
 }  // namespace croft::sandbox

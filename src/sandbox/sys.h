@@ -53,6 +53,8 @@ Result<> write_new(const std::string& path, std::string_view text, uint32_t mode
 /// The same through a temporary file and rename(2), so that a reader sees the old or the new text.
 Result<> replace_file(const std::string& path, std::string_view text, uint32_t mode);
 Result<> write_all(int fd, std::string_view text);
+/// A line on stderr; where it cannot be written, a full disk, it is lost and nothing else.
+void complain(std::string_view line);
 Result<> make_folders(const std::string& path, uint32_t mode);
 /// Removes a folder with all it holds, without following symbolic links or crossing mounts.
 Result<> remove_all(const std::string& path);

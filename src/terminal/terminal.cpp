@@ -66,15 +66,20 @@ void Terminal::print(std::string_view text) {
 void Terminal::note(std::string_view text) {
   if (quiet) return;
   erase();
-  fmt::print(err_, "{}\n", text);
+  say(fmt::format("{}\n", text));
   std::fflush(err_);
+}
+
+/// Not by fmt::print, which throws where nothing can be written.
+void Terminal::say(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), err_);
 }
 
 void Terminal::live(const std::vector<std::string>& lines) {
   if (!live_allowed_ || quiet) return;
   erase();
   auto columns = static_cast<size_t>(width()) - 1;
-  for (const auto& line : lines) fmt::print(err_, "{}\n", elide(line, columns));
+  for (const auto& line : lines) say(elide(line, columns) + "\n");
   drawn_ = lines.size();
   std::fflush(err_);
 }
@@ -85,7 +90,7 @@ void Terminal::settle() {
 
 void Terminal::erase() {
   if (drawn_ == 0) return;
-  fmt::print(err_, "\x1b[{}A\x1b[J", drawn_);
+  say(fmt::format("\x1b[{}A\x1b[J", drawn_));
   drawn_ = 0;
 }
 

@@ -33,6 +33,7 @@ class Terminal {
 
  private:
   void erase();
+  void say(const std::string& text);
   std::FILE* out_;
   std::FILE* err_;
   bool live_allowed_ = false;

@@ -44,7 +44,8 @@ bool known_entity(std::string_view name) {
 /// nesting (whose tree it would build first).
 class Scan {
  public:
-  Scan(std::string_view text, int depth_limit) : text_(text), depth_limit_(depth_limit) {}
+  Scan(std::string_view text, const Limits& limits)
+      : text_(text), depth_limit_(limits.depth), page_(limits.page) {}
   size_t position() const { return at_; }
 
   Result<> run() {
@@ -78,10 +79,30 @@ class Scan {
       if (depth_ == 0) return fail(Code::syntax, "text outside the root element");
       return skip_past("]]>");
     }
+    if (page_ && depth_ == 0 && !rooted_ && rest.starts_with("<!DOCTYPE")) return document_type();
     if (rest.starts_with("<!"))
       return fail(Code::syntax, "document type declarations are not accepted");
     if (rest.starts_with("<?")) return at_ += 2, skip_past("?>");
     return tag(rest.starts_with("</"));
+  }
+  /// Its declarations are no concern: nothing is ever expanded.
+  Result<> document_type() {
+    size_t start = at_;
+    bool inside = false;
+    for (char quote = 0; at_ < text_.size(); ++at_) {
+      char c = text_[at_];
+      if (quote) {
+        if (c == quote) quote = 0;
+      } else if (c == '"' || c == '\'') {
+        quote = c;
+      } else if (c == '[' || c == ']') {
+        inside = c == '[';
+      } else if (c == '>' && !inside) {
+        ++at_;
+        return {};
+      }
+    }
+    return at_ = start, fail(Code::syntax, "this document type has no end");
   }
   Result<> tag(bool closing) {
     size_t start = at_;
@@ -120,14 +141,16 @@ class Scan {
     constexpr size_t longest = 12;
     std::string_view rest = text_.substr(at_ + 1, longest);
     size_t end = rest.find(';');
-    if (end == std::string_view::npos || !known_entity(rest.substr(0, end)))
-      return fail(Code::syntax, "an unknown entity or a bare '&'");
+    bool known = end != std::string_view::npos && known_entity(rest.substr(0, end));
+    if (!known && page_) return ++at_, Result<>{};
+    if (!known) return fail(Code::syntax, "an unknown entity or a bare '&'");
     at_ += end + 2;
     return {};
   }
 
   std::string_view text_;
   int depth_limit_;
+  bool page_;
   size_t at_ = 0;
   int depth_ = 0;
   bool rooted_ = false;
@@ -165,7 +188,7 @@ Result<Document> Document::parse(std::string_view text, std::string_view what, L
                                                       what, text.size(), limits.size.text()));
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   TRY(check_bytes(text, what));
-  Scan scan(text, limits.depth);
+  Scan scan(text, limits);
   if (auto scanned = scan.run(); !scanned)
     return fail(std::move(scanned.error()).at(place_in(text, scan.position(), what)));
   Document out;

@@ -23,6 +23,9 @@ namespace croft::wire::xml {
 struct Limits {
   Bytes size = Bytes::mib(8);
   int depth = 32;
+  /// A page of somebody's: it may have a document type, which is passed over; entities that XML
+  /// itself does not have stay as they are written.
+  bool page = false;
 };
 
 /// A light handle into a Document, which must outlive it. An absent element is false, and

@@ -110,5 +110,19 @@ TEST(Xml, XPathSelects) {
   EXPECT_EQ(document->select("//b[").error().code, Code::syntax);
 }
 
+TEST(Xml, APageMayHaveADocumentTypeThatIsPassedOver) {
+  Limits page;
+  page.page = true;
+  std::string text =
+      "<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Strict//EN\" \"x.dtd\" [<!ENTITY a \"b>\">]>"
+      "<html><p>a&nbsp;&a;&amp;</p></html>";
+  EXPECT_EQ(Document::parse(text).error().code, Code::syntax);
+  auto document = Document::parse(text, "a page", page);
+  ASSERT_TRUE(document) << document.error().render();
+  EXPECT_EQ(document->root().child("p").text(), "a&nbsp;&a;&") << "nothing is expanded";
+  EXPECT_FALSE(Document::parse("<!DOCTYPE html", "a page", page));
+  EXPECT_FALSE(Document::parse("<a/><!DOCTYPE html>", "a page", page));
+}
+
 }  // namespace
 }  // namespace croft::wire::xml

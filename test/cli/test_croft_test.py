@@ -381,3 +381,41 @@ sfConfig extends GetRestResource {{
         server.shutdown()
     assert result.returncode == 0 and seen, result
     assert all("authorization" in headers and "x-croft-deadline-ms" not in headers for headers in seen), seen
+
+
+def test_an_action_that_its_type_does_not_take_does_not_come_up(tmp_path):
+    (tmp_path / "one.sf").write_text(INCLUDES + '''#include "/org/smartfrog/services/restlet/components.sf"
+sfConfig extends Sequence {
+  port extends ExpectDeployFailure { exitText "port"; action extends RemoteResource { host "x"; port 99999; } }
+  name extends ExpectDeployFailure { exitText "host"; action extends RemoteResource { host 7; } }
+}
+''')
+    result = croft_test(tmp_path / "one.sf")
+    assert result.returncode == 0 and "2 passed" in result.stdout, result.stdout + result.stderr
+
+
+def test_a_folder_with_links_that_lead_to_themselves_is_run(tmp_path):
+    (tmp_path / "one.sf").write_text(PASSING)
+    (tmp_path / "loop.sf").symlink_to(tmp_path / "loop.sf")
+    (tmp_path / "round").symlink_to(tmp_path)
+    result = croft_test(tmp_path)
+    assert result.returncode == 0 and "1 passed" in result.stdout, result.stdout + result.stderr
+
+
+def test_an_interrupted_run_leaves_no_folder(tmp_path):
+    (tmp_path / "one.sf").write_text(INCLUDES + '''#include "/org/smartfrog/sfcore/workflow/components.sf"
+sfConfig extends TestCompound { action extends Compound {} tests extends DoNothing { time 600000; } testTimeout 600000; }
+''')
+    place = tmp_path / "tmp"
+    place.mkdir()
+    running = subprocess.Popen([BINARY, "test", str(tmp_path / "one.sf")], env={**clean_environment(), "TMPDIR": str(place)},
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: list(place.glob("croft-test-of-*")), "it has begun")
+    running.terminate()
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130 and not list(place.iterdir()), (running.returncode, out, err)
+    # What a killed one left goes with the next.
+    (place / f"croft-test-of-{running.pid}-abcdef").mkdir()
+    (tmp_path / "two.sf").write_text(PASSING)
+    done = subprocess.run([BINARY, "test", str(tmp_path / "two.sf")], env={**clean_environment(), "TMPDIR": str(place)}, timeout=60)
+    assert done.returncode == 0 and not list(place.iterdir())

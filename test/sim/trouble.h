@@ -397,9 +397,8 @@ sfConfig extends Compound {
     account_for(proof);
     // A life that failed before its `up` was answered has no proof that was asked for: its events
     // are still there.
-    auto events = TRY(ask<json::Object>([](Client& client) {
-      return client.call("GET", "/v1/applications/app/events?from=1");
-    }));
+    auto events = TRY(ask<json::Object>(
+        [](Client& client) { return client.call("GET", "/v1/applications/app/events?from=1"); }));
     std::string told;
     for (const std::string& line : split(TRY(json::string_at(events, "lines")), '\n'))
       if (line.find("\"RENTED\"") != std::string::npos ||

@@ -46,6 +46,11 @@ class Rmdir : public OneStep {
   Rmdir() : OneStep(false) {}
   aio::Task<Result<>> start(Context& context) override {
     std::string path = CO_TRY(co_await file_path(context, "dir"));
+    if (path == normal_path(context.work_folder()))
+      co_return fail(Error(Code::invalid_argument,
+                           "the application's work folder itself is not removed",
+                           context.where("dir"))
+                         .hint("name a folder in it"));
     co_return co_await remove_if_there(context, Removal::tree, path);
   }
 };

@@ -25,7 +25,6 @@ constexpr OldMessage old_messages[] = {
     {"The request signature we calculated does not match the signature you provided. Check your "
      "AWS Secret Access Key and signing method.",
      "AuthFailure"},
-    {"Unknown verb: ", "unknown verb"},
 };
 
 bool says(const std::string& text, const std::string& wanted) {

@@ -31,10 +31,12 @@ class Retry : public engine::Component {
     for (int64_t count = remembered(context, "count");;) {
       std::string name = fmt::format("running_{}", count);
       auto record = CO_TRY(co_await context.perform(name, "action"));
-      bool spent = budget_ > Duration{} && time_left(context, "began", budget_) <= Duration{};
+      // What would begin after a pause would begin too late.
+      bool spent = budget_ > Duration{} && time_left(context, "began", budget_) <= pause(count);
       if (record.is_normal() || count >= retry_ || spent) {
         if (spent && !record.is_normal() && count < retry_)
-          record.description += fmt::format(" (after {} tries its time is over)", count + 1);
+          record.description += fmt::format("{}(after {} tries its time is over)",
+                                            record.description.empty() ? "" : " ", count + 1);
         context.end(std::move(record));
         co_return Result<>{};
       }

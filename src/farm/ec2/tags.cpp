@@ -84,7 +84,9 @@ aio::Task<Answer> create_tags(Core& core, Call call) {
   for (const Params& tag : call.params.items("Tag")) {
     std::string key = tag.text("Key"), value = tag.text("Value");
     CO_TRY(check_tag(key, value));
-    wanted[key] = value;
+    if (!wanted.emplace(key, value).second)
+      co_return fail(aws_error("InvalidParameterValue", 400,
+                               fmt::format("Duplicate tag key '{}' specified.", key)));
   }
   std::vector<Tags> results;
   for (const Tagged& resource : resources) {

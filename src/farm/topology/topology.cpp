@@ -67,6 +67,8 @@ class Reader {
       host.zone = zone;
       host.rack = name;
       int64_t count = TRY(json::int_or(*object, "count", 0));
+      if (object->contains("count") && count < 1)
+        return wrong(fmt::format("count of the host '{}' is 1 or more", host.name));
       if (count < 0 || static_cast<size_t>(count) + out_.hosts.size() >= Topology::most_hosts)
         return wrong(fmt::format("more than {} hosts", Topology::most_hosts));
       std::string base = host.name;

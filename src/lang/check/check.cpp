@@ -471,6 +471,13 @@ void check_component(model::Component& component, const model::ComponentSchema& 
   Checker(schemas, options, findings).component(component, schema);
 }
 
+Result<> may_deploy(const model::SchemaSet& schemas, model::Component& component) {
+  model::Findings findings;
+  CheckOptions options;
+  TreeChecker(schemas, options, findings).deployed(component);
+  return findings.result();
+}
+
 model::Findings check(model::Description& description, const model::SchemaSet& schemas,
                       bool strict) {
   model::Findings findings;
