@@ -181,6 +181,22 @@ aio::Task<Result<int>> account_list(aio::World& world, Invocation& invocation) {
   co_return exit_code::done;
 }
 
+/// The farm that was asked removes its files as the last thing it does; its answer comes before.
+aio::Task<Result<>> until_removed(aio::World& world, std::string data) {
+  constexpr Duration limit = Duration::minutes(2), look_every = Duration::milliseconds(20);
+  for (Moment end = world.clock.now() + limit;;) {
+    std::string left;
+    for (const char* name : {"s3", "machines", "farm.db", "farm.db.lock", "secret.key"})
+      if (co_await world.disk.info(fmt::format("{}/{}", data, name))) left = name;
+    if (left.empty()) co_return Result<>{};
+    if (world.clock.now() > end)
+      co_return fail(Code::timeout, fmt::format("the farm did not remove its data within {}: "
+                                                "{}/{} is left",
+                                                limit.text(), data, left));
+    CO_TRY(co_await world.clock.sleep(look_every));
+  }
+}
+
 aio::Task<Result<int>> farm_destroy(aio::World& world, Invocation& invocation) {
   std::string data = data_folder(invocation);
   auto info = co_await world.disk.info(data);
@@ -194,6 +210,8 @@ aio::Task<Result<int>> farm_destroy(aio::World& world, Invocation& invocation) {
     options.data = data;
     auto farm = CO_TRY(co_await farm::Farm::open(world, options));
     CO_TRY(co_await farm->destroy());
+  } else {
+    CO_TRY(co_await until_removed(world, data));
   }
   invocation.terminal.note("every instance of the farm in " + data +
                            " is gone, and so are its data");

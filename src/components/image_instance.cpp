@@ -267,12 +267,14 @@ aio::Task<Result<int>> ImageInstance::ask_for(Context& context, cloud::Ec2 ec2,
           ? fmt::format("{} instances are asked for", wanted.min_count)
           : fmt::format("{} to {} instances are asked for", wanted.min_count, wanted.max_count));
   int least = wanted.min_count;
-  std::string zone = wanted.zone, profile = wanted.instance_profile;
+  std::string zone = wanted.zone, profile = wanted.instance_profile, type = wanted.instance_type;
   auto reservation = co_await context.outside(run_intent, ec2.run_instances(std::move(wanted)));
   if (!reservation) {
     Error error = std::move(reservation).error();
-    if (auto attribute = refused_attribute(error, zone, profile); !attribute.empty())
+    if (auto attribute = refused_attribute(error, zone, profile, type); !attribute.empty()) {
       error.where = context.where(attribute);
+      if (attribute == "instanceType") error.frame("Unrecognised image type: " + type);
+    }
     if (error.code == Code::resource_exhausted) {
       error.where = context.where("minCount");
       error.hint(fmt::format(

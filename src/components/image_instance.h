@@ -92,6 +92,6 @@ Result<std::vector<plan::Rent>> image_instance_rents(const model::Component& com
 /// Which attribute a refusal of RunInstances speaks of: its code says so, or it names the value.
 /// Empty: none that is known.
 std::string_view refused_attribute(const Error& error, const std::string& zone,
-                                   const std::string& profile);
+                                   const std::string& profile, const std::string& type);
 
 }  // namespace croft::components

@@ -125,15 +125,19 @@ Result<std::vector<cloud::Tag>> ImageInstance::wanted_tags(Context& context) {
 }
 
 std::string_view refused_attribute(const Error& error, const std::string& zone,
-                                   const std::string& profile) {
+                                   const std::string& profile, const std::string& type) {
   std::string_view code = error.fact("aws_code");
   if (code.starts_with("InvalidKeyPair")) return "keyName";
   if (code.starts_with("InvalidGroup") || code.starts_with("InvalidSecurityGroup"))
     return "securityGroups";
+  if (code.starts_with("InvalidInstanceType")) return "instanceType";
   auto names = [&](const std::string& value) {
     return !value.empty() && error.what.find(value) != std::string::npos;
   };
-  return names(zone) ? "zone" : names(profile) ? "instanceProfile" : "";
+  return names(zone)      ? "zone"
+         : names(profile) ? "instanceProfile"
+         : names(type)    ? "instanceType"
+                          : "";
 }
 
 }  // namespace croft::components

@@ -56,7 +56,7 @@ class Ledger {
   void erase_text(std::string_view key);
   /// Gives it its number and the time. The last events_kept are there, those before go.
   uint64_t event(protocol::Event event);
-  static constexpr uint64_t events_kept = 100'000;
+  static constexpr uint64_t events_kept = 20'000;
   uint64_t journal(protocol::JournalRecord record);
   uint64_t history(HistoryEntry entry);
 

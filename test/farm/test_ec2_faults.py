@@ -70,6 +70,8 @@ def test_instances_stand_still_and_die(farm, ec2, fault):
     try:
         wait_until(lambda: beats() > 2, "it beats")
         one = fault("freeze", "--instance", id)
+        status, = ec2.describe_instance_status(InstanceIds=[id])["InstanceStatuses"]
+        assert (status["InstanceStatus"]["Status"], status["InstanceStatus"]["Details"][0]["Status"]) == ("impaired", "failed")
         still = beats()
         for _ in range(20):
             assert beats() == still
@@ -84,3 +86,9 @@ def test_instances_stand_still_and_die(farm, ec2, fault):
         wait_until(lambda: state() == "stopped", "it is dead")
     finally:
         ec2.terminate_instances(InstanceIds=[id])
+
+
+def test_a_value_that_a_fault_does_not_take_is_a_wrong_argument(farm):
+    for wrong in (["refuse", "--percent", "500"], ["lag", "--lag", "5x"], ["melt"]):
+        done = subprocess.run([BINARY, "farm", "fault", "add", *wrong, "--data", farm.data], env=farm.env, capture_output=True, text=True)
+        assert done.returncode == 64, (wrong, done)

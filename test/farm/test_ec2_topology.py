@@ -1,5 +1,6 @@
 """Zones, racks and hosts; failures of them with real machines and packets; spot instances that are taken away."""
 import json
+import os
 import subprocess
 
 import pytest
@@ -175,3 +176,28 @@ def test_a_dead_rack_takes_nothing_new(farm, ec2, pair, fault):
         assert set(ids) <= set(hosts(farm)["h1"]["instances"])
     finally:
         ec2.terminate_instances(InstanceIds=ids)
+
+
+def test_a_launch_that_names_no_zone_goes_where_there_is_room(farm, ec2, pair):
+    full = ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1, InstanceType="c4.xlarge",
+                             Placement={"AvailabilityZone": "us-east-1b"})["Instances"][0]["InstanceId"]
+    try:
+        # us-east-1b has the fewest, and none more.
+        one = ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1, InstanceType="t2.nano")["Instances"][0]
+        ec2.terminate_instances(InstanceIds=[one["InstanceId"]])
+        assert one["Placement"]["AvailabilityZone"] == "us-east-1a"
+    finally:
+        ec2.terminate_instances(InstanceIds=[full])
+
+
+def test_destroy_returns_when_nothing_is_left(tmp_path):
+    file = tmp_path / "farm.json"
+    file.write_text(json.dumps(TOPOLOGY))
+    one = Farm(options=["--topology", str(file)])
+    try:
+        account = one.account("gone")
+        client("ec2", one.url, account["accessKey"], account["secretKey"]).run_instances(ImageId=IMAGE, MinCount=2, MaxCount=2)
+        done = subprocess.run([BINARY, "farm", "destroy", "--data", one.data], env=one.env, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0 and not any(name in ("machines", "s3", "farm.db", "secret.key") for name in os.listdir(one.data)), done
+    finally:
+        one.close()

@@ -18,6 +18,7 @@ namespace {
 
 constexpr Duration shortest_interval = Duration::milliseconds(10);
 constexpr std::string_view ending = ".sf";
+constexpr std::string_view read_mark = "read_";
 
 /// Each description is published under "read_NAME" when it is first seen, and runs as the action
 /// NAME: another process goes on with the same. One that does not come up, or has ended, is not
@@ -52,12 +53,25 @@ class DeployingDirectoryWatcher : public engine::Component {
     std::set<std::string> there;
     for (const std::string& file : CO_TRY(co_await context.world().disk.list(dir)))
       if (file.ends_with(ending) && file.size() > ending.size()) there.insert(file);
+    // What an earlier process ran goes with its file, too.
+    if (!std::exchange(knows_, true))
+      for (const auto& attribute : context.description()->attributes())
+        if (attribute.name.starts_with(read_mark) && attribute.value.as_component())
+          before_.insert(attribute.name.substr(read_mark.size()));
+    Result<> unread;
     for (const std::string& file : there) {
       std::string name = prefix + file.substr(0, file.size() - ending.size());
+      before_.erase(name);
       if (!runs_.insert(name).second || is_over(context, name)) continue;
-      CO_TRY(co_await read(context, dir + "/" + file, name));
-      running.spawn(follow(context, name));
+      auto known = co_await read(context, dir + "/" + file, name);
+      if (!known && known.error().code == Code::cancelled) co_return known;
+      if (known)
+        running.spawn(follow(context, name));
+      else
+        unread = std::move(known);  // the others are looked after all the same
     }
+    runs_.merge(before_);
+    before_.clear();
     for (auto name = runs_.begin(); name != runs_.end();) {
       if (there.contains(name->substr(prefix.size()) + std::string(ending))) {
         ++name;
@@ -71,7 +85,7 @@ class DeployingDirectoryWatcher : public engine::Component {
       CO_TRY(context.set_of_other(context.path(), "read_" + gone, std::nullopt));
       context.remember("over_" + gone, "");
     }
-    co_return Result<>{};
+    co_return unread;
   }
   static bool is_over(const Context& context, const std::string& name) {
     auto found = context.record().memory.find("over_" + name);
@@ -94,7 +108,8 @@ class DeployingDirectoryWatcher : public engine::Component {
                               record->cause.empty() ? record->description : record->cause));
     co_return Result<>{};
   }
-  std::set<std::string> runs_;
+  std::set<std::string> runs_, before_;
+  bool knows_ = false;  ///< what an earlier process ran
 };
 
 }  // namespace

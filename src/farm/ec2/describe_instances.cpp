@@ -237,9 +237,14 @@ namespace {
 
 std::string_view check_of(const Core& core, const Instance& instance) {
   InstanceState state = core.shown_state(instance);
-  return state == InstanceState::running   ? "ok"
+  bool frozen = core.faults && core.faults->is_frozen(instance);
+  return state == InstanceState::running   ? frozen ? "impaired" : "ok"
          : state == InstanceState::pending ? "initializing"
                                            : "not-applicable";
+}
+
+std::string_view reachability(std::string_view status) {
+  return status == "ok" ? "passed" : status == "impaired" ? "failed" : "initializing";
 }
 
 constexpr FilterField<Seen> status_fields[] = {
@@ -253,15 +258,11 @@ constexpr FilterField<Seen> status_fields[] = {
     {"instance-status.status",
      [](const Seen& s, Out out) { out.emplace_back(check_of(*s.core, *s.i)); }},
     {"instance-status.reachability",
-     [](const Seen& s, Out out) {
-       out.emplace_back(check_of(*s.core, *s.i) == "ok" ? "passed" : "initializing");
-     }},
+     [](const Seen& s, Out out) { out.emplace_back(reachability(check_of(*s.core, *s.i))); }},
     {"system-status.status",
      [](const Seen& s, Out out) { out.emplace_back(check_of(*s.core, *s.i)); }},
     {"system-status.reachability",
-     [](const Seen& s, Out out) {
-       out.emplace_back(check_of(*s.core, *s.i) == "ok" ? "passed" : "initializing");
-     }},
+     [](const Seen& s, Out out) { out.emplace_back(reachability(check_of(*s.core, *s.i))); }},
     {"event.code", [](const Seen&, Out) {}},
 };
 
@@ -270,9 +271,8 @@ void write_check(Xml& xml, std::string_view name, std::string_view status) {
     xml.text("status", status);
     if (status == "not-applicable") return;
     xml.in("details", [&] {
-      xml.in("item", [&] {
-        xml.text("name", "reachability").text("status", status == "ok" ? "passed" : "initializing");
-      });
+      xml.in("item",
+             [&] { xml.text("name", "reachability").text("status", reachability(status)); });
     });
   });
 }

@@ -171,6 +171,13 @@ std::vector<std::string> Faults::addresses_of(std::string_view where) const {
   return out;
 }
 
+bool Faults::is_frozen(const Instance& instance) const {
+  WallTime now = context_.world.clock.wall();
+  return std::ranges::any_of(faults_, [&](const Fault& fault) {
+    return fault.kind == Fault::Kind::freeze && fault.until > now && covers(fault.where, instance);
+  });
+}
+
 bool Faults::is_down(std::string_view host) const {
   const Topology* topology = context_.topology.get();
   const Host* found = topology ? topology->find(host) : nullptr;

@@ -77,6 +77,8 @@ class Faults {
   WallTime seen_until() const;
   /// Killed or standing still as a whole: nothing is placed there.
   bool is_down(std::string_view host) const;
+  /// It stands still: its status checks fail.
+  bool is_frozen(const Instance& instance) const;
   /// Names are not answered in this instance.
   bool dns_silent(std::string_view instance) const;
   /// Of the usual spot price.

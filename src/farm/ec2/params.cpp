@@ -30,6 +30,13 @@ std::string pattern_of(std::string_view name) {
   return out;
 }
 
+/// A number in it that no list could have: what nobody would read is refused.
+bool counts_too_far(std::string_view name) {
+  return std::ranges::any_of(split(name, '.'), [](const std::string& part) {
+    return all_digits(part) && part.size() > 1 && !parse_i64(part);
+  });
+}
+
 const Param* lookup(Schema schema, std::string_view pattern) {
   for (const Param& param : schema)
     if (param.path == pattern) return &param;
@@ -60,6 +67,11 @@ Result<> check_value(const Param& param, std::string_view name, std::string_view
   switch (param.kind) {
     case Kind::text:
       if (!valid_utf8(value)) return fail(bad_value(name, value, "It is not UTF-8"));
+      // No answer could tell it again: XML has no such characters.
+      if (std::ranges::any_of(value, [](char c) {
+            return static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
+          }))
+        return fail(bad_value(name, value, "It holds a control character"));
       if (static_cast<int64_t>(value.size()) < param.low ||
           static_cast<int64_t>(value.size()) > param.high)
         return fail(bad_value(name, value, fmt::format("Expected {} characters", range)));
@@ -110,7 +122,7 @@ Result<Params> Params::check(Schema schema, Schema common, const Fields& fields)
     std::string pattern = pattern_of(name);
     const Param* param = lookup(schema, pattern);
     if (!param) param = lookup(common, pattern);
-    if (!param) return fail(unknown(schema, name));
+    if (!param || counts_too_far(name)) return fail(unknown(schema, name));
     if (!seen.insert(name).second)
       return fail(aws_error("InvalidParameterCombination", 400,
                             fmt::format("The parameter {} is given twice", printable(name))));

@@ -71,6 +71,14 @@ TEST(Params, refusals_have_the_codes_of_ec2) {
   EXPECT_EQ(code({{"MinCount", "1"}, {std::string(300, 'A'), "2"}}), "UnknownParameter");
 }
 
+TEST(Params, what_no_answer_could_tell_and_no_list_could_hold_is_refused) {
+  EXPECT_EQ(code({{"MinCount", "1"}, {"Tag.1.Key", "a\x01"}}), "InvalidParameterValue");
+  EXPECT_EQ(code({{"MinCount", "1"}, {"Tag.1.Key", "a\tb"}}), "");
+  EXPECT_EQ(code({{"MinCount", "1"}, {"InstanceId.99999999999999999999", "i-00000001"}}),
+            "UnknownParameter");
+  EXPECT_EQ(code({{"MinCount", "1"}, {"InstanceId.9223372036854775807", "i-00000001"}}), "");
+}
+
 TEST(Params, a_mistyped_name_gets_a_suggestion) {
   auto p = check({{"MinCuont", "1"}});
   ASSERT_FALSE(p);

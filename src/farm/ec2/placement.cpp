@@ -87,21 +87,24 @@ size_t Placer::room(size_t most) const {
   return count;
 }
 
-std::string pick_zone(const Core& core, std::string_view account) {
+std::string pick_zone(const Core& core, std::string_view account,
+                      const std::function<bool(const std::string&)>& has_room) {
   const auto& zones = core.context.zones;
   const Topology* topology = core.context.topology.get();
   if (!topology) return zones.front();
   std::map<std::string, int64_t> own;
   for (const Instance* instance : core.state.instances_of(account))
     own[instance->zone] += is_live(instance->state);
-  std::string best;
+  std::string best, roomy;
   for (const std::string& zone : zones) {
     bool usable = std::ranges::any_of(topology->hosts, [&](const Host& host) {
       return host.zone == zone && !(core.faults && core.faults->is_down(host.name));
     });
-    if (usable && (best.empty() || own[zone] < own[best])) best = zone;
+    if (!usable) continue;
+    if (best.empty() || own[zone] < own[best]) best = zone;
+    if ((roomy.empty() || own[zone] < own[roomy]) && has_room(zone)) roomy = zone;
   }
-  return best.empty() ? zones.front() : best;
+  return !roomy.empty() ? roomy : best.empty() ? zones.front() : best;
 }
 
 std::string topology_json(const Core& core) {

@@ -1,6 +1,8 @@
 // Which host of the farm's topology an instance is put on. Without a topology there is one host,
 // this machine, with no name. Made for one call: it counts what lies where once. Loop thread only.
 #pragma once
+#include <functional>
+
 #include "farm/ec2/core.h"
 #include "farm/topology/topology.h"
 
@@ -28,8 +30,9 @@ class Placer {
 };
 
 /// The zone of a launch that names none: the one with the fewest instances of the account among
-/// those that have a usable host.
-std::string pick_zone(const Core& core, std::string_view account);
+/// those that have room, else among those that have a usable host.
+std::string pick_zone(const Core& core, std::string_view account,
+                      const std::function<bool(const std::string&)>& has_room);
 
 /// GET /topology: hosts, what they carry, the power they take.
 std::string topology_json(const Core& core);

@@ -80,14 +80,22 @@ Result<Wanted> read_wanted(const Params& p) {
 }
 
 /// The subnet that is named, else the default one of the zone.
-Result<SubnetRecord*> read_subnet(Core& core, const Call& call, const Wanted& wanted) {
+Result<SubnetRecord*> read_subnet(Core& core, const Call& call, const Wanted& wanted,
+                                  const Launch& launch) {
   std::string zone = call.params.text("Placement.AvailabilityZone");
   const auto& zones = core.context.zones;
   if (!zone.empty() && core.zone_index(zone) >= zones.size())
     return fail(invalid("Placement.AvailabilityZone", zone, "The zones are " + join(zones, ", ")));
+  auto least = static_cast<size_t>(std::max<int64_t>(launch.min_count, 1));
+  auto has_room = [&](const std::string& other) {
+    Instance model = launch.model;
+    model.zone = other;
+    return Placer(core, model).room(least) >= least;
+  };
   std::string id = wanted.subnet;
   if (id.empty())
-    id = core.subnet_of(call.account(), zone.empty() ? pick_zone(core, call.account()) : zone);
+    id = core.subnet_of(call.account(),
+                        !zone.empty() ? zone : pick_zone(core, call.account(), has_room));
   SubnetRecord* subnet = core.state.subnets.find(call.account(), id);
   if (!subnet) return fail(not_found(*id_kind("subnet"), {id}));
   if (!zone.empty() && subnet->zone != zone)
@@ -156,7 +164,7 @@ Result<> read_network(Core& core, const Call& call, Launch& launch) {
       interfaces.size() == 1 && interfaces[0].has("NetworkInterfaceId"))
     return read_interface(core, call, interfaces[0].text("NetworkInterfaceId"), launch);
   Wanted wanted = TRY(read_wanted(call.params));
-  SubnetRecord* subnet = TRY(read_subnet(core, call, wanted));
+  SubnetRecord* subnet = TRY(read_subnet(core, call, wanted, launch));
   launch.subnet = *parse_network(subnet->cidr);
   launch.model.groups = TRY(read_groups(core, call, wanted, *subnet));
   launch.model.subnet = subnet->id;
