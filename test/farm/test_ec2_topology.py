@@ -179,15 +179,15 @@ def test_a_dead_rack_takes_nothing_new(farm, ec2, pair, fault):
 
 
 def test_a_launch_that_names_no_zone_goes_where_there_is_room(farm, ec2, pair):
-    full = ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1, InstanceType="c4.xlarge",
-                             Placement={"AvailabilityZone": "us-east-1b"})["Instances"][0]["InstanceId"]
+    run = lambda type, zone, count: [i["InstanceId"] for i in ec2.run_instances(
+        ImageId=IMAGE, MinCount=count, MaxCount=count, InstanceType=type, Placement=zone)["Instances"]]
+    ids = run("c5.large", {"AvailabilityZone": "us-east-1b"}, 2) + run("t2.nano", {"AvailabilityZone": "us-east-1a"}, 1)
     try:
-        # us-east-1b has the fewest, and none more.
-        one = ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1, InstanceType="t2.nano")["Instances"][0]
-        ec2.terminate_instances(InstanceIds=[one["InstanceId"]])
-        assert one["Placement"]["AvailabilityZone"] == "us-east-1a"
+        # us-east-1b has the fewest, and room for none more.
+        ids += run("t2.nano", {}, 1)
+        assert describe(ec2, ids[-1])["Placement"]["AvailabilityZone"] == "us-east-1a"
     finally:
-        ec2.terminate_instances(InstanceIds=[full])
+        ec2.terminate_instances(InstanceIds=ids)
 
 
 def test_destroy_returns_when_nothing_is_left(tmp_path):
