@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -164,6 +165,7 @@ class Application {
   void forget_branch(const std::string& path);
   /// Masks what its description and its types call secret; for all that is stored or shown.
   void hide_secrets(Error& error) const;
+  void hide_secrets(std::string& text) const;
   void set_property(const std::string& name, std::optional<std::string> value);
   /// So many events wait for listeners that are not there yet.
   static constexpr size_t kept_events_max = 1000;
@@ -290,6 +292,9 @@ class Application {
   Ledger ledger_;
   ApplicationRecord record_;
   model::Description description_;
+  /// Of that description; gathered when they are first asked for.
+  mutable std::optional<std::set<std::string>> secrets_;
+  mutable model::ComponentPtr secrets_root_;
   cloud::Environment environment_;
   std::map<std::string, std::string> callers_variables_;
   std::map<std::string, std::string> farm_variables_;  // credentials the farm gave: they win

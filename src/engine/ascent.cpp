@@ -161,6 +161,15 @@ void Application::hide_secrets(Error& error) const {
   redact_sources(error, services_.registry.schemas());
 }
 
+void Application::hide_secrets(std::string& text) const {
+  if (!description_.root) return;
+  if (!secrets_ || secrets_root_ != description_.root) {
+    secrets_ = secrets_of(*description_.root);
+    secrets_root_ = description_.root;
+  }
+  hide(text, *secrets_);
+}
+
 aio::Task<Result<>> Application::prepare_farm() {
   if (record_.farm_admin.empty() || !services_.prepare_farm) co_return Result<>{};
   model::ComponentPtr farm = description_.root ? description_.root->component("farm") : nullptr;

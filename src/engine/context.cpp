@@ -261,6 +261,7 @@ void Context::event(std::string name, std::string why) {
   line.component = path();
   line.event = std::move(name);
   line.why = std::move(why);
+  if (line.event == protocol::event::message) node_.application.hide_secrets(line.why);
   node_.application.ledger().event(std::move(line));
 }
 

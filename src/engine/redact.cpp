@@ -102,10 +102,19 @@ void redact_sources(Error& error, const model::SchemaSet& schemas) {
   mask_sources(error, names);
 }
 
-void redact(Error& error, const model::Component& root) {
+std::set<std::string> secrets_of(const model::Component& root) {
   std::set<std::string> secrets;
   std::set<const model::Component*> seen;
   collect(root, 0, secrets, seen);
+  return secrets;
+}
+
+void hide(std::string& text, const std::set<std::string>& secrets) {
+  mask(text, secrets);
+}
+
+void redact(Error& error, const model::Component& root) {
+  auto secrets = secrets_of(root);
   if (!secrets.empty()) mask(error, secrets);
 }
 

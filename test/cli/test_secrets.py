@@ -49,3 +49,19 @@ def test_what_is_no_secret_is_refused(croft):
     assert set_secret(croft, "a", "x" * 70000).code == 64
     assert "is no name of a secret" in set_secret(croft, "a b", "x").out
     assert croft.ok("secret", "list", "--json").json["secrets"] == []
+
+
+def test_a_password_that_a_message_repeats_is_masked(croft, tmp_path):
+    file = tmp_path / "app.sf"
+    file.write_text('''#include "/org/smartfrog/components.sf"
+#include "/org/smartfrog/services/passwords/components.sf"
+#include "/org/smartfrog/services/utils/components.sf"
+sfConfig extends Compound {
+  inline extends InlinePassword { password "%s"; }
+  said extends Echo { message LAZY PARENT:inline:password; }
+}
+''' % CANARY)
+    croft.ok("up", file)
+    events = croft.ok("events", "app").out
+    assert "***" in events and CANARY not in events
+
