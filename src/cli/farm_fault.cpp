@@ -49,7 +49,8 @@ aio::Task<Result<int>> fault_add(aio::World& world, Invocation& invocation) {
   if (invocation.flag("--down")) wanted["down"] = true;
   auto answered = co_await farm::admin_call(world, data_of(invocation), "POST", "/faults",
                                             wire::json::compact(wanted));
-  if (!answered && answered.error().code == Code::invalid_argument)
+  if (!answered &&
+      (answered.error().code == Code::invalid_argument || answered.error().code == Code::syntax))
     co_return fail(wrong_argument(answered.error().what));
   std::string answer = CO_TRY(std::move(answered));
   auto made = CO_TRY(wire::json::parse_object(answer, "the farm's answer"));

@@ -111,20 +111,25 @@ Result<TestOptions> options_of(const Invocation& invocation) {
   return out;
 }
 
+aio::Task<Result<std::vector<TestCase>>> run_all(aio::World& world, Invocation& invocation,
+                                                 std::vector<std::string> files) {
+  auto options = CO_TRY(options_of(invocation));
+  co_return co_await run_tests(world, invocation, std::move(files), std::move(options),
+                               [&invocation](const TestCase& each) { tell(invocation, each); });
+}
+
 aio::Task<Result<int>> test(aio::World& world, Invocation& invocation) {
   auto files = CO_TRY(test_files(invocation.positionals));
-  auto options = CO_TRY(options_of(invocation));
   invocation.terminal.quiet = true;  // the farms' coming and going is nobody's concern
-  auto outcome =
-      co_await aio::race(run_tests(world, invocation, std::move(files), std::move(options),
-                                   [&invocation](const TestCase& each) { tell(invocation, each); }),
-                         world.processes.signal({SIGINT, SIGTERM}));
-  if (outcome.index() == 1) {
+  // The signals first: from the moment there is a folder they have to remove it.
+  auto outcome = co_await aio::race(world.processes.signal({SIGINT, SIGTERM}),
+                                    run_all(world, invocation, std::move(files)));
+  if (outcome.index() == 0) {
     invocation.terminal.quiet = false;
     invocation.terminal.note("interrupted: the tests' farms are ended, nothing of them is left");
     co_return exit_code::interrupted;
   }
-  auto cases = CO_TRY(std::move(std::get<0>(outcome)));
+  auto cases = CO_TRY(std::move(std::get<1>(outcome)));
   if (auto file = invocation.value("--junit"))
     CO_TRY(co_await world.disk.write_file(*file, junit_xml(cases), 0644));
   auto summary = document(cases);

@@ -12,7 +12,9 @@ constexpr size_t pings_at_once = 256;
 constexpr Duration longest_nap = Duration::minutes(10);
 
 bool tells_nothing(Code code) {
-  return code == Code::unavailable || code == Code::timeout || code == Code::throttled;
+  // A farm without room for what is missing has it later, perhaps; what there is goes on.
+  return code == Code::unavailable || code == Code::timeout || code == Code::throttled ||
+         code == Code::resource_exhausted;
 }
 
 bool worth_a_ping(const Node& node) {

@@ -207,6 +207,7 @@ sfConfig extends Compound {
   void end(const Event& event) {
     switch (event.kind) {
       case Kind::farm:
+        if (!rig_.farm->dead()) return;  // killed twice, and started again already
         if (event.number % 2) rig_.farm->disk().crash();
         rig_.start_farm();
         return;
