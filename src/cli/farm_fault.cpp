@@ -40,11 +40,18 @@ aio::Task<Result<int>> fault_add(aio::World& world, Invocation& invocation) {
             fmt::format("{} takes a whole number, not '{}'", option, printable(*value))));
       wanted[name] = *number;
     }
-  if (auto speed = invocation.value("--bandwidth"))
-    wanted["bytesPerSecond"] = CO_TRY(Bytes::parse(*speed)).count();
+  if (auto speed = invocation.value("--bandwidth")) {
+    auto bytes = Bytes::parse(*speed);
+    if (!bytes) co_return fail(wrong_argument("--bandwidth: " + bytes.error().what));
+    wanted["bytesPerSecond"] = bytes->count();
+  }
   for (auto [option, name] :
        {std::pair("--lag", "lagMs"), std::pair("--time", "timeMs"), std::pair("--for", "lengthMs")})
-    if (auto length = invocation.value(option)) wanted[name] = CO_TRY(milliseconds(*length));
+    if (auto length = invocation.value(option)) {
+      auto ms = milliseconds(*length);
+      if (!ms) co_return fail(wrong_argument(fmt::format("{}: {}", option, ms.error().what)));
+      wanted[name] = *ms;
+    }
   if (invocation.flag("--one-way")) wanted["oneWay"] = true;
   if (invocation.flag("--down")) wanted["down"] = true;
   auto answered = co_await farm::admin_call(world, data_of(invocation), "POST", "/faults",
