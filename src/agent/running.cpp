@@ -174,6 +174,10 @@ aio::Task<Result<>> Running::clear() {
     co_return fail(Code::timeout, fmt::format("processes of {} do not end by KILL", pid_));
   siginfo_t info{};
   if (pidfd_ >= 0) ::waitid(by_pidfd, static_cast<id_t>(pidfd_), &info, WEXITED | WNOHANG);
+  // Whom /proc does not show: the number is the group's as long as one of it lives.
+  bool blind = !cgroup_ && !renumbered_;
+  for (int i = 0; blind && i < clear_tries && ::kill(-pid_, SIGKILL) == 0; ++i)
+    CO_TRY(co_await world_->clock.sleep(Duration::milliseconds(int64_t{1} << i)));
   if (cgroup_) remove(*cgroup_);
   co_return Result<>{};
 }

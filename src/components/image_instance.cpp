@@ -167,11 +167,7 @@ aio::Task<Result<>> ImageInstance::start_machines(Context& context) {
   bool open = is_renting(context);
   // What was lost while no controller looked is dealt with as a loss, not as a start that fails.
   if (context.ran_before() && !open && !open_ids(context).empty()) CO_TRY(co_await ping(context));
-  // All that was rented before is gone: asked with its token the farm would answer with just that.
-  bool anew = !open && open_ids(context).empty() &&
-              std::ranges::find(context.record().rented, "instance", &engine::Rented::kind) !=
-                  context.record().rented.end();
-  if (anew && !context.record().intent) next_round(context);
+  if (!open && all_given_back(context) && !context.record().intent) next_round(context);
   if (open_ids(context).empty() || open) CO_TRY(co_await rent(context, ec2));
   // What was imported may be less than what there has to be.
   if (!context.ran_before()) CO_TRY(co_await replace_lost(context, ec2));

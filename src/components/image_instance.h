@@ -63,6 +63,7 @@ class ImageInstance : public engine::Component {
   static bool is_renting(const engine::Context& context);
   static void next_round(engine::Context& context);
   static Result<bool> replaces(const engine::Context& context);
+  static bool all_given_back(const engine::Context& context);
   /// Machines that are gone, told of and given back.
   static aio::Task<Result<>> count_out(engine::Context& context, std::vector<std::string> gone);
   static Result<bool> is_spread(const engine::Context& context);

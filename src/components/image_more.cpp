@@ -19,6 +19,18 @@ void ImageInstance::next_round(Context& context) {
   context.remember("round", fmt::format("{}", number + 1));
 }
 
+/// Asked with the token of what is gone the farm would answer with just that. What was kept is
+/// still there, and is found by it.
+bool ImageInstance::all_given_back(const Context& context) {
+  bool any = false;
+  for (const auto& thing : context.record().rented) {
+    if (thing.kind != "instance") continue;
+    if (!thing.returned) return false;
+    any = true;
+  }
+  return any;
+}
+
 Result<bool> ImageInstance::replaces(const Context& context) {
   return TRY(context.string_or("onLoss", "END")) == "REPLACE";
 }

@@ -90,7 +90,7 @@ TEST(Ledger, ACrashBetweenTwoCommitsLeavesABeginning) {
 
 TEST(Ledger, TheOldestEventsGoAndNumbersGoOn) {
   aio::SimWorld sim(1);
-  constexpr uint64_t all = Ledger::events_kept + 700;
+  static constexpr uint64_t all = Ledger::events_kept + 700;
   auto written = sim.run([](aio::World& world) -> aio::Task<Result<>> {
     auto store = CO_TRY(co_await store::open_sqlite(world, "/state.db"));
     Ledger ledger(world, *store, "app");

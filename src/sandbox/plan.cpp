@@ -153,7 +153,7 @@ void plan_devices(SandboxPlan& plan, const MachineSpec& spec) {
 }
 
 void plan_inner(SandboxPlan& plan) {
-  plan.inner.push_back({StepKind::processes, "hidepid=invisible,gid=0", "proc", {}});
+  plan.inner.push_back({StepKind::processes, "hidepid=invisible", "proc", {}});
   for (const char* name :
        {"proc/kcore", "proc/keys", "proc/key-users", "proc/sysrq-trigger", "proc/timer_list",
         "proc/kmsg", "proc/sched_debug", "proc/latency_stats", "proc/kallsyms", "proc/config.gz"}) {
