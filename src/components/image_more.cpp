@@ -19,8 +19,7 @@ void ImageInstance::next_round(Context& context) {
   context.remember("round", fmt::format("{}", number + 1));
 }
 
-/// Asked with the token of what is gone the farm would answer with just that. What was kept is
-/// still there, and is found by it.
+/// Asked with the token of what is gone the farm would answer with just that.
 bool ImageInstance::all_given_back(const Context& context) {
   bool any = false;
   for (const auto& thing : context.record().rented) {
