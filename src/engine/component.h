@@ -28,7 +28,8 @@ class Component {
   /// already is checked and taken over, an open intent is finished, only the rest is made.
   virtual aio::Task<Result<>> start(Context& context);
   /// Is it alive? Code::unavailable, throttled, timeout and resource_exhausted (no room for what is
-  /// missing) mean "cannot tell": they count as a failure only after sfLivenessFactor such answers in a row. Any other error ends the component.
+  /// missing) mean "cannot tell": they count as a failure only after sfLivenessFactor such answers
+  /// in a row. Any other error ends the component.
   virtual aio::Task<Result<>> ping(Context& context);
   /// Whether unanswered checks in a row end it. Not for what lives on a farm: a farm that cannot be
   /// reached proves nothing about the machines and buckets on it.
