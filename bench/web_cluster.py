@@ -197,15 +197,14 @@ def faults(cluster, load, rows):
         cluster.wait_for("it runs again", lambda: any(work["name"] == victim["name"] and work["phase"] == "ready" and work["pid"] != victim["pid"]
                                                       for host in cluster.hosts("cluster:web") for work in host["works"]))
 
-    def kill_machine(find):
-        def do():
-            cluster.croft("farm", "fault", "add", "kill", "--instance", find()["instance"], told=True)
-        return do
+    def harm(kind, find):
+        return lambda: cluster.croft("farm", "fault", "add", kind, "--instance", find()["instance"], "--for", "10m", told=True)
 
     step("a Tomcat is killed", kill_tomcat, lambda first: None)
-    step("a web server's machine is lost", kill_machine(lambda: cluster.hosts("cluster:web")[0]),
+    step("a web server's machine stands still for good", harm("freeze", lambda: cluster.hosts("cluster:web")[0]),
          lambda first: (cluster.wait_for_event(first, "REPLACING"), settle(cluster, 2)))
-    step("the machine of the database's primary is lost", kill_machine(lambda: cluster.wait_for("a primary", cluster.primary)),
+    step("the machine of the database's primary stands still for good",
+         harm("freeze", lambda: cluster.wait_for("a primary", cluster.primary)),
          lambda first: (cluster.wait_for_event(first, "REPLACING"), settle(cluster, 2)))
 
 
