@@ -112,10 +112,10 @@ class Cluster:
 
         return walk(json.loads(self.croft("status", "cluster", "--json"))["root"])
 
-    def primary(self):
+    def database(self, role):
         for host in self.hosts("cluster:database:machines"):
             answer = self.croft("exec", "cluster:database:machines", "--instance", host["instance"], "--", "curl", "-s", "-o", "/dev/null",
-                                "-w", "%{http_code}", "--max-time", "3", f"http://{host['address']}:8008/primary", check=False)
+                                "-w", "%{http_code}", "--max-time", "3", f"http://{host['address']}:8008/{role}", check=False)
             if answer == "200":
                 return host
         return None
@@ -176,7 +176,9 @@ class Load:
 
 def settle(cluster, members):
     cluster.wait_for(f"{members} web servers serve", lambda: cluster.serving() == members)
-    cluster.wait_for("three databases", lambda: len([h for h in cluster.hosts("cluster:database:machines") if h["connected"]]) == 3)
+    cluster.wait_for("three databases", lambda: len([w for h in cluster.hosts("cluster:database:machines") for w in h["works"]
+                                                     if w["name"].endswith("postgres:server") and w["phase"] == "ready"]) == 3)
+    cluster.wait_for("a standby that has all that was committed", lambda: cluster.database("sync"))
 
 
 def faults(cluster, load, rows):
@@ -203,8 +205,9 @@ def faults(cluster, load, rows):
     step("a Tomcat is killed", kill_tomcat, lambda first: None)
     step("a web server's machine stands still for good", harm("freeze", lambda: cluster.hosts("cluster:web")[0]),
          lambda first: (cluster.wait_for_event(first, "REPLACING"), settle(cluster, 2)))
-    step("the machine of the database's primary stands still for good",
-         harm("freeze", lambda: cluster.wait_for("a primary", cluster.primary)),
+    step("the machine of the database's primary dies", harm("kill", lambda: cluster.wait_for("a primary", lambda: cluster.database("primary"))),
+         lambda first: (cluster.wait_for_event(first, "REPAIRED"), settle(cluster, 2)))
+    step("the next primary's machine stands still for good", harm("freeze", lambda: cluster.wait_for("a primary", lambda: cluster.database("primary"))),
          lambda first: (cluster.wait_for_event(first, "REPLACING"), settle(cluster, 2)))
 
 

@@ -128,6 +128,15 @@ Result<Launch> prepare_launch(Folder& folder, const Program& program) {
     }
     environment["CREDENTIALS_DIRECTORY"] = secrets;
   }
+  if (!program.runtime_directory.empty()) {
+    std::string runtime = "/run/" + program.runtime_directory;
+    struct stat there{};
+    if (lstat(runtime.c_str(), &there) == 0 &&
+        (!S_ISDIR(there.st_mode) || there.st_uid != static_cast<uid_t>(user.uid)))
+      return fail(Code::conflict, fmt::format("'{}' is there and is not {}'s", runtime, user.name));
+    TRY(make_owned(runtime, 0700, user));
+    environment["RUNTIME_DIRECTORY"] = runtime;
+  }
   if (!program.notify_socket.empty()) environment["NOTIFY_SOCKET"] = program.notify_socket;
   if (program.environment)
     for (const auto& [name, value] : *program.environment) environment[name] = value;

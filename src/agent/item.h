@@ -81,6 +81,7 @@ struct Program {
   const std::map<std::string, std::string>* environment = nullptr;
   const std::vector<model::SecretFile>* secrets = nullptr;
   std::string notify_socket;
+  std::string runtime_directory;  ///< a name in /run
 };
 Result<Launch> prepare_launch(Folder& folder, const Program& program);
 /// Its own folder, its secrets, its log files. Blocks.

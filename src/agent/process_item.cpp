@@ -2,6 +2,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "agent/item.h"
 #include "agent/notify.h"
 #include "aio/scope.h"
@@ -88,14 +90,15 @@ Result<> ProcessItem::start() {
     socket_.emplace(place_.world, place_.folder.socket_file(work_.name));
     TRY(socket_->open());
   }
-  Launch launch = TRY(
-      prepare_launch(place_.folder, {.name = work_.name,
-                                     .user = process_.user,
-                                     .group = process_.group,
-                                     .directory = process_.directory,
-                                     .environment = &process_.environment,
-                                     .secrets = &process_.secrets,
-                                     .notify_socket = socket_ ? socket_->path() : std::string()}));
+  Launch launch =
+      TRY(prepare_launch(place_.folder, {.name = work_.name,
+                                         .user = process_.user,
+                                         .group = process_.group,
+                                         .directory = process_.directory,
+                                         .environment = &process_.environment,
+                                         .secrets = &process_.secrets,
+                                         .notify_socket = socket_ ? socket_->path() : std::string(),
+                                         .runtime_directory = process_.runtime_directory}));
   launch.command = process_.command;
   launch.limits = process_.limits;
   launch.mark = Mark{work_.name, work_.digest, state_.restarts, size_of(launch.output_file), 0, 0};
@@ -324,6 +327,10 @@ aio::Task<Result<>> ProcessItem::end(const model::HostWork* next) {
   if (socket_) socket_->remove_file();
   socket_.reset();
   CO_TRY(co_await place_.folder.erase_done(work_.name));
+  if (!process_.runtime_directory.empty()) {
+    std::error_code ignored;
+    std::filesystem::remove_all("/run/" + process_.runtime_directory, ignored);
+  }
   if (!next) remove_traces(place_.folder, work_.name);
   co_return Result<>{};
 }

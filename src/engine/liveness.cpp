@@ -108,7 +108,7 @@ void Application::judge_ping(Node& node, Result<> result) {
   bool patient = node.object && !node.object->silence_ends();
   if (tells_nothing(error.code) && (++node.missed <= node.factor || patient)) {
     std::string text =
-        patient ? fmt::format("the farm does not answer, so it is left as it is: {}", error.line())
+        patient ? fmt::format("it cannot be asked, so it is left as it is: {}", error.line())
                 : fmt::format("no answer to liveness check {} of {}: {}", node.missed,
                               node.factor + 1, error.line());
     if (node.missed == 1) node.context.event(protocol::event::waiting, text);

@@ -61,6 +61,9 @@ struct ProcessWork {
       environment;          ///< beside PATH, HOME, USER, CREDENTIALS_DIRECTORY
   std::string user, group;  ///< empty: the agent's
   std::string directory;    ///< empty: its own folder
+  /// A folder in /run that is its user's, made anew after each start of the machine, which empties
+  /// /run; RUNTIME_DIRECTORY names it.
+  std::string runtime_directory;
   ProcessLimits limits;
   std::vector<SecretFile> secrets;  ///< CREDENTIALS_DIRECTORY names their folder
   std::optional<Probe> ready;       ///< none: it is ready once it runs

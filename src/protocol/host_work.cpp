@@ -68,6 +68,7 @@ void members(F& f, ProcessWork& work) {
   f("user", work.user);
   f("group", work.group);
   f("directory", work.directory);
+  f("runtimeDirectory", work.runtime_directory);
   f("limits", work.limits);
   f("secrets", work.secrets);
   f("ready", work.ready);

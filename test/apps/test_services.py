@@ -132,9 +132,8 @@ def test_a_member_of_etcd_that_is_lost_is_replaced_and_knows_what_was_kept(croft
     victim, *others = sorted(before)
     assert len(others) == 2
     etcd(croft, others[0], "kv/put", key=packed("a"), value=packed("kept"))
-    # It ends and is never heard again: the farm cannot start it while its network is cut.
-    for kind in ("link", "kill"):
-        croft.ok("farm", "fault", "add", kind, "--instance", victim, "--for", "10m", "--data", f"{croft.home}/farm")
+    # What only died would be started again; this one stands still.
+    croft.ok("farm", "fault", "add", "freeze", "--instance", victim, "--for", "10m", "--data", f"{croft.home}/farm")
     new, = wait_until(lambda: (lambda now: now - before if len(now) == 3 and victim not in now else None)(etcd_machines(croft)),
                       "another member", 120)
     assert etcd(croft, new, "kv/range", key=packed("a"))["kvs"][0]["value"] == packed("kept")
@@ -144,6 +143,20 @@ def test_a_member_of_etcd_that_is_lost_is_replaced_and_knows_what_was_kept(croft
 def test_nothing_was_started_more_often_than_it_was_killed(croft):
     # What a killed one had started would keep its port, and the next one from lasting.
     assert {path: work["restarts"] for path, work in works(croft).items() if work.get("restarts", 0) > 1} == {}
+
+
+@pytest.mark.parametrize("machine", ["one", "other"])
+def test_a_machine_that_dies_is_started_again_with_all_that_it_serves(croft, machine):
+    def there():
+        host = next(h for h in croft.ok("hosts", "services", "--json").json["hosts"] if h["component"] == f"services:{machine}")
+        return host["instance"], {w["name"]: (w["since"], w["phase"] == "ready") for w in host["works"] if w["name"].endswith(":server")}
+    instance, before = there()
+    assert len(before) >= 2 and all(ready for _, ready in before.values())
+    croft.ok("farm", "fault", "add", "kill", "--instance", instance, "--data", f"{croft.home}/farm")
+    def again():
+        now, works = there()
+        return now == instance and all(works[name][1] and works[name][0] != before[name][0] for name in before)
+    wait_until(again, f"all of {machine} again", 120)
 
 
 def test_down_leaves_nothing(croft):

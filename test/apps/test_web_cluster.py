@@ -53,14 +53,13 @@ class Cluster(Croft):
         return {work["name"]: work for host in self.hosts(component) for work in host["works"] if work["name"].endswith(end)}
 
     def lose(self, instance):
-        # What only died would be started again; this one is never heard again.
-        for kind in ("kill", "link"):
-            self.ok("farm", "fault", "add", kind, "--instance", instance, "--for", "10m", "--data", f"{self.home}/farm")
+        # What only died would be started again; this one stands still.
+        self.ok("farm", "fault", "add", "freeze", "--instance", instance, "--for", "10m", "--data", f"{self.home}/farm")
         self.until(lambda: all(h["instance"] != instance for c in ("web", "database:machines") for h in self.hosts(c)), f"{instance} is given up")
 
-    def role(self, host):
+    def role(self, host, which="primary"):
         return self.run("exec", "cluster:database:machines", "--instance", host["instance"], "--", "curl", "-s", "-o", "/dev/null", "-w",
-                        "%{http_code}", "--max-time", "5", f"http://{host['address']}:8008/primary").out
+                        "%{http_code}", "--max-time", "5", f"http://{host['address']}:8008/{which}").out
 
     def primary(self):
         return next((host for host in self.hosts("database:machines") if self.role(host) == "200"), None)
@@ -70,6 +69,11 @@ class Cluster(Croft):
             web, database = self.works("web", "tomcat:server"), self.works("database:machines", "postgres:server")
             return len(web) == 2 and len(database) == 3 and all(w["phase"] == "ready" for w in [*web.values(), *database.values()])
         self.until(so, "two web servers and three databases")
+
+
+    def may_lose_its_primary(self):
+        """Some standby has all that was committed: it may take the primary's place."""
+        self.until(lambda: "200" in [self.role(host, "sync") for host in self.hosts("database:machines")], "a synchronous standby")
 
 
 class Visitors:
@@ -138,6 +142,7 @@ def test_a_lost_web_server_costs_no_request(cluster, visitors):
 
 
 def test_another_takes_the_place_of_a_lost_primary(cluster, visitors):
+    cluster.may_lose_its_primary()
     before = cluster.until(cluster.primary, "a primary")
     cluster.lose(before["instance"])
     after = cluster.until(cluster.primary, "another primary")
@@ -145,6 +150,18 @@ def test_another_takes_the_place_of_a_lost_primary(cluster, visitors):
     cluster.all_there()
     cluster.until(lambda: sorted(cluster.role(host) for host in cluster.hosts("database:machines")) == ["200", "503", "503"], "one primary")
     visitors.went_on("a lost primary")
+
+
+def test_a_primary_whose_machine_only_dies_comes_back_as_a_standby(cluster, visitors):
+    cluster.may_lose_its_primary()
+    before = cluster.until(cluster.primary, "a primary")
+    cluster.ok("farm", "fault", "add", "kill", "--instance", before["instance"], "--data", f"{cluster.home}/farm")
+    after = cluster.until(lambda: next((host for host in cluster.hosts("database:machines") if host["instance"] != before["instance"]
+                                        and cluster.role(host) == "200"), None), "another primary")
+    cluster.all_there()
+    cluster.until(lambda: sorted(cluster.role(host) for host in cluster.hosts("database:machines")) == ["200", "503", "503"], "one primary")
+    assert {before["instance"], after["instance"]} <= {host["instance"] for host in cluster.hosts("database:machines")}
+    visitors.went_on("a primary that was off")
 
 
 def test_a_rollout_costs_no_request(cluster, visitors):

@@ -301,7 +301,8 @@ def test_what_runs_with_secrets_comes_back_on_a_machine_that_was_stopped(croft, 
       web extends ImageInstance { id "AKIDME"; key "secret-of-me-0001"; ''' + IMAGE + ''' sfLivenessDelay 1; }
       word extends Secret { from "FILE"; name PROPERTY secret.file; }
       server extends Process { sfProcessHost LAZY PARENT:web; secrets extends { word LAZY PARENT:PARENT:word; }
-        command "cat \\"$CREDENTIALS_DIRECTORY/word\\" > /run/seen; exec sleep 100000"; } }''')
+        user "daemon"; runtimeDirectory "seen";
+        command "cat \\"$CREDENTIALS_DIRECTORY/word\\" > \\"$RUNTIME_DIRECTORY/word\\"; exec sleep 100000"; } }''')
     url = croft.ok("up", file, "-D", f"secret.file={tmp_path / 'secret'}", "--allow-files", tmp_path, "--json", limit=120).json["farm"]["url"]
     host, = hosts_of(croft)
     before = works_of(croft)["app:server"]
@@ -314,7 +315,8 @@ def test_what_runs_with_secrets_comes_back_on_a_machine_that_was_stopped(croft, 
     assert [again["instance"] for again in hosts_of(croft)] == [host["instance"]]
     # Silent for longer than a dead one may be, it was not given up: the farm knew why.
     assert "INSTANCES_GONE" not in croft.ok("events", "app").out
-    assert croft.ok("exec", "app:server", "--", "cat", "/run/seen").out.strip() == "canary-of-a-stopped-machine"
+    assert croft.ok("exec", "app:server", "--", "cat", "/run/seen/word").out.strip() == "canary-of-a-stopped-machine"
+    assert croft.ok("exec", "app:server", "--", "stat", "-c", "%U %a", "/run/seen").out.strip() == "daemon 700"
     croft.ok("down", "app", limit=120)
 
 

@@ -52,6 +52,18 @@ Result<ProcessWork::Restart> restart_of(const Fields& fields) {
               fields.where("restart"));
 }
 
+/// As systemd's RuntimeDirectory.
+Result<std::string> runtime_directory_of(const Fields& fields) {
+  std::string name = TRY(fields.string("runtimeDirectory"));
+  if (name.find('/') == std::string::npos && !name.starts_with('.') && !name.starts_with("croft"))
+    return name;
+  return fail(
+      Error(Code::invalid_argument,
+            fmt::format("runtimeDirectory is '{}'; it is one name in /run, none of croft's", name),
+            fields.where("runtimeDirectory"))
+          .hint("write runtimeDirectory \"shop\" for /run/shop"));
+}
+
 Result<> fill_metrics(const Fields& fields, ProcessWork& out) {
   out.metrics = TRY(probe_in(fields, "metrics"));
   if (!out.metrics) return {};
@@ -124,6 +136,7 @@ class Process : public HostComponent {
     out.user = TRY(fields.string("user"));
     out.group = TRY(fields.string("group"));
     out.directory = TRY(fields.string("directory"));
+    out.runtime_directory = TRY(runtime_directory_of(fields));
     out.limits = TRY(limits_of(fields));
     TRY(fill_probes(fields, out));
     TRY(fill_metrics(fields, out));
@@ -186,6 +199,9 @@ model::AttributeSchema word(std::string name, std::string fallback,
 std::vector<model::AttributeSchema> process_attributes() {
   return with_program(
       {required("command", Type::any, "program and arguments, or a text for the shell"),
+       attribute("runtimeDirectory", Type::string,
+                 "a folder in /run that is its user's, also after a start of the machine; "
+                 "RUNTIME_DIRECTORY names it"),
        attribute("limits", Type::component, "memory, cpu (cores), processes, files, core"),
        attribute("ready", Type::component, "the probe that says it is ready; else once it runs"),
        seconds("readyWithin", "1min", "it fails when it is not ready by then"),
