@@ -59,6 +59,8 @@ const std::vector<Command>& commands() {
       bill_command(),
       farm_image_price_command(),
       farm_image_import_command(),
+      image_build_command(),
+      image_signer_command(),
       farm_consistency_command(),
       controller_serve_command(),
       controller_backup_command(),

@@ -148,7 +148,8 @@ std::optional<std::string> normal_end(const wire::json::Object& application) {
 }  // namespace
 
 aio::Task<Result<int>> follow_up(aio::World& world, ControllerClient& client,
-                                 Invocation& invocation, std::string name, int64_t seq) {
+                                 Invocation& invocation, std::string name, int64_t seq,
+                                 ShowRunning show) {
   auto& terminal = invocation.terminal;
   auto outcome = co_await aio::race(show_until_settled(world, client, invocation, name, seq),
                                     world.processes.signal({SIGINT, SIGTERM}));
@@ -159,6 +160,11 @@ aio::Task<Result<int>> follow_up(aio::World& world, ControllerClient& client,
   auto application = CO_TRY(
       co_await client.call("GET", "/v1/applications/" + path_segment(name) + "?wait=settled"));
   bool running = text_member(application, "phase") == "running";
+  auto setback = running ? setback_of(application, name) : std::nullopt;
+  if (show && running && !setback) {
+    CO_TRY(show(application));
+    co_return exit_code::done;
+  }
   if (invocation.json) terminal.print(wire::json::pretty(application));
   if (auto end = normal_end(application)) {
     if (!invocation.json)
@@ -173,7 +179,7 @@ aio::Task<Result<int>> follow_up(aio::World& world, ControllerClient& client,
     if (invocation.json) co_return exit_code::failed;
     co_return fail(std::move(error));
   }
-  if (auto setback = setback_of(application, name)) {
+  if (setback) {
     if (invocation.json) co_return exit_code::failed;
     co_return fail(std::move(*setback));
   }

@@ -45,8 +45,9 @@ int interrupted_early(Invocation& invocation) {
   return exit_code::interrupted;
 }
 
-aio::Task<Result<int>> up(aio::World& world, Invocation& invocation) {
-  if (invocation.flag("--dry-run")) co_return co_await show_plan(world, invocation);
+}  // namespace
+
+aio::Task<Result<int>> bring_up(aio::World& world, Invocation& invocation, ShowRunning show) {
   ControllerClient client(world, invocation.home);
   Handover handover;
   auto begun = co_await aio::race(hand_over(world, client, invocation, handover),
@@ -56,7 +57,14 @@ aio::Task<Result<int>> up(aio::World& world, Invocation& invocation) {
   if (begun.index() == 1)
     co_return co_await detach_or_cancel(world, client, invocation, request.name);
   int64_t seq = CO_TRY(std::move(std::get<0>(begun)));
-  co_return co_await follow_up(world, client, invocation, request.name, seq);
+  co_return co_await follow_up(world, client, invocation, request.name, seq, std::move(show));
+}
+
+namespace {
+
+aio::Task<Result<int>> up(aio::World& world, Invocation& invocation) {
+  if (invocation.flag("--dry-run")) co_return co_await show_plan(world, invocation);
+  co_return co_await bring_up(world, invocation, {});
 }
 
 int run_up(Invocation& invocation) {

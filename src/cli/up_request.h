@@ -1,5 +1,6 @@
 // What `up` and `plan` send to the controller: the description, the farm that is meant, options.
 #pragma once
+#include <functional>
 #include <string>
 
 #include "aio/world.h"
@@ -20,6 +21,10 @@ struct UpRequest {
 /// Loads and checks FILE, chooses the farm (DESIGN 8.1) and makes sure that the controller and,
 /// where it is meant, the embedded farm run.
 aio::Task<Result<UpRequest>> prepare_up(aio::World& world, Invocation& invocation);
+
+/// `croft up`, to its end: the exit code. `show`: of what runs then, in place of the tree.
+aio::Task<Result<int>> bring_up(aio::World& world, Invocation& invocation,
+                                std::function<Result<>(const wire::json::Object&)> show);
 
 /// What `up` would do, shown: `croft plan`, and `up --dry-run`.
 aio::Task<Result<int>> show_plan(aio::World& world, Invocation& invocation);

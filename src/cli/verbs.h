@@ -59,6 +59,8 @@ Command farm_usage_command();
 Command bill_command();
 Command farm_image_price_command();
 Command farm_image_import_command();
+Command image_build_command();
+Command image_signer_command();
 Command farm_consistency_command();
 Command controller_serve_command();
 Command controller_backup_command();

@@ -390,13 +390,60 @@ aio::Task<Result<std::vector<Image>>> Ec2::describe_images(std::vector<std::stri
   Answer answer = CO_TRY(co_await ask("DescribeImages", std::move(parameters), Repeat::safe));
   std::vector<Image> out;
   for (Element item : answer.document->root().child("imagesSet").children("item")) {
-    Image image{text(item, "imageId"),      text(item, "name"),
-                text(item, "imageState"),   text(item, "architecture"),
-                text(item, "imageOwnerId"), text(item, "rootDeviceType"),
-                text(item, "description"),  tags_of(item)};
+    Image image{text(item, "imageId"),
+                text(item, "name"),
+                text(item, "imageState"),
+                text(item, "architecture"),
+                text(item, "imageOwnerId"),
+                text(item, "rootDeviceType"),
+                text(item, "description"),
+                tags_of(item),
+                {}};
+    for (Element disk : item.child("blockDeviceMapping").children("item"))
+      if (std::string id = text(disk.child("ebs"), "snapshotId"); !id.empty())
+        image.snapshots.push_back(std::move(id));
     out.push_back(std::move(image));
   }
   co_return out;
+}
+
+aio::Task<Result<std::string>> Ec2::create_image(std::string instance, std::string name,
+                                                 std::string description,
+                                                 std::vector<Tag> tags) const {
+  Parameters parameters = {{"InstanceId", std::move(instance)}, {"Name", std::move(name)}};
+  if (!description.empty()) parameters.emplace_back("Description", std::move(description));
+  int number = 0;
+  for (const char* resource : {"image", "snapshot"}) {
+    if (tags.empty()) break;
+    std::string prefix = fmt::format("TagSpecification.{}.", ++number);
+    parameters.emplace_back(prefix + "ResourceType", resource);
+    add_tags(parameters, prefix, tags);
+  }
+  Answer answer = CO_TRY(co_await ask("CreateImage", std::move(parameters), Repeat::never));
+  co_return text(answer.document->root(), "imageId");
+}
+
+aio::Task<Result<>> Ec2::deregister_image(std::string id) const {
+  Parameters parameters = {{"ImageId", std::move(id)}};
+  CO_TRY(co_await ask("DeregisterImage", std::move(parameters), Repeat::safe));
+  co_return Result<>{};
+}
+
+aio::Task<Result<std::vector<Snapshot>>> Ec2::describe_snapshots(
+    std::vector<Filter> filters) const {
+  Parameters parameters = {{"Owner.1", "self"}};
+  add_filters(parameters, filters);
+  Answer answer = CO_TRY(co_await ask("DescribeSnapshots", std::move(parameters), Repeat::safe));
+  std::vector<Snapshot> out;
+  for (Element item : answer.document->root().child("snapshotSet").children("item"))
+    out.push_back({text(item, "snapshotId"), text(item, "status"), tags_of(item)});
+  co_return out;
+}
+
+aio::Task<Result<>> Ec2::delete_snapshot(std::string id) const {
+  Parameters parameters = {{"SnapshotId", std::move(id)}};
+  CO_TRY(co_await ask("DeleteSnapshot", std::move(parameters), Repeat::safe));
+  co_return Result<>{};
 }
 
 aio::Task<Result<std::vector<Region>>> Ec2::describe_regions() const {

@@ -118,6 +118,13 @@ struct Image {
   std::string root_device_type;
   std::string description;
   std::vector<Tag> tags;
+  std::vector<std::string> snapshots;  ///< of its disks
+};
+
+struct Snapshot {
+  std::string id;
+  std::string state;  ///< "completed"
+  std::vector<Tag> tags;
 };
 
 struct Region {
@@ -176,6 +183,15 @@ class Ec2 {
   aio::Task<Result<std::vector<Image>>> describe_images(std::vector<std::string> ids,
                                                         std::vector<Filter> filters = {},
                                                         std::vector<std::string> owners = {}) const;
+  /// Of a running or stopped instance; its id. A name is an account's only once: after a call whose
+  /// answer was lost the image is found by it. `tags` go on the image and on its snapshots.
+  aio::Task<Result<std::string>> create_image(std::string instance, std::string name,
+                                              std::string description, std::vector<Tag> tags) const;
+  /// Its snapshots stay. Code::not_found where there is none.
+  aio::Task<Result<>> deregister_image(std::string id) const;
+  /// The account's own.
+  aio::Task<Result<std::vector<Snapshot>>> describe_snapshots(std::vector<Filter> filters) const;
+  aio::Task<Result<>> delete_snapshot(std::string id) const;
   aio::Task<Result<std::vector<Region>>> describe_regions() const;
   aio::Task<Result<std::vector<Zone>>> describe_zones() const;
 

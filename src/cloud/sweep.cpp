@@ -152,6 +152,25 @@ aio::Task<Result<>> sweep_key_pairs(Ec2 ec2, const SweepRequest& request, Swept&
   co_return Result<>{};
 }
 
+aio::Task<Result<>> sweep_images(Ec2 ec2, const SweepRequest& request, Swept& out) {
+  auto images = co_await ec2.describe_images({}, filters_for(request.application), {"self"});
+  auto snapshots = images ? co_await ec2.describe_snapshots(filters_for(request.application))
+                          : fail(images.error());
+  if (!snapshots) {
+    if (snapshots.error().code != Code::unsupported) co_return fail(std::move(snapshots).error());
+    out.notes.push_back(
+        fmt::format("images could not be looked for: {}", snapshots.error().line()));
+    co_return Result<>{};
+  }
+  for (Image& image : *images)
+    if (belongs(image.tags, request.application))
+      out.found.push_back(found_of("image", image.id, std::move(image.tags)));
+  for (Snapshot& snapshot : *snapshots)
+    if (belongs(snapshot.tags, request.application))
+      out.found.push_back(found_of("snapshot", snapshot.id, std::move(snapshot.tags)));
+  co_return Result<>{};
+}
+
 }  // namespace
 
 aio::Task<Result<Swept>> sweep(Ec2 ec2, S3 s3, SweepRequest request) {
@@ -160,6 +179,7 @@ aio::Task<Result<Swept>> sweep(Ec2 ec2, S3 s3, SweepRequest request) {
     CO_TRY(co_await sweep_instances(ec2, request, out));
     CO_TRY(co_await sweep_key_pairs(ec2, request, out));
   }
+  if (request.images) CO_TRY(co_await sweep_images(ec2, request, out));
   if (request.buckets) CO_TRY(co_await sweep_buckets(s3, request, out));
   std::sort(out.found.begin(), out.found.end(), [](const Found& a, const Found& b) {
     return std::tie(a.kind, a.id) < std::tie(b.kind, b.id);
@@ -177,6 +197,8 @@ aio::Task<Result<>> remove_found(Ec2 ec2, S3 s3, Found found) {
     co_return co_await s3.delete_bucket(found.id);
   }
   if (found.kind == "key pair") co_return co_await ec2.delete_key_pair(found.id);
+  if (found.kind == "image") co_return co_await ec2.deregister_image(found.id);
+  if (found.kind == "snapshot") co_return co_await ec2.delete_snapshot(found.id);
   co_return fail(Code::unsupported,
                  fmt::format("croft cannot remove a {} it has no record of", found.kind));
 }

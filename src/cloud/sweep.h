@@ -10,7 +10,7 @@
 namespace croft::cloud {
 
 struct Found {
-  std::string kind;  ///< "instance", "bucket", "key pair"
+  std::string kind;  ///< "instance", "bucket", "key pair", "image", "snapshot"
   std::string id;
   std::string component;  ///< the tag croft:component
   std::string application;
@@ -32,12 +32,14 @@ struct SweepRequest {
   bool only_known_buckets = false;  ///< the account's others are not looked at
   bool instances = true;
   bool buckets = true;
+  bool images = false;  ///< and their snapshots
 };
 
 /// Terminated and shutting-down instances are not "found".
 aio::Task<Result<Swept>> sweep(Ec2 ec2, S3 s3, SweepRequest request);
 
-/// Returns it: an instance is terminated, a bucket emptied and deleted, a key pair deleted.
+/// Returns it: an instance is terminated, a bucket emptied and deleted, a key pair deleted,
+/// an image deregistered, a snapshot deleted.
 aio::Task<Result<>> remove_found(Ec2 ec2, S3 s3, Found found);
 
 }  // namespace croft::cloud

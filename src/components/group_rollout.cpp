@@ -77,8 +77,14 @@ Result<Rollout> InstanceGroup::rollout_of(const Context& context) {
 std::string InstanceGroup::machine_wanted(const Context& context) const {
   std::string text;
   for (const char* name : of_machine)
-    if (const auto* attribute = context.description()->find(name))
-      text += fmt::format("{}={};", name, plan::digest_of(attribute->value));
+    if (const auto* attribute = context.description()->find(name)) {
+      // A link stands for what it leads to now: an image that was built anew is another one.
+      bool text_itself = attribute->value.get<std::string>() != nullptr;
+      auto now = text_itself || name != std::string_view("imageID") ? fail(Code::unresolved, "")
+                                                                    : context.string(name);
+      text +=
+          fmt::format("{}={};", name, plan::digest_of(now ? model::Value(*now) : attribute->value));
+    }
   return plan::digest_of(model::Value(text));
 }
 

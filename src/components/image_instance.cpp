@@ -152,7 +152,9 @@ Result<cloud::RunInstances> ImageInstance::request(Context& context) {
 }
 
 aio::Task<Result<>> ImageInstance::deploy(Context& context) {
-  CO_TRY(request(context));
+  auto asked = request(context);
+  // An image that is built of the same description is there only once that has started.
+  if (!asked && asked.error().code != Code::unresolved) co_return fail(std::move(asked).error());
   co_return Result<>{};
 }
 
@@ -174,28 +176,9 @@ aio::Task<Result<>> ImageInstance::start_machines(Context& context) {
   co_return co_await wait_until_running(context, ec2);
 }
 
-/// Before anything is promised: does the farm answer, is the key right, is there such an image?
-aio::Task<Result<>> ImageInstance::check_image(Context& context, cloud::Ec2 ec2,
-                                               std::string image) {
-  context.waits(fmt::format("the farm is asked for image {}", image));
-  auto images = co_await ec2.describe_images({image});
-  if (images && !images->empty()) co_return Result<>{};
-  Error error = images ? Error(Code::not_found, fmt::format("there is no image {}", image))
-                       : std::move(images).error();
-  if (error.code == Code::not_found || error.code == Code::invalid_argument) {
-    error.where = context.where("imageID");
-    error.hint(context.farm().kind == cloud::FarmKind::embedded
-                   ? fmt::format("let it stand for the built-in image: `farm extends EmbeddedFarm "
-                                 "{{ images extends {{ any \"{}\"; }} }}`",
-                                 image)
-                   : "image ids differ from region to region");
-  } else if (error.code == Code::unauthenticated || error.code == Code::permission_denied) {
-    error.where = context.where("key");
-    error.hint(
-        "id and key of this component are an access key and its secret; without them the usual AWS "
-        "variables count");
-  }
-  co_return fail(std::move(error));
+aio::Task<Result<>> ImageInstance::leave(Context& context) {
+  auto keys = CO_TRY(co_await keys_of(context, "id", "key"));
+  co_return co_await leave_hosts(context, std::move(keys), token_of(context));
 }
 
 bool ImageInstance::holds_hosts(const Context& context) const {

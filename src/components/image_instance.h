@@ -38,6 +38,11 @@ class ImageInstance : public engine::Component {
       cloud::Ec2 ec2, std::vector<std::string> ids);
   /// It rents others than before.
   virtual void machines_changed() {}
+  aio::Task<Result<cloud::Ec2>> client(engine::Context& context);
+  /// Of a call whose answer was lost (its intent is open): what it has rented.
+  aio::Task<Result<>> find_lost(engine::Context& context, cloud::Ec2 ec2);
+  /// With its machines what made them hosts goes, too.
+  static aio::Task<Result<>> leave(engine::Context& context);
   /// So many further machines, running and, where they are hosts, joined.
   aio::Task<Result<>> rent_more(engine::Context& context, int64_t count);
   /// These are given back.
@@ -47,10 +52,10 @@ class ImageInstance : public engine::Component {
   aio::Mutex tending_;                 // ping() and work() both make up for what is gone
 
  private:
-  aio::Task<Result<cloud::Ec2>> client(engine::Context& context);
   Result<cloud::RunInstances> request(engine::Context& context);
   Result<std::vector<cloud::Tag>> own_tags(engine::Context& context) const;
   aio::Task<Result<>> check_image(engine::Context& context, cloud::Ec2 ec2, std::string image);
+  aio::Task<Result<>> check_digest(engine::Context& context, const cloud::Image& image);
   /// Some component is to run on its machines.
   virtual bool holds_hosts(const engine::Context& context) const;
   aio::Task<Result<>> make_joining(engine::Context& context, cloud::RunInstances& wanted);
@@ -81,7 +86,6 @@ class ImageInstance : public engine::Component {
                                     std::vector<std::string>& lost);
   aio::Task<Result<bool>> start_stopped(engine::Context& context, cloud::Ec2 ec2,
                                         std::map<std::string, cloud::Instance>& seen);
-  aio::Task<Result<>> find_lost(engine::Context& context, cloud::Ec2 ec2);
   aio::Task<Result<>> give_back(engine::Context& context, cloud::Ec2 ec2,
                                 std::vector<std::string> ids);
 };
@@ -89,6 +93,9 @@ class ImageInstance : public engine::Component {
 /// Of both: what renting machines of one image takes and publishes.
 model::ComponentSchema image_instance_schema();
 Result<std::vector<plan::Rent>> image_instance_rents(const model::Component& component);
+
+/// What the signature of an image is over.
+std::string image_statement(const std::string& id, const std::string& digest);
 
 /// Which attribute a refusal of RunInstances speaks of: its code says so, or it names the value.
 /// Empty: none that is known.

@@ -76,6 +76,11 @@ model::ComponentSchema image_instance_schema() {
           attribute("id", Type::string, "access key id; without it the usual AWS variables count")),
       key,
       required("imageID", Type::string, "the image they are made of: ami-..."),
+      updated(
+          attribute("imageDigest", Type::string,
+                    "\"sha256:...\": the image carries this digest, signed, or nothing is rented")),
+      updated(attribute("imageSigner", Type::string,
+                        "certificate (PEM) of who signed it; else this controller's own")),
       attribute("instanceType", Type::string, "size: m1.small"),
       attribute("userData", Type::string,
                 "given to each machine; run at first boot when it is a script"),

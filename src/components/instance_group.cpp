@@ -19,6 +19,8 @@ namespace {
 
 constexpr const char* part = "each";
 constexpr Duration look_again = Duration::seconds(30);
+constexpr Duration look_at_links =
+    Duration::seconds(1);  // an image that is built anew tells nobody
 
 bool contains(const std::vector<std::string>& all, const std::string& one) {
   return std::ranges::find(all, one) != all.end();
@@ -168,7 +170,7 @@ aio::Task<Result<>> InstanceGroup::start(Context& context) {
 aio::Task<Result<>> InstanceGroup::ping(Context& context) {
   auto before = open_ids(context);
   auto done = co_await ImageInstance::ping(context);
-  if (open_ids(context) != before) changed_.notify();
+  if (open_ids(context) != before || (!rolling_ && changing(context))) changed_.notify();
   co_return done;
 }
 
@@ -237,6 +239,8 @@ aio::Task<Result<bool>> InstanceGroup::step(Context& context) {
 
 /// Until there is nothing to do: then waits for news.
 aio::Task<Result<>> InstanceGroup::go_on(Context& context, aio::Scope& scope) {
+  const auto* image = context.description()->find("imageID");
+  bool linked = image && !image->value.get<std::string>();
   for (;;) {
     for (const std::string& member : open_ids(context))
       if (has_parts(context) && context.knows_action(member) && watched_.insert(member).second)
@@ -244,7 +248,8 @@ aio::Task<Result<>> InstanceGroup::go_on(Context& context, aio::Scope& scope) {
     if (end_) co_return Result<>{};
     if (CO_TRY(co_await step(context))) continue;
     if (waits_for_.empty()) context.waits("");
-    auto woken = co_await aio::race(changed_.wait(), context.world().clock.sleep(look_again));
+    auto woken = co_await aio::race(
+        changed_.wait(), context.world().clock.sleep(linked ? look_at_links : look_again));
     CO_TRY(woken.index() == 0 ? std::get<0>(std::move(woken)) : std::get<1>(std::move(woken)));
   }
 }

@@ -77,7 +77,7 @@ json::Array notes_view(const std::vector<std::string>& notes) {
 aio::Task<Result<>> audit(State& state, net::Exchange& exchange, const net::RouteMatch&) {
   auto body = CO_TRY(account_body(CO_TRY(co_await exchange.read_all(request_limit))));
   Account account = CO_TRY(co_await account_of(state, std::move(body)));
-  auto swept = CO_TRY(co_await cloud::sweep(account.ec2, account.s3, {}));
+  auto swept = CO_TRY(co_await cloud::sweep(account.ec2, account.s3, {.images = true}));
   json::Array orphans, held;
   for (const cloud::Found& found : swept.found) {
     json::Object line = found_view(found);
@@ -107,6 +107,7 @@ aio::Task<Result<>> remove_lost(State& state, net::Exchange& exchange,
   Account account = CO_TRY(co_await account_of(state, std::move(body)));
   cloud::SweepRequest request;
   request.application = name;
+  request.images = true;
   auto swept = CO_TRY(co_await cloud::sweep(account.ec2, account.s3, request));
   json::Array rented, returned, kept, left;
   for (const cloud::Found& found : swept.found) {

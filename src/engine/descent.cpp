@@ -168,6 +168,12 @@ aio::Task<Result<bool>> is_gone(cloud::Ec2 ec2, cloud::S3 s3, Resource thing) {
     if (head.error().code == Code::not_found) co_return true;
     co_return fail(std::move(head).error());
   }
+  if (thing.kind == "image" || thing.kind == "snapshot") {
+    std::vector<cloud::Filter> which = {{thing.kind + "-id", {thing.id}}};
+    if (thing.kind == "image")
+      co_return CO_TRY(co_await ec2.describe_images({}, which, {"self"})).empty();
+    co_return CO_TRY(co_await ec2.describe_snapshots(which)).empty();
+  }
   auto instances = co_await ec2.describe_instances({.ids = {thing.id}});
   if (!instances) {
     if (instances.error().code == Code::not_found) co_return true;
@@ -184,8 +190,8 @@ aio::Task<Result<bool>> is_gone(cloud::Ec2 ec2, cloud::S3 s3, Resource thing) {
 aio::Task<Result<>> Application::give_up_removed(Node& node, cloud::Ec2 ec2, cloud::S3 s3,
                                                  const cloud::Swept& swept, DownProof& proof) {
   for (Rented& thing : node.record.rented) {
-    bool asked = (thing.kind == "bucket" && record_.farm.s3) ||
-                 (thing.kind == "instance" && record_.farm.ec2);
+    bool asked =
+        thing.kind == "bucket" ? record_.farm.s3.has_value() : record_.farm.ec2.has_value();
     if (!asked || !thing.kept || thing.returned || thing.adopted) continue;
     auto line = std::ranges::find_if(proof.kept, [&](const Resource& item) {
       return item.kind == thing.kind && item.id == thing.id;
@@ -251,8 +257,10 @@ aio::Task<Result<>> Application::sweep_account(Keys keys, std::vector<std::share
   request.application = name();
   request.instances = record_.farm.ec2.has_value();
   request.buckets = record_.farm.s3.has_value();
-  for (const Resource& thing : proof.rented)
+  for (const Resource& thing : proof.rented) {
     if (thing.kind == "bucket" && !thing.removed) request.known_buckets.push_back(thing.id);
+    if (thing.kind == "image" || thing.kind == "snapshot") request.images = request.instances;
+  }
   cloud::Farm farm = record_.farm;
   if (!request.instances && !request.buckets) co_return Result<>{};
   cloud::Ec2 ec2 =

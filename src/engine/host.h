@@ -96,6 +96,17 @@ class Hosts {
   /// It is not dead: the farm knows why it is silent. It has `within` to be heard again.
   virtual void spare(const std::string& application, const std::string& instance,
                      Duration within) = 0;
+  /// A statement signed by this controller's authority: base64.
+  virtual aio::Task<Result<std::string>> sign(std::string text) {
+    static_cast<void>(text);
+    co_return fail(Code::unsupported, "nothing is signed here");
+  }
+  /// Whether the holder of that certificate (PEM; empty: this controller's own) signed the text.
+  virtual aio::Task<Result<>> check_signed(std::string text, std::string signature,
+                                           std::string signer) {
+    static_cast<void>(text), static_cast<void>(signature), static_cast<void>(signer);
+    co_return fail(Code::unsupported, "no signature can be checked here");
+  }
   /// Notified when a host joins or leaves.
   virtual aio::Signal& changed() = 0;
 };

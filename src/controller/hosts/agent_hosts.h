@@ -41,6 +41,9 @@ class AgentHosts : public engine::Hosts {
 
   // engine::Hosts
   engine::AgentProgram agent_program() const override { return options_.program; }
+  aio::Task<Result<std::string>> sign(std::string text) override;
+  aio::Task<Result<>> check_signed(std::string text, std::string signature,
+                                   std::string signer) override;
   aio::Task<Result<std::string>> user_data(engine::Joining joining) override;
   aio::Task<Result<>> expect(engine::Machine machine) override;
   aio::Task<Result<>> forget(std::string application, std::string instance) override;
@@ -79,6 +82,7 @@ class AgentHosts : public engine::Hosts {
         records_(store, encryption),
         judge_({.period = options_.period}) {}
 
+  aio::Task<Result<const trust::Authority*>> authority();
   aio::Task<Result<std::shared_ptr<Door>>> door(std::string farm_admin);
   aio::Task<Result<std::shared_ptr<Door>>> open_door(std::string farm_admin);
   aio::Task<Result<int>> ask_farm(std::string farm_admin, uint16_t port, bool datagram,
@@ -106,7 +110,7 @@ class AgentHosts : public engine::Hosts {
   aio::World& world_;
   net::HttpClient& http_;
   AgentHostsOptions options_;
-  std::optional<trust::Authority> authority_;  // once there is a door: others need none
+  std::optional<trust::Authority> authority_;  // once it is needed
   MachineRecords records_;
   std::map<std::string, std::shared_ptr<RemoteHost>, std::less<>> hosts_;  // "application/instance"
   std::map<std::string, std::shared_ptr<RemoteHost>, std::less<>> beating_;  // by instance

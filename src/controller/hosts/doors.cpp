@@ -66,12 +66,31 @@ aio::Task<Result<std::shared_ptr<AgentHosts::Door>>> AgentHosts::open_door(std::
   co_return out;
 }
 
+/// Under the lock of door(): its key is made once.
+aio::Task<Result<const trust::Authority*>> AgentHosts::authority() {
+  if (!authority_)
+    authority_ = CO_TRY(co_await trust::Authority::open(world_, options_.home + "/controller"));
+  co_return &*authority_;
+}
+
+aio::Task<Result<std::string>> AgentHosts::sign(std::string text) {
+  auto lock = CO_TRY(co_await opening_.lock());
+  co_return CO_TRY(co_await authority())->sign_statement(text);
+}
+
+aio::Task<Result<>> AgentHosts::check_signed(std::string text, std::string signature,
+                                             std::string signer) {
+  auto lock = CO_TRY(co_await opening_.lock());
+  if (signer.empty()) signer = CO_TRY(co_await authority())->certificate_pem();
+  std::string pin = CO_TRY(trust::fingerprint(signer));
+  co_return trust::check_statement(text, signature, signer, pin);
+}
+
 aio::Task<Result<std::shared_ptr<AgentHosts::Door>>> AgentHosts::door(std::string farm_admin) {
   auto lock = CO_TRY(co_await opening_.lock());
   auto found = doors_.find(farm_admin);
   if (found != doors_.end()) co_return found->second;
-  if (!authority_)
-    authority_ = CO_TRY(co_await trust::Authority::open(world_, options_.home + "/controller"));
+  CO_TRY(co_await authority());
   auto made = CO_TRY(co_await open_door(farm_admin));
   doors_[farm_admin] = made;
   if (serving_) serve_door(made);
