@@ -7,6 +7,7 @@ whose write was answered is asked for again; the exit code is 1 where one is mis
 import argparse
 import http.client
 import json
+import os
 import sys
 import threading
 import time
@@ -106,22 +107,24 @@ class Load:
         missing = []
         connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
         for name in self.written:
+            status = 0
             for _ in range(10):
                 try:
                     connection.request("GET", f"/note.jsp?id={name}")
                     answer = connection.getresponse()
                     answer.read()
-                    if answer.status in (200, 404):
+                    status = answer.status
+                    if status in (200, 404):
                         break
                 except (OSError, http.client.HTTPException):
                     connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
                 time.sleep(0.2)
-            if answer.status != 200:
+            if status != 200:
                 missing.append(name)
         return missing
 
 
-def listen(load):
+def listen(load, alone):
     for line in sys.stdin:
         word, _, rest = line.strip().partition(" ")
         if word == "rate":
@@ -131,6 +134,8 @@ def listen(load):
         elif word == "stop":
             load.stopped.set()
             return
+    if not alone:
+        os._exit(2)  # whoever began it is gone, and nobody hears what it finds
 
 
 def main():
@@ -139,12 +144,12 @@ def main():
     options.add_argument("--rate", type=float, default=100)
     options.add_argument("--writes", type=float, default=0.3)
     options.add_argument("--threads", type=int, default=16)
-    options.add_argument("--seconds", type=float, default=1e9)
+    options.add_argument("--seconds", type=float, help="then it ends; else with its input")
     options.add_argument("--quiet", action="store_true")
     given = options.parse_args()
     load = Load(given.url, given.rate, given.writes, given.threads)
     threads = [threading.Thread(target=load.visitor, args=(n,), daemon=True) for n in range(given.threads)]
-    threading.Thread(target=listen, args=(load,), daemon=True).start()
+    threading.Thread(target=listen, args=(load, given.seconds), daemon=True).start()
     if not given.quiet:
         threading.Thread(target=load.tell_each_second, daemon=True).start()
     for thread in threads:

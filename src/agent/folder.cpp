@@ -140,6 +140,7 @@ aio::Task<Result<>> Folder::open() {
   for (std::string& name : CO_TRY(co_await world_.disk.list(path_ + "/works")))
     if (name.ends_with(".done")) done_.insert(std::move(name));
   if (auto found = find_tmpfs(); !found) log::warn("agent", "{}", found.error().line());
+  CO_TRY(co_await open_works());
   boot_ = boot_id();
   auto before = co_await world_.disk.read_file(path_ + "/boot", key_most);
   if (before && *before == boot_) co_return Result<>{};
@@ -148,6 +149,28 @@ aio::Task<Result<>> Folder::open() {
     CO_TRY(co_await world_.disk.make_dirs(path_ + each));
   }
   co_return co_await world_.disk.write_file(path_ + "/boot", boot_);
+}
+
+/// What an agent of an earlier version kept in a file each moves into the one of all.
+aio::Task<Result<>> Folder::open_works() {
+  loaded_ = CO_TRY(co_await works_.open(path_ + "/works.log"));
+  for (const std::string& name : CO_TRY(co_await world_.disk.list(path_ + "/works"))) {
+    if (!name.ends_with(".json")) continue;
+    std::string file = path_ + "/works/" + name;
+    std::string text = CO_TRY(co_await world_.disk.read_file(file, state_most));
+    auto object = wire::json::parse_object(text, name, work_limits);
+    auto item = object ? wire::json::string_at(*object, "name")
+                       : Result<std::string>(fail(std::move(object).error()));
+    if (!item) {
+      log::error("agent", "an item is left out: {}", item.error().line());
+      continue;
+    }
+    std::string compact = wire::json::compact(*object);
+    CO_TRY(co_await works_.put(*item, compact));
+    loaded_.push_back({*std::move(item), std::move(compact)});
+    CO_TRY(co_await world_.disk.remove(file));
+  }
+  co_return Result<>{};
 }
 
 aio::Task<Result<Identity>> Folder::load() {
@@ -199,22 +222,21 @@ aio::Task<Result<>> Folder::save_work(const model::HostWork& given) {
   }
   wire::json::Object kept = protocol::to_json(work);
   kept["stripped"] = stripped;
-  co_return co_await world_.disk.write_file(path_ + "/works/" + name, wire::json::compact(kept));
+  co_return co_await works_.put(work.name, wire::json::compact(kept));
 }
 
 aio::Task<Result<>> Folder::erase_work(std::string name) {
   std::string file = file_name(name) + ".json";
   if (!run_.empty()) CO_TRY(co_await erase(world_, run_ + "/works/" + file));
-  CO_TRY(co_await erase(world_, path_ + "/works/" + file));
+  CO_TRY(co_await works_.erase(name));
   co_return co_await erase_done(name);
 }
 
 aio::Task<Result<std::vector<Folder::Kept>>> Folder::load_works() {
   std::vector<Kept> out;
-  for (const std::string& name : CO_TRY(co_await world_.disk.list(path_ + "/works"))) {
-    if (!name.ends_with(".json")) continue;
-    std::string text = CO_TRY(co_await world_.disk.read_file(path_ + "/works/" + name, state_most));
-    auto object = wire::json::parse_object(text, name, work_limits);
+  for (const Works::Text& each : std::exchange(loaded_, {})) {
+    std::string name = file_name(each.name) + ".json";
+    auto object = wire::json::parse_object(each.text, each.name, work_limits);
     auto work = object ? protocol::host_work_from(*object)
                        : Result<model::HostWork>(fail(std::move(object).error()));
     if (!work) {

@@ -1,13 +1,14 @@
 // What an agent keeps: FOLDER/agent.json (who it is, whom it obeys), its key and certificate,
-// works/ (items, without their secrets), pids/ and ends/ (marks of workloads), logs/. Secrets lie
-// only in RUN, a tmpfs of this machine. Everything is 0600 and belongs to the agent. One agent owns
-// a folder: it holds a lock. Loop thread only.
+// works.log (items, without their secrets), works/ (how those that ran have ended), pids/ and ends/
+// (marks of workloads), logs/. Secrets lie only in RUN, a tmpfs of this machine. Everything is 0600
+// and belongs to the agent. One agent owns a folder: it holds a lock. Loop thread only.
 #pragma once
 #include <map>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "agent/works.h"
 #include "aio/world.h"
 #include "base/secret.h"
 #include "model/host_work.h"
@@ -34,7 +35,8 @@ struct Done {
 
 class Folder {
  public:
-  Folder(aio::World& world, std::string path) : world_(world), path_(std::move(path)) {}
+  Folder(aio::World& world, std::string path)
+      : world_(world), path_(std::move(path)), works_(world) {}
   ~Folder();
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
@@ -68,6 +70,7 @@ class Folder {
     model::HostWork work;
     bool lacks_secrets = false;  ///< the machine started anew: only the controller has them
   };
+  /// As they were when the folder was opened; once.
   aio::Task<Result<std::vector<Kept>>> load_works();
 
   aio::Task<Result<>> save_done(std::string name, Done done);
@@ -82,8 +85,11 @@ class Folder {
 
  private:
   Result<> find_tmpfs();
+  aio::Task<Result<>> open_works();
   aio::World& world_;
   std::string path_, run_, boot_;
+  Works works_;
+  std::vector<Works::Text> loaded_;
   std::set<std::string> done_;  ///< file names of those that are there: most items have none
   int lock_ = -1;
 };

@@ -86,6 +86,7 @@ void ProcessItem::tell(Phase phase, std::string why) {
 }
 
 Result<> ProcessItem::start() {
+  ready_ = false;
   if (notifies() && !socket_) {
     socket_.emplace(place_.world, place_.folder.socket_file(work_.name));
     TRY(socket_->open());
@@ -102,7 +103,6 @@ Result<> ProcessItem::start() {
   launch.command = process_.command;
   launch.limits = process_.limits;
   launch.mark = Mark{work_.name, work_.digest, state_.restarts, size_of(launch.output_file), 0, 0};
-  ready_ = false;
   running_.emplace(TRY(place_.launcher.start(launch)));
   mark_ = launch.mark;
   mark_->pid = running_->pid();
@@ -163,6 +163,9 @@ aio::Task<Result<Ended>> ProcessItem::live() {
   CHECK(!watched, "a process is watched until it ends or is to be ended");
   if (watched.error().code == Code::cancelled) co_return fail(std::move(watched).error());
   ended_because_ = watched.error().line();
+  // One that is never ready in time fails at once: so often would take many times as long.
+  if (!ready_ && watched.error().code == Code::timeout)
+    short_lives_ = std::max(short_lives_, process_.crash_loop - 1);
   tell(Phase::stopping, ended_because_);
   CO_TRY(co_await stop());
   co_return co_await running_->wait();
@@ -303,7 +306,7 @@ aio::Task<Result<bool>> ProcessItem::rest(Ended ended) {
     say(Phase::ended, how);
     co_return false;
   }
-  bool lasted = place_.world.clock.now() - began_ >= lasting;
+  bool lasted = ready_ && place_.world.clock.now() - began_ >= lasting;
   short_lives_ = lasted ? 0 : short_lives_ + 1;
   // The first is started again at once; from the second in a row on each waits twice as long.
   Duration delay;

@@ -13,11 +13,9 @@ namespace {
 aio::Task<Result<int>> scale(aio::World& world, Invocation& invocation) {
   std::string path = invocation.positional(0), count = invocation.positional(1);
   auto number = parse_u64(count);
-  if (path.find(':') == std::string::npos || !number)
-    co_return fail(
-        wrong_argument(!number ? fmt::format("'{}' is no number of members", count)
-                               : fmt::format("'{}' names an application, not a group in it", path))
-            .hint("croft scale shop:web 4"));
+  if (!number)
+    co_return fail(wrong_argument(fmt::format("'{}' is no number of members", count))
+                       .hint("croft scale shop:web 4"));
   std::string name = path.substr(0, path.find(':'));
   CO_TRY(co_await ensure_controller(world, invocation.terminal, invocation.home));
   ControllerClient client(world, invocation.home);
@@ -46,7 +44,8 @@ Command scale_command() {
               "within its minCount and maxCount. It stays so over `croft up` and restarts; a group "
               "with `scale` follows its metric again after a cool-down.",
           .example = "croft scale shop:web 4",
-          .positionals = {{"PATH", "the group: APP:NAME"}, {"N", "how many members"}},
+          .positionals = {{"PATH", "the group: APP:NAME, or APP where that is one"},
+                          {"N", "how many members"}},
           .options = {},
           .run = run_scale};
 }

@@ -29,6 +29,10 @@ std::string one_text(const terminal::Terminal& terminal, const wire::json::Objec
   if (farm && *farm) out += " on " + text_member(**farm, "text");
   out += "; " + counts_text(application) + "\n";
   if (std::string why = text_member(application, "why"); !why.empty()) out += "why: " + why + "\n";
+  auto setbacks = wire::json::object_if(application, "setbacks");
+  for (const auto& item : setbacks && *setbacks ? **setbacks : wire::json::Object{})
+    out += fmt::format("not as described: {}: {}\n", std::string_view(item.key()),
+                       text_member(**setbacks, item.key()));
   return out + tree_text(terminal, application);
 }
 

@@ -43,8 +43,13 @@ std::vector<std::string> first(const std::vector<std::string>& all, int64_t coun
 }  // namespace
 
 Result<Rollout> InstanceGroup::rollout_of(const Context& context) {
+  int64_t members = TRY(context.integer_or("maxCount", TRY(context.integer_or("minCount", 1))));
+  return rollout_in(context, TRY(context.component_or_null("update")), members);
+}
+
+Result<Rollout> InstanceGroup::rollout_in(const Context& context, model::ComponentPtr part,
+                                          int64_t members) {
   Rollout out;
-  auto part = TRY(context.component_or_null("update"));
   if (!part) return out;
   std::string kind = part->string("sfClass").value_or("");
   out.canary = kind == "croft.Canary";
@@ -64,7 +69,6 @@ Result<Rollout> InstanceGroup::rollout_of(const Context& context) {
                 part->find("onFailure")->where);
   out.reverts = on_failure == "REVERT";
   out.least_serving = TRY(number_in(context, *part, "minServing", 0));
-  int64_t members = TRY(context.integer_or("maxCount", TRY(context.integer_or("minCount", 1))));
   if (out.least_serving > members)
     return fail(Error(Code::invalid_argument,
                       fmt::format("minServing is {}, and the group has at most {} members",

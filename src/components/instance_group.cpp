@@ -141,7 +141,12 @@ aio::Task<Result<>> InstanceGroup::deploy(Context& context) {
   co_return co_await ImageInstance::deploy(context);
 }
 
-aio::Task<Result<>> InstanceGroup::prepare_update(Context&, model::ComponentPtr) {
+/// What could not be done is refused while all is as it was.
+aio::Task<Result<>> InstanceGroup::prepare_update(Context& context, model::ComponentPtr wanted) {
+  int64_t least = wanted->integer("minCount").value_or(1);
+  auto how =
+      rollout_in(context, wanted->component("update"), wanted->integer("maxCount").value_or(least));
+  if (!how && how.error().code != Code::unresolved) co_return fail(std::move(how).error());
   updating_ = true;
   co_return Result<>{};
 }

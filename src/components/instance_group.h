@@ -62,6 +62,9 @@ class InstanceGroup : public ImageInstance {
 
   // group_rollout.cpp: members come to what the description says now.
   static Result<Rollout> rollout_of(const engine::Context& context);
+  /// Of the `update` of a description whose group has at most `members`.
+  static Result<Rollout> rollout_in(const engine::Context& context, model::ComponentPtr update,
+                                    int64_t members);
   std::string wanted_key(const engine::Context& context) const;
   std::string machine_wanted(const engine::Context& context) const;
   std::string parts_wanted(const engine::Context& context) const;

@@ -7,6 +7,10 @@
 
 namespace croft::controller {
 
+namespace {
+constexpr const char* group_type = "croft.InstanceGroup";
+}
+
 aio::Task<Result<>> scale(Controller::State& state, net::Exchange& exchange,
                           const net::RouteMatch& match) {
   auto application = CO_TRY(state.find(match["name"]));
@@ -16,20 +20,20 @@ aio::Task<Result<>> scale(Controller::State& state, net::Exchange& exchange,
     co_return fail(Code::invalid_argument,
                    fmt::format("'{}' is no number of members", match.query.value("count")));
   auto found = application->all_nodes().find(path);
-  if (found == application->all_nodes().end() || found->second->ended() || !found->second->object) {
-    std::vector<std::string> groups;
-    for (const auto& [other, node] : application->all_nodes())
-      if (node->record.type == "croft.InstanceGroup") groups.push_back(other);
-    Error error(Code::not_found, fmt::format("there is no running '{}'", printable(path)));
-    error.hint(groups.empty() ? fmt::format("{} has no InstanceGroup", application->name())
-                              : fmt::format("its groups: {}", join(groups, ", ")));
-    co_return fail(std::move(error));
-  }
+  std::vector<std::string> groups;
+  for (const auto& [other, each] : application->all_nodes())
+    if (each->record.type == group_type) groups.push_back(other);
+  std::string hint = groups.empty() ? fmt::format("{} has no InstanceGroup", application->name())
+                                    : fmt::format("its groups: {}", join(groups, ", "));
+  if (found == application->all_nodes().end() || found->second->ended() || !found->second->object)
+    co_return fail(Error(Code::not_found, fmt::format("there is no running '{}'", printable(path)))
+                       .hint(hint));
   std::shared_ptr<engine::Node> node = found->second;
-  if (node->record.type != "croft.InstanceGroup")
-    co_return fail(Code::unsupported,
-                   fmt::format("{} is a {}: only an InstanceGroup has a number of members", path,
-                               node->record.type));
+  if (node->record.type != group_type)
+    co_return fail(Error(Code::unsupported,
+                         fmt::format("{} is a {}: only an InstanceGroup has a number of members",
+                                     path, node->record.type))
+                       .hint(hint));
   uint64_t seq = application->last_event() + 1;
   CO_TRY(co_await node->object->receive(node->context, fmt::format("scale {}", *count)));
   co_return co_await reply(

@@ -69,6 +69,8 @@ class Component {
   virtual aio::Task<Result<>> repair(Context& context, std::vector<Drift> drifts);
   /// A change that start() has begun and that goes on while it runs (a rollout): an `up` waits.
   virtual bool changing(const Context&) const { return false; }
+  /// An `up` of what runs already (ComponentType::changes): what was given up may be tried again.
+  virtual void asked_again(Context&) {}
   /// What an `up` has to tell of it though it runs: a change that was given up. Empty: nothing.
   virtual std::string setback(const Context&) const { return ""; }
   /// The tags that what it rented is to carry, croft's own with them.

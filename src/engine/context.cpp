@@ -111,6 +111,13 @@ Where Context::where(std::string_view name) const {
   return out;
 }
 
+Where Context::place() const {
+  Where out;
+  if (node_.description) out = Where(node_.description->where);
+  out.path = path();
+  return out;
+}
+
 Result<std::optional<model::Value>> Context::value_if(std::string_view name) const {
   if (!node_.description)
     return fail(Code::not_found,

@@ -78,6 +78,8 @@ class Context {
   aio::Task<Result<std::optional<Secret>>> stored_secret(std::string name) const;
   /// The place of an attribute, for errors of the component's own.
   Where where(std::string_view name) const;
+  /// Where it stands itself.
+  Where place() const;
 
   /// A fact that is known only now ("instances", "addresses"); others reach it by links. Durable
   /// with the next journal step.

@@ -173,6 +173,9 @@ aio::Task<Result<UpChange>> Application::change_to(Wanted wanted, std::string ac
     for (const std::string& note : CO_TRY(co_await refresh()))
       tell(name(), protocol::event::attention, note);
   if (up && !same) CO_TRY(co_await prepare_update(wanted));
+  if (up && same)
+    for (const auto& [path, node] : nodes_)
+      if (node->object && node->type->changes) node->object->asked_again(node->context);
   bool otherwise = up && (wanted.options.scope != record_.options.scope || !wanted.imports.empty());
   if (action.empty()) action = !running ? "up" : same ? "continue" : "update";
   CO_TRY(co_await store_wanted(std::move(wanted), std::move(action), std::move(why)));

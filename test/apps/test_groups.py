@@ -188,3 +188,31 @@ def test_a_rollout_goes_on_after_the_controller_died(croft, up):
     rollout.wait(60)
     up(update=update, version="2")
     assert set(versions(croft)) == before and set(versions(croft).values()) == {"2"}
+
+
+def test_an_update_that_cannot_be_is_refused_and_nothing_changes(croft, up):
+    up()
+    before = members(croft)
+    for wrong, told in (('minServing 4;', "minServing is 4"), ('pause "abc";', "abc"), ('onFailure "PANIC";', "PANIC")):
+        up.file.write_text(text(GOOD, "update extends RollingUpdate { " + wrong + " }", "2"))
+        refused = croft.run("up", up.file, limit=120)
+        assert refused.code == 1 and told in refused.err and "app.sf:" in refused.err, refused
+    assert members(croft) == before and set(versions(croft).values()) == {"1"}
+
+
+def test_a_version_that_is_never_ready_is_given_up_when_its_time_is_over(croft, up):
+    up()
+    never = 'exec sleep 100000"; readyWithin "12s"; ready extends FileProbe { filename "/srv/never"; } note "'
+    up(never, "update extends Canary { }", "2", expected=1)
+    assert "not ready within 12 s" in croft.ok("events", "app").out
+    wait_until(lambda: list(versions(croft).values()) == ["1", "1"], "the version before", 60)
+
+
+def test_a_group_that_is_the_whole_application_is_scaled_by_its_name(croft, tmp_path):
+    file = tmp_path / "app.sf"
+    file.write_text('#include "/org/smartfrog/services/amazon/ec2/components.sf"\n'
+                    'sfConfig extends InstanceGroup { imageID "ami-0c40f700000000001"; minCount 1; maxCount 3; }\n')
+    croft.ok("up", file, limit=120)
+    croft.ok("scale", "app", "2")
+    wait_until(lambda: len(json.loads(croft.ok("hosts", "app", "--json").out)["hosts"]) == 2, "two members", 60)
+    croft.ok("down", "app", limit=120)

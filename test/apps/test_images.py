@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from support.clients import client
-from support.croft import ROOT, Croft
+from support.croft import ROOT, Croft, wait_until
 
 IMAGE = ROOT / "examples/image/image.sf"
 FLEET = ROOT / "examples/image/fleet.sf"
@@ -75,9 +75,37 @@ def test_contents_that_fail_leave_the_image_as_it_was(croft, mine):
     bad.write_text(bad.read_text().replace("grep -q greetings", "grep -q nothing"))
     failed = croft.run("image", "build", bad, limit=120)
     assert failed.code == 1 and "could not be built" in failed.err and "exit status 1" in failed.err, failed
+    assert f"{bad.name}:" in failed.err  # the place is in the user's own text
+    assert "not as described" in croft.ok("status", "image").out
     assert build(croft, mine())["image"] == first["image"]
     images, snapshots, machines, buckets = account(croft)
     assert (images, len(snapshots), machines, buckets) == ([first["image"]], 1, [], [])
+
+
+def test_a_build_that_failed_is_tried_again_when_it_is_asked_for_again(croft, mine):
+    build(croft, mine())
+    flaky = mine("2")
+    flaky.write_text(flaky.read_text().replace('"/srv/greeter/greet | grep -q greetings"', '"curl -sf http://169.254.169.254/latest/meta-data/tags/instance/ready"'))
+    assert croft.run("image", "build", flaky, limit=120).code == 1
+    flaky2 = croft.run("image", "build", flaky, limit=120)
+    assert flaky2.code == 1 and croft.ok("events", "image").out.count("could not be built") == 2, flaky2
+
+
+def test_an_image_that_is_there_is_not_missed_and_one_that_is_gone_is_built_again(croft, mine):
+    first = build(croft, mine())
+    url = croft.ok("status", "image", "--json").json["farm"]["url"]
+    ec2 = client("ec2", url, *KEYS)
+    plan = croft.run("plan", mine())
+    assert plan.code == 0, plan
+    ec2.deregister_image(ImageId=first["image"])
+    def again():
+        croft.run("up", mine(), limit=120)
+        return [i["ImageId"] for i in ec2.describe_images(Owners=["self"])["Images"]]
+    images = wait_until(again, "another image", 120)
+    assert len(images) == 1 and images != [first["image"]]
+    proof = croft.ok("down", "image", "--json").json
+    assert proof["left"] == []
+    assert account(croft) == ([], [], [], [])
 
 
 def test_what_describes_no_image_is_told(croft, tmp_path):
@@ -137,7 +165,7 @@ def test_another_image_is_rolled_out_and_back(croft):
     assert greetings(croft) == ["greetings of version 1"] * 3
     # Nothing of the agent that was there when the image was made: its key, its work, its start.
     left = croft.ok("exec", croft.ok("hosts", "fleet", "--json").json["hosts"][0]["works"][0]["name"], "--", "sh", "-c",
-                    "grep -rl fleet:image /var/lib/croft || true").out
+                    "grep -rlE 'fleet:image|image:i-' /var/lib/croft /var/lib/cloud; find / -xdev -name '*image:i-*'").out
     assert left == ""
     croft.ok("up", FLEET, "--set", 'version="2"', limit=120)
     assert greetings(croft) == ["greetings of version 2"] * 3

@@ -1,6 +1,5 @@
-// MachineImage: an image that is built of a description: a machine of the image `imageID` is
-// rented, `contents` is deployed on it, an image is made of it, and the machine is given back.
-// Where the contents change another one is built beside it, and who is made of it follows.
+#include "components/aws/image_build.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -25,69 +24,35 @@ namespace event = protocol::event;
 
 namespace {
 
-constexpr const char* part = "contents";
+constexpr const char* part = machine_image_part;
 constexpr const char* create_intent = "CreateImage";
-constexpr const char* remove_intent = "DeregisterImage";
 constexpr const char* failed_note = "failed";
 constexpr const char* failed_why = "failed:why";
-constexpr Duration again = Duration::seconds(30);
+constexpr Duration again = Duration::seconds(10);
 constexpr Duration slowest_look = Duration::seconds(5);
 constexpr Duration sealing = Duration::minutes(2);
 constexpr size_t digest_shown = 12;
 constexpr size_t name_most = 100;  // EC2 takes 128
 
-/// Nothing of the agent that was here stays in the image: whoever starts of it is another machine.
+/// Nothing of the agent that was here stays in the image, nor of what brought it and let it join:
+/// whoever starts of it is another machine.
 constexpr const char* seal_script =
-    "rm -f /var/lib/cloud/scripts/per-boot/croft-agent; cd /var/lib/croft || exit 1; "
-    "for f in * .[!.]*; do case \"$f\" in data | croft-agent) ;; *) rm -rf \"$f\" ;; esac; done; "
-    "sync";
+    "rm -rf /var/lib/cloud/scripts/per-boot/croft-agent /var/lib/cloud/instance/scripts; "
+    "cd /var/lib/croft && find . -mindepth 1 -delete; sync";
 
 bool is_renting_now(const Context& context) {
   return context.record().intent &&
          context.record().intent->action == engine::rent_instances_intent;
 }
 
-class MachineImage : public ImageInstance {
- public:
-  aio::Task<Result<>> deploy(Context& context) override;
-  aio::Task<Result<>> start(Context& context) override;
-  aio::Task<Result<>> ping(Context& context) override;
-  aio::Task<Result<>> work(Context& context) override;
-  aio::Task<Result<>> terminate(Context& context, const TerminationRecord& record) override;
-  aio::Task<Result<>> prepare_update(Context&, model::ComponentPtr) override {
-    co_return Result<>{};
-  }
-  std::string imports() const override { return ""; }
-  bool changing(const Context& context) const override {
-    return wants_another(context) || unfinished(context);
-  }
-  std::string setback(const Context& context) const override {
-    return note_of(context, failed_note) == digest_of(context) ? note_of(context, failed_why) : "";
-  }
+/// Nothing that another description would mend: a farm that is away or full, a machine that was
+/// lost.
+bool is_of_outside(const Error& error) {
+  return error.code == Code::unavailable || error.code == Code::throttled ||
+         error.code == Code::resource_exhausted || error.code == Code::io;
+}
 
- private:
-  using Ids = std::vector<std::string>;
-  bool holds_hosts(const Context&) const override { return true; }
-  static bool wants_another(const Context& context);
-  static bool unfinished(const Context& context);
-  static std::string digest_of(const Context& context);
-  static std::string current_digest(const Context& context);
-  static Ids open_things(const Context& context, std::string_view kind);
-  aio::Task<Result<>> follow(Context& context);
-  aio::Task<Result<>> finish(Context& context);
-  aio::Task<Result<>> build(Context& context, cloud::Ec2 ec2);
-  aio::Task<Result<>> fill(Context& context, std::string machine);
-  aio::Task<Result<>> until_lost(Context& context, std::string machine);
-  aio::Task<Result<>> seal(Context& context, std::string machine);
-  aio::Task<Result<>> create(Context& context, cloud::Ec2 ec2, std::string machine);
-  aio::Task<Result<>> finish_intent(Context& context, cloud::Ec2 ec2);
-  aio::Task<Result<>> take(Context& context, cloud::Ec2 ec2, std::string image);
-  aio::Task<Result<>> tidy(Context& context);
-  aio::Task<Result<>> remove(Context& context, cloud::Ec2 ec2, Ids images);
-  aio::Task<Result<>> drop_old(Context& context, cloud::Ec2 ec2);
-
-  aio::Signal changed_;
-};
+}  // namespace
 
 /// Of all that the image is made of.
 std::string MachineImage::digest_of(const Context& context) {
@@ -126,6 +91,16 @@ MachineImage::Ids MachineImage::open_things(const Context& context, std::string_
   for (const auto& thing : context.record().rented)
     if (thing.kind == kind && thing.open()) out.push_back(thing.id);
   return out;
+}
+
+std::string MachineImage::setback(const Context& context) const {
+  return note_of(context, failed_note) == digest_of(context) ? note_of(context, failed_why) : "";
+}
+
+/// What failed may have done so for a reason that the description says nothing of.
+void MachineImage::asked_again(Context& context) {
+  context.forget(failed_note);
+  changed_.notify();
 }
 
 aio::Task<Result<>> MachineImage::deploy(Context& context) {
@@ -179,8 +154,9 @@ aio::Task<Result<>> MachineImage::work(Context& context) {
     context.waits("");
     if (done) continue;
     if (done.error().code == Code::cancelled) co_return done;
-    if (!wants_another(context)) {
-      context.event(event::attention, done.error().line());
+    if (!wants_another(context) || is_of_outside(done.error())) {
+      context.event(event::attention,
+                    fmt::format("{}; tried again in {}", done.error().line(), again.text()));
       CO_TRY(co_await context.world().clock.sleep(again));
       continue;
     }
@@ -191,6 +167,7 @@ aio::Task<Result<>> MachineImage::work(Context& context) {
     context.remember(failed_note, wanted);
     context.remember(failed_why, why);
     context.event(event::attention, std::move(why));
+    context.waits("");
     CO_TRY(co_await context.make_durable());
   }
 }
@@ -342,117 +319,6 @@ aio::Task<Result<>> MachineImage::tidy(Context& context) {
     context.forget("sealed:" + name);
   }
   co_return co_await leave(context);
-}
-
-aio::Task<Result<>> MachineImage::remove(Context& context, cloud::Ec2 ec2, Ids images) {
-  for (const std::string& image : images) {
-    Ids gone = {image};
-    CO_TRY(co_await context.intend(remove_intent, {{"image", image}}));
-    auto done = co_await context.outside(remove_intent, ec2.deregister_image(image));
-    if (!done && done.error().code != Code::not_found) co_return done;
-    for (const auto& id : open_things(context, "snapshot")) {
-      if (note_of(context, "of:" + id) != image) continue;
-      auto deleted = co_await context.outside("DeleteSnapshot", ec2.delete_snapshot(id));
-      if (!deleted && deleted.error().code != Code::not_found) co_return deleted;
-      gone.push_back(id);
-    }
-    CO_TRY(co_await context.settle({}, std::move(gone)));
-    context.forget("digest:" + image);
-  }
-  co_return Result<>{};
-}
-
-/// The last few stay: what is rolled back needs the one before.
-aio::Task<Result<>> MachineImage::drop_old(Context& context, cloud::Ec2 ec2) {
-  auto kept = static_cast<size_t>(CO_TRY(context.integer_or("generations", 2)));
-  Ids images = open_things(context, "image");
-  std::erase_if(images, [&](const auto& id) {
-    return note_of(context, "digest:" + id) == current_digest(context);
-  });
-  if (images.size() < kept) co_return Result<>{};
-  images.resize(images.size() + 1 - kept);
-  co_return co_await remove(context, ec2, std::move(images));
-}
-
-aio::Task<Result<>> MachineImage::ping(Context& context) {
-  if (changing(context)) changed_.notify();
-  auto found = context.record().published.find("image");
-  const auto* id =
-      found == context.record().published.end() ? nullptr : found->second.get<std::string>();
-  if (!id) co_return Result<>{};
-  auto ec2 = CO_TRY(co_await client(context));
-  auto seen = CO_TRY(co_await ec2.describe_images({}, {{"image-id", {*id}}}, {"self"}));
-  if (!seen.empty()) co_return Result<>{};
-  co_return fail(Code::not_found, fmt::format("image {} is gone", *id));
-}
-
-aio::Task<Result<>> MachineImage::terminate(Context& context, const TerminationRecord& record) {
-  auto ec2 = CO_TRY(co_await client(context));
-  CO_TRY(co_await finish_intent(context, ec2));
-  Ids images = open_things(context, "image"), all = images;
-  for (auto& id : open_things(context, "snapshot")) all.push_back(std::move(id));
-  bool keep = CO_TRY(context.boolean_or("keep", false)) && !context.remove_kept();
-  if (!keep) {
-    CO_TRY(co_await remove(context, ec2, std::move(images)));
-  } else if (!all.empty()) {
-    CO_TRY(
-        co_await context.outside("CreateTags", ec2.create_tags(all, {{cloud::tag_keep, "true"}})));
-    CO_TRY(co_await context.keep(std::move(all)));
-  }
-  CO_TRY(co_await give_up(context, open_ids(context)));
-  co_return co_await ImageInstance::terminate(context, record);
-}
-
-}  // namespace
-
-engine::ComponentType machine_image_type() {
-  engine::ComponentType type;
-  type.calls_farm = true;
-  type.compound = true;
-  type.coded = true;
-  type.actions = true;
-  type.works = true;
-  type.changes = true;
-  type.timeouts.start = Duration::hours(1);
-  type.schema = image_instance_schema();
-  type.schema.sf_class = "croft.MachineImage";
-  type.schema.type = "MachineImage";
-  type.schema.doc =
-      "An image built of a description: `contents` is deployed on a machine of the image "
-      "`imageID`, "
-      "an image is made of it, the machine is given back. Other contents: another image.";
-  auto& attributes = type.schema.attributes;
-  static constexpr std::string_view not_here[] = {
-      "minCount", "maxCount", "shutdown",  "onLoss",    "spread",
-      "zones",    "instance", "instances", "addresses", "publicAddresses"};
-  std::erase_if(attributes, [](const auto& attribute) {
-    return std::ranges::find(not_here, attribute.name) != std::end(not_here);
-  });
-  type.schema.rule = {};
-  for (auto& attribute : attributes) attribute.change = model::Change::update;
-  auto published = [&](const char* name, const char* doc) {
-    auto out = attribute(name, Type::string, doc);
-    out.published = true;
-    attributes.push_back(std::move(out));
-  };
-  auto updated = [&](model::AttributeSchema out) {
-    out.change = model::Change::update;
-    attributes.push_back(std::move(out));
-  };
-  updated(
-      attribute(part, Type::component, "what the image holds; its parts are placed on a machine"));
-  updated(attribute("imageName", Type::string, "what its name begins with; else its path"));
-  updated(attribute("imageDescription", Type::string, "for people"));
-  updated(with_default("generations", Type::integer, int32_t{2},
-                       "so many images are kept, the current one included, to go back to"));
-  published("image", "the id of the image: ami-...");
-  published("digest", "of what it was made of: \"sha256:...\"");
-  published("signature", "of its id and digest");
-  type.make = [] { return std::make_unique<MachineImage>(); };
-  type.rents = [](const model::Component&) -> Result<std::vector<plan::Rent>> {
-    return std::vector<plan::Rent>{{"instance", 0, 1}};
-  };
-  return type;
 }
 
 }  // namespace croft::components

@@ -35,13 +35,12 @@ std::string noted_host(const Context& context) {
 
 Error placed_nowhere(const Context& context) {
   return Error(Code::unsupported,
-               fmt::format("{} runs on a host, and none is named", context.path()),
-               context.where("sfClass"))
+               fmt::format("{} runs on a host, and none is named", context.path()), context.place())
       .hint("sfProcessHost LAZY PARENT:web, in it or in what encloses it, names the machine");
 }
 
 Error failing(const Context& context, const WorkState& state, const Host& host) {
-  Error error(Code::conflict, told(state, host), context.where("sfClass"));
+  Error error(Code::conflict, told(state, host), context.place());
   if (!trim(state.output).empty()) error.hint("it wrote: " + printable(trim(state.output)));
   return error;
 }

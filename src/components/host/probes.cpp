@@ -140,7 +140,7 @@ class ProbeComponent : public HostComponent {
     if (probe.kind == Probe::Kind::log || probe.kind == Probe::Kind::notify)
       return fail(Error(Code::unsupported,
                         fmt::format("{} asks about a process: it stands alone", context.path()),
-                        context.where("sfClass"))
+                        context.place())
                       .hint("write it as `ready` of a Process"));
     return What(model::ProbeWork{std::move(probe)});
   }

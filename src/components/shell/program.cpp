@@ -21,7 +21,7 @@ Result<> shell_allowed(const Context& context) {
   return fail(
       Error(Code::permission_denied,
             fmt::format("{} wants to run a program on the controller's machine", context.path()),
-            context.where("sfClass"))
+            context.place())
           .hint("--allow-shell lets the components of the application do so"));
 }
 
