@@ -70,6 +70,7 @@ class ProcessItem final : public Item {
   std::optional<Running> running_;
   std::optional<NotifySocket> socket_;
   bool ready_ = false;
+  bool was_alive_ = false;  ///< said yes since it began
   Moment began_;
   int short_lives_ = 0;
   std::string ended_because_;  ///< of us: a probe that said no
@@ -86,7 +87,7 @@ void ProcessItem::tell(Phase phase, std::string why) {
 }
 
 Result<> ProcessItem::start() {
-  ready_ = false;
+  ready_ = was_alive_ = false;
   if (notifies() && !socket_) {
     socket_.emplace(place_.world, place_.folder.socket_file(work_.name));
     TRY(socket_->open());
@@ -251,6 +252,7 @@ aio::Task<Result<>> ProcessItem::stay_alive() {
     auto answer = co_await probe::ask(place_.world, probe, around);
     if (!answer && answer.error().code == Code::cancelled) co_return answer;
     refused = answer ? 0 : refused + 1;
+    was_alive_ = was_alive_ || answer;
     if (refused >= std::max(probe.failures, 1))
       co_return fail(Code::unavailable, fmt::format("not alive, {} times in a row: {}", refused,
                                                     answer.error().line()));
@@ -306,7 +308,9 @@ aio::Task<Result<bool>> ProcessItem::rest(Ended ended) {
     say(Phase::ended, how);
     co_return false;
   }
-  bool lasted = ready_ && place_.world.clock.now() - began_ >= lasting;
+  // How often it is asked says nothing of how long it served.
+  bool served = ready_ && (was_alive_ || !process_.alive);
+  bool lasted = served && place_.world.clock.now() - began_ >= lasting;
   short_lives_ = lasted ? 0 : short_lives_ + 1;
   // The first is started again at once; from the second in a row on each waits twice as long.
   Duration delay;

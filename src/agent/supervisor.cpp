@@ -112,7 +112,10 @@ aio::Task<Result<bool>> Supervisor::change(Entry& entry) {
     if (gone || !entry.next) co_return gone;
   }
   if (!entry.next) co_return false;
-  auto ended = co_await entry.item->end(&*entry.next);
+  // Where only its secrets were gone with the machine's memory it is what it was: a program that
+  // has run does not run again.
+  bool same = entry.lacks_secrets && entry.item->work().digest == entry.next->digest;
+  auto ended = same ? Result<>{} : co_await entry.item->end(&*entry.next);
   if (!ended && ended.error().code == Code::cancelled) co_return fail(std::move(ended).error());
   if (!ended) {
     // What was is half undone, so it is not kept any more: the way on is to try again.

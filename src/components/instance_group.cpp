@@ -19,6 +19,8 @@ namespace {
 
 constexpr const char* part = "each";
 constexpr Duration look_again = Duration::seconds(30);
+constexpr Duration look_at_restarts = Duration::seconds(1);
+constexpr int64_t restarts_most = 1;  // of a member of a new version: one may be chance
 constexpr Duration look_at_links =
     Duration::seconds(1);  // an image that is built anew tells nobody
 
@@ -215,6 +217,18 @@ aio::Task<Result<>> InstanceGroup::watch_machines(Context& context) {
   co_return Result<>{};
 }
 
+/// A member of the new version whose processes do not stay.
+std::optional<std::string> InstanceGroup::restarted_again(const Context& context) const {
+  if (has_given_up(context)) return std::nullopt;
+  for (const std::string& member : open_ids(context)) {
+    if (note_of(context, "parts:" + member) != parts_wanted(context)) continue;
+    int64_t restarts = context.restarts_of(member);
+    if (restarts > restarts_most)
+      return fmt::format("{}: its processes were started again {} times", member, restarts);
+  }
+  return std::nullopt;
+}
+
 aio::Task<Result<bool>> InstanceGroup::step(Context& context) {
   // Not before it is decided which version comes back to a member that failed.
   auto tended = failure_ ? Result<>{} : co_await tend(context);
@@ -232,8 +246,9 @@ aio::Task<Result<bool>> InstanceGroup::step(Context& context) {
   Moment now = context.world().clock.now();
   if (watch_until_ && now < *watch_until_) {
     context.waits("the new version is watched");
-    auto woken =
-        co_await aio::race(changed_.wait(), context.world().clock.sleep(*watch_until_ - now));
+    if ((failure_ = restarted_again(context))) co_return true;
+    auto woken = co_await aio::race(changed_.wait(), context.world().clock.sleep(std::min(
+                                                         *watch_until_ - now, look_at_restarts)));
     CO_TRY(woken.index() == 0 ? std::get<0>(std::move(woken)) : std::get<1>(std::move(woken)));
     co_return true;
   }

@@ -60,6 +60,8 @@ class InstanceGroup : public ImageInstance {
   /// The next thing to do; false: there is none.
   aio::Task<Result<bool>> step(engine::Context& context);
 
+  std::optional<std::string> restarted_again(const engine::Context& context) const;
+
   // group_rollout.cpp: members come to what the description says now.
   static Result<Rollout> rollout_of(const engine::Context& context);
   /// Of the `update` of a description whose group has at most `members`.

@@ -140,6 +140,8 @@ class Context {
   /// What the parts of that child use on their hosts and tell of themselves, added up, as last
   /// told. Nullopt: nothing of it is known.
   std::optional<model::WorkUsage> usage_of(const std::string& child) const;
+  /// How often processes of that child have been started again, since they are what they are.
+  int64_t restarts_of(const std::string& child) const;
 
   // ---- other components ----
   /// Asks the condition below it (or anywhere: `component`) whether it holds.

@@ -62,6 +62,19 @@ std::optional<model::WorkUsage> Context::usage_of(const std::string& child) cons
   return out;
 }
 
+int64_t Context::restarts_of(const std::string& child) const {
+  int64_t out = 0;
+  std::string top = path() + ":" + child;
+  const auto& nodes = node_.application.all_nodes();
+  for (auto at = nodes.lower_bound(top); at != nodes.end() && at->first.starts_with(top); ++at) {
+    if (!plan::inside(at->first, top) || !at->second->description || at->second->ended()) continue;
+    auto host = at->second->context.host_now();
+    auto state = host ? host->state(at->first) : std::nullopt;
+    if (state) out += state->restarts;
+  }
+  return out;
+}
+
 bool Context::is_host() const {
   const auto& root = node_.application.description().root;
   const auto& mine = node_.description;

@@ -122,8 +122,25 @@ def test_a_kept_image_outlives_its_application(croft, mine):
     proof = croft.ok("down", "image", "--json").json
     assert made["image"] in [thing["id"] for thing in proof["kept"]]
     assert account(croft)[0] == [made["image"]]
+    # The next life has it again, and nothing of it is forgotten.
+    assert build(croft, mine(more="keep true;"))["image"] == made["image"]
+    assert len(account(croft)[0]) == 1
     croft.ok("down", "image", "--kept")
     assert account(croft) == ([], [], [], [])
+
+
+def test_what_a_link_leads_to_is_part_of_the_image(croft, mine):
+    def linked(word):
+        file = mine()
+        file.write_text(file.read_text().replace("  imageName", f'  word "{word}";\n  imageName').replace(
+            'text ("#!/bin/sh\\necho greetings of version " ++ version ++ "\\n");', "text LAZY ROOT:sfConfig:word;").replace(
+            "| grep -q greetings", "|| true"))
+        assert "LAZY ROOT:sfConfig:word" in file.read_text()
+        return file
+    one = build(croft, linked("one"))
+    two = build(croft, linked("two"))
+    assert one["digest"] != two["digest"] and one["image"] != two["image"]
+    assert build(croft, linked("one"))["image"] == one["image"]
 
 
 def test_only_the_image_that_is_meant_is_rented(croft, mine, tmp_path):

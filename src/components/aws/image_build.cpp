@@ -49,7 +49,31 @@ bool is_renting_now(const Context& context) {
 /// lost.
 bool is_of_outside(const Error& error) {
   return error.code == Code::unavailable || error.code == Code::throttled ||
-         error.code == Code::resource_exhausted || error.code == Code::io;
+         error.code == Code::resource_exhausted || error.code == Code::io ||
+         error.code == Code::timeout;
+}
+
+bool holds_component(const model::Value& value) {
+  if (value.as_component()) return true;
+  const auto* vector = value.get<model::Vector>();
+  return vector && std::ranges::any_of(*vector, holds_component);
+}
+
+/// As it is written, and what its links lead to: a text from elsewhere is part of an image, too.
+void describe(const Context& context, const model::Component& part, std::string& out) {
+  for (const auto& attribute : part.attributes()) {
+    out += attribute.name;
+    auto child = attribute.value.as_component();
+    if (child && child->parent() == &part) {
+      out += '{';
+      describe(context, *child, out);
+      out += '}';
+      continue;
+    }
+    auto now = context.value_in(part, attribute.value);
+    bool plain = now && !holds_component(*now);
+    out += '=' + plan::digest_of(plain ? *now : attribute.value) + ';';
+  }
 }
 
 }  // namespace
@@ -60,9 +84,14 @@ std::string MachineImage::digest_of(const Context& context) {
   for (const char* name : {"imageID", "imageDigest", part}) {
     const auto* attribute = context.description() ? context.description()->find(name) : nullptr;
     if (!attribute) continue;
-    // A link stands for what it leads to: another base is another image.
-    auto now = std::string_view(name) == part ? fail(Code::unresolved, "") : context.string(name);
-    text += fmt::format("{}={}\n", name, now ? *now : plan::digest_of(attribute->value));
+    text += std::string(name) + "=";
+    if (auto whole = attribute->value.as_component()) {
+      describe(context, *whole, text);
+    } else {
+      auto now = context.string(name);
+      text += now ? *now : plan::digest_of(attribute->value);
+    }
+    text += '\n';
   }
   return "sha256:" + sha256_hex(text);
 }
@@ -125,6 +154,7 @@ aio::Task<Result<>> MachineImage::start(Context& context) {
 /// Until the image is of what the description says.
 aio::Task<Result<>> MachineImage::follow(Context& context) {
   auto ec2 = CO_TRY(co_await client(context));
+  CO_TRY(co_await take_kept(context, ec2));
   // A machine that was being rented is what the build goes on with.
   if (!is_renting_now(context)) CO_TRY(co_await finish_intent(context, ec2));
   for (;;) {

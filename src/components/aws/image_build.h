@@ -54,6 +54,8 @@ class MachineImage : public ImageInstance {
   aio::Task<Result<>> tidy(engine::Context& context);
   // image_keep.cpp: those that there are.
   aio::Task<Result<>> remove(engine::Context& context, cloud::Ec2 ec2, Ids images);
+  /// What an earlier life has kept is this one's.
+  aio::Task<Result<>> take_kept(engine::Context& context, cloud::Ec2 ec2);
   aio::Task<Result<>> drop_old(engine::Context& context, cloud::Ec2 ec2);
   aio::Task<Result<>> drop_snapshots(engine::Context& context, cloud::Ec2 ec2);
   /// They are not there any more: another is to be built.

@@ -91,6 +91,7 @@ aio::Task<Result<>> MachineImage::terminate(Context& context, const TerminationR
   bool keep = CO_TRY(context.boolean_or("keep", false)) && !context.remove_kept();
   if (!keep) {
     CO_TRY(co_await remove(context, ec2, std::move(images)));
+    CO_TRY(co_await drop_snapshots(context, ec2));
   } else if (!all.empty()) {
     CO_TRY(
         co_await context.outside("CreateTags", ec2.create_tags(all, {{cloud::tag_keep, "true"}})));
@@ -98,6 +99,23 @@ aio::Task<Result<>> MachineImage::terminate(Context& context, const TerminationR
   }
   CO_TRY(co_await give_up(context, open_ids(context)));
   co_return co_await ImageInstance::terminate(context, record);
+}
+
+aio::Task<Result<>> MachineImage::take_kept(Context& context, cloud::Ec2 ec2) {
+  Ids kept = context.kept("image"), ours;
+  if (kept.empty()) co_return Result<>{};
+  Ids snapshots = context.kept("snapshot");
+  for (const auto& image :
+       CO_TRY(co_await ec2.describe_images({}, {{"image-id", kept}}, {"self"}))) {
+    context.remember("digest:" + image.id, cloud::tag_value(image.tags, cloud::tag_digest));
+    ours.push_back(image.id);
+    for (const std::string& id : image.snapshots) {
+      if (std::ranges::find(snapshots, id) == snapshots.end()) continue;
+      context.remember("of:" + id, image.id);
+      ours.push_back(id);
+    }
+  }
+  co_return co_await context.take_back(std::move(ours));
 }
 
 /// Those of images that somebody else has removed.
