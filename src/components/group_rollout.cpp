@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/text.h"
 #include "components/instance_group.h"
 #include "plan/plan.h"
 #include "protocol/events.h"
@@ -22,6 +23,7 @@ constexpr const char* good_note = "good";  // digest of the parts that ran on al
 constexpr const char* good_version = "good-version";
 constexpr const char* of_machine[] = {"imageID", "instanceType",   "userData",
                                       "keyName", "securityGroups", "instanceProfile"};
+constexpr const char* base_note = "base";
 constexpr Duration canary_pause = Duration::seconds(10);
 constexpr Duration least_watch = Duration::seconds(3);
 
@@ -128,6 +130,7 @@ InstanceGroup::Ids InstanceGroup::outdated(const Context& context) const {
 /// What runs now is what there is to go back to.
 aio::Task<Result<>> InstanceGroup::settle_rollout(Context& context) {
   rolling_ = false;
+  context.forget(base_note);
   if (has_given_up(context)) {
     context.event(attention,
                   fmt::format("all members run version {} again", note_of(context, good_version)));
@@ -148,7 +151,10 @@ void InstanceGroup::begin_rollout(Context& context, size_t members, const Rollou
                             how.blue_green ? "all made anew beside the old ones"
                             : how.canary   ? fmt::format("one first, then {} at once", how.batch)
                                            : fmt::format("{} at once", how.batch)));
-  base_ = target(context).value_or(static_cast<int64_t>(open_ids(context).size()));
+  // Where a controller died amid a rollout the further ones of it are no members.
+  auto noted = parse_i64(note_of(context, base_note));
+  base_ = target(context).value_or(noted ? *noted : static_cast<int64_t>(open_ids(context).size()));
+  context.remember(base_note, fmt::format("{}", base_));
   keep_way_back(context);
 }
 

@@ -53,6 +53,17 @@ bool is_of_outside(const Error& error) {
          error.code == Code::timeout;
 }
 
+Error nothing_to_hold(const Context& context) {
+  return Error(Code::invalid_argument, "there is nothing that the image is to hold",
+               context.where(part))
+      .hint("contents extends Compound { tools extends Package { ... } }");
+}
+Error too_few_generations(const Context& context) {
+  return Error(Code::invalid_argument,
+               "generations counts the current image, too: it is at least 1",
+               context.where("generations"));
+}
+
 bool holds_component(const model::Value& value) {
   if (value.as_component()) return true;
   const auto* vector = value.get<model::Vector>();
@@ -132,15 +143,17 @@ void MachineImage::asked_again(Context& context) {
   changed_.notify();
 }
 
+aio::Task<Result<>> MachineImage::prepare_update(Context& context, model::ComponentPtr wanted) {
+  auto contents = wanted->component(part);
+  if (!contents || !contents->find("sfClass")) co_return fail(nothing_to_hold(context));
+  if (wanted->integer("generations").value_or(1) < 1) co_return fail(too_few_generations(context));
+  co_return Result<>{};
+}
+
 aio::Task<Result<>> MachineImage::deploy(Context& context) {
-  if (!context.has_action(part))
-    co_return fail(
-        Error(Code::unresolved, "there is nothing that the image is to hold", context.where(part))
-            .hint("contents extends Compound { tools extends Package { ... } }"));
-  int64_t kept = CO_TRY(context.integer_or("generations", 2));
-  if (kept < 1)
-    co_return fail(Code::invalid_argument, "generations counts the current image, too: at least 1",
-                   context.where("generations"));
+  if (!context.has_action(part)) co_return fail(nothing_to_hold(context));
+  if (CO_TRY(context.integer_or("generations", 2)) < 1)
+    co_return fail(too_few_generations(context));
   co_return co_await ImageInstance::deploy(context);
 }
 

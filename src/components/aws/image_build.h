@@ -21,9 +21,7 @@ class MachineImage : public ImageInstance {
   aio::Task<Result<>> work(engine::Context& context) override;
   aio::Task<Result<>> terminate(engine::Context& context,
                                 const model::TerminationRecord& record) override;
-  aio::Task<Result<>> prepare_update(engine::Context&, model::ComponentPtr) override {
-    co_return Result<>{};
-  }
+  aio::Task<Result<>> prepare_update(engine::Context& context, model::ComponentPtr wanted) override;
   std::string imports() const override { return ""; }
   aio::Task<Result<>> repair(engine::Context& context, std::vector<engine::Drift> drifts) override;
   void asked_again(engine::Context& context) override;
