@@ -23,6 +23,7 @@ constexpr Bytes state_most = Bytes::mib(16);
 constexpr wire::json::Limits work_limits{state_most, 32};
 constexpr Bytes key_most = Bytes::kib(64);
 constexpr size_t readable_name_max = 100;
+constexpr const char* marks[] = {"/pids", "/ends"};
 constexpr unsigned long tmpfs_magic = 0x01021994, ramfs_magic = 0x858458f6;
 
 bool in_memory(const std::string& path) {
@@ -91,7 +92,7 @@ bool strip_secrets(model::HostWork& work) {
 Folder::~Folder() {
   // Only empty ones go: nothing is left in memory of an agent that had nothing to keep.
   if (!run_.empty()) {
-    rmdir((run_ + "/works").c_str());
+    for (const char* each : {"/works", marks[0], marks[1]}) rmdir((run_ + each).c_str());
     rmdir(run_.c_str());
   }
   if (lock_ >= 0) ::close(lock_);
@@ -127,8 +128,17 @@ Result<> Folder::find_tmpfs() {
   return fail(aio::system_error(errno, "this machine has no tmpfs for secrets"));
 }
 
+/// Marks are of one start of the machine: they lie in its memory, where a file costs no disk.
+Result<> Folder::make_marks(const std::string& name) {
+  std::string own = path_ + name, there = run_ + name;
+  bool made = !run_.empty() && (mkdir(there.c_str(), 0700) == 0 || errno == EEXIST) &&
+              symlink(there.c_str(), own.c_str()) == 0;
+  if (made || mkdir(own.c_str(), 0700) == 0) return {};
+  return fail(aio::system_error(errno, fmt::format("cannot make '{}'", own)));
+}
+
 aio::Task<Result<>> Folder::open() {
-  for (const char* each : {"", "/works", "/pids", "/ends", "/logs", "/data"})
+  for (const char* each : {"", "/works", "/logs", "/data"})
     CO_TRY(co_await world_.disk.make_dirs(path_ + each, *each ? 0700 : 0711));
   chmod(path_.c_str(), 0711);
   chmod((path_ + "/data").c_str(), 0711);
@@ -144,10 +154,8 @@ aio::Task<Result<>> Folder::open() {
   boot_ = boot_id();
   auto before = co_await world_.disk.read_file(path_ + "/boot", key_most);
   if (before && *before == boot_) co_return Result<>{};
-  for (const char* each : {"/pids", "/ends"}) {
-    CO_TRY(co_await world_.disk.remove_tree(path_ + each));
-    CO_TRY(co_await world_.disk.make_dirs(path_ + each));
-  }
+  for (const char* each : marks) CO_TRY(co_await world_.disk.remove_tree(path_ + each));
+  for (const char* each : marks) CO_TRY(make_marks(each));
   co_return co_await world_.disk.write_file(path_ + "/boot", boot_);
 }
 

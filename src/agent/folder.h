@@ -85,6 +85,7 @@ class Folder {
 
  private:
   Result<> find_tmpfs();
+  Result<> make_marks(const std::string& name);
   aio::Task<Result<>> open_works();
   aio::World& world_;
   std::string path_, run_, boot_;

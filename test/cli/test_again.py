@@ -92,7 +92,7 @@ def test_status_says_that_the_farm_is_silent(croft, file):
     os.kill(croft.pid("farm"), signal.SIGSTOP)
     try:
         why = wait_until(lambda: croft.ok("status", "again", "--json").json["why"], "status gives a reason")
-        assert "again:" in why and ("does not answer" in why or "no answer" in why)
+        assert "again:" in why and ("cannot be asked" in why or "no answer" in why)
     finally:
         os.kill(croft.pid("farm"), signal.SIGCONT)
     wait_until(lambda: not croft.ok("status", "again", "--json").json["why"], "the reason goes with its cause")
