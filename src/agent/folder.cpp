@@ -131,9 +131,10 @@ Result<> Folder::find_tmpfs() {
 /// Marks are of one start of the machine: they lie in its memory, where a file costs no disk.
 Result<> Folder::make_marks(const std::string& name) {
   std::string own = path_ + name, there = run_ + name;
-  bool made = !run_.empty() && (mkdir(there.c_str(), 0700) == 0 || errno == EEXIST) &&
-              symlink(there.c_str(), own.c_str()) == 0;
-  if (made || mkdir(own.c_str(), 0700) == 0) return {};
+  bool memory = !run_.empty() && (mkdir(there.c_str(), 0700) == 0 || errno == EEXIST);
+  // One that is there already, of this agent or an earlier version, stays what it is.
+  int made = memory ? symlink(there.c_str(), own.c_str()) : mkdir(own.c_str(), 0700);
+  if (made == 0 || errno == EEXIST) return {};
   return fail(aio::system_error(errno, fmt::format("cannot make '{}'", own)));
 }
 
@@ -153,9 +154,12 @@ aio::Task<Result<>> Folder::open() {
   CO_TRY(co_await open_works());
   boot_ = boot_id();
   auto before = co_await world_.disk.read_file(path_ + "/boot", key_most);
-  if (before && *before == boot_) co_return Result<>{};
-  for (const char* each : marks) CO_TRY(co_await world_.disk.remove_tree(path_ + each));
-  for (const char* each : marks) CO_TRY(make_marks(each));
+  bool same = before && *before == boot_;
+  for (const char* each : marks) {
+    if (!same) CO_TRY(co_await world_.disk.remove_tree(path_ + each));
+    CO_TRY(make_marks(each));
+  }
+  if (same) co_return Result<>{};
   co_return co_await world_.disk.write_file(path_ + "/boot", boot_);
 }
 

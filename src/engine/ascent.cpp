@@ -107,7 +107,8 @@ plan::Recorded Application::recorded(const Node& node) {
   item.needs = record.needs;
   item.position = record.position;
   item.holds = record.holds();
-  item.over = record.state == model::State::terminated && record.record.has_value();
+  item.over = record.state == model::State::terminated && record.record.has_value() &&
+              !record.memory.contains(replaced_note);
   item.description = node.description;
   if (node.description) {
     auto policy = drift_policy_of(*node.description);
@@ -208,6 +209,12 @@ aio::Task<Result<>> Application::bring_up_parts() {
     if (!item.left_out &&
         (item.change == plan::Change::replace || item.change == plan::Change::remove))
       gone.push_back(item.path);
+  for (const plan::Item& item : plan.items)
+    if (!item.left_out && item.change == plan::Change::replace)
+      for (const auto& node : attached_inside(item.path)) {
+        node->record.memory[replaced_note] = "yes";
+        ledger_.put(node->record);
+      }
   if (!gone.empty()) CO_TRY(co_await remove_parts(gone));
   co_await stop_works_taken_over(*this, plan);
   auto updated = updated_by(plan);  // before they read the new description
