@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "components/aws/image_build.h"
+#include "components/bounds.h"
 #include "components/instance_group.h"
 #include "components/registry.h"
 #include "protocol/events.h"
@@ -185,8 +186,10 @@ engine::ComponentType machine_image_type() {
       attribute(part, Type::component, "what the image holds; its parts are placed on a machine"));
   updated(attribute("imageName", Type::string, "what its name begins with; else its path"));
   updated(attribute("imageDescription", Type::string, "for people"));
-  updated(with_default("generations", Type::integer, int32_t{2},
-                       "so many images are kept, the current one included, to go back to"));
+  updated(
+      between(1, 1000,
+              with_default("generations", Type::integer, int32_t{2},
+                           "so many images are kept, the current one included, to go back to")));
   published("image", "the id of the image: ami-...");
   published("digest", "of what it was made of: \"sha256:...\"");
   published("signature", "of its id and digest");
