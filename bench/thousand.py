@@ -28,6 +28,7 @@ KEYS = ("AKIDTHOUSAND", "secret-of-thousand-1")
 APP = '''
 #include "/org/smartfrog/services/amazon/ec2/components.sf"
 sfConfig extends Compound {{
+  maxInstances {2};
   many extends ImageInstance {{ id "{0}"; key "{1}"; imageID "ami-0c40f700000000001"; instanceType "t2.nano"; minCount {2}; sfLivenessDelay 60; }}
 }}
 '''
@@ -83,6 +84,19 @@ def tell(name, took, calls):
     print(f"{name}: {took:.1f} s, {sum(calls.values())} calls: " + ", ".join(f"{n} {a}" for a, n in sorted(calls.items())), flush=True)
 
 
+def launch(ec2, given):
+    """As many as are asked for, or as this machine has room for."""
+    try:
+        return ec2.run_instances(ImageId="ami-0c40f700000000001", InstanceType="t2.nano", MinCount=given.instances, MaxCount=given.instances)
+    except ec2.exceptions.ClientError as error:
+        room = re.search(r"room for (\d+) more", str(error))
+        if not room:
+            raise
+        given.instances = int(room.group(1))
+        print(f"this machine has room for {given.instances}", flush=True)
+        return launch(ec2, given)
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--instances", type=int, default=1000)
@@ -94,7 +108,7 @@ def main():
         away = Distance(farm.url, given.latency / 1e3)
         ec2 = client("ec2", away.url, *KEYS)
         begin = time.monotonic()
-        made = ec2.run_instances(ImageId="ami-0c40f700000000001", InstanceType="t2.nano", MinCount=given.instances, MaxCount=given.instances)
+        made = launch(ec2, given)
         ids = [instance["InstanceId"] for instance in made["Instances"]]
         ec2.get_waiter("instance_running").wait(Filters=[{"Name": "reservation-id", "Values": [made["ReservationId"]]}],
                                                 WaiterConfig={"Delay": 1})
