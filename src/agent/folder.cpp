@@ -317,6 +317,10 @@ Result<std::string> Folder::secrets_folder(const std::string& name) const {
   return run_ + "/secrets-" + file_name(name);
 }
 
+std::string Folder::runtime_mark(const std::string& name) const {
+  return (run_.empty() ? path_ : run_) + "/runtime-" + name;
+}
+
 std::string Folder::socket_file(const std::string& name) const {
   return (run_.empty() ? path_ : run_) + "/n-" + sha256_hex(name).substr(0, 16);
 }

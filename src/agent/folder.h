@@ -80,6 +80,8 @@ class Folder {
   std::string log_file(const std::string& name) const;    ///< logs/NAME.log; then .1, .2 ...
   std::string own_folder(const std::string& name) const;  ///< data/NAME: a working directory
   Result<std::string> secrets_folder(const std::string& name) const;  ///< in RUN
+  /// Says for which item the agent has made /run/NAME: no other folder there is used or removed.
+  std::string runtime_mark(const std::string& name) const;
   /// A short path in RUN for a unix socket; in FOLDER where there is no tmpfs.
   std::string socket_file(const std::string& name) const;
 

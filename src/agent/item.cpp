@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "agent/plain_files.h"
 #include "aio/system_error.h"
 #include "base/text.h"
 
@@ -100,6 +101,31 @@ Result<> put_file(const std::string& path, const std::string& content, int mode,
   return {};
 }
 
+namespace {
+
+/// What is there already and was not made for this item is somebody else's: /run/lock, say.
+Result<> make_runtime_directory(Folder& folder, const std::string& item, const std::string& name,
+                                const User& user) {
+  std::string path = "/run/" + name, mark = folder.runtime_mark(name);
+  bool known = read_plain(mark).value_or("") == item;
+  struct stat there{};
+  bool exists = lstat(path.c_str(), &there) == 0;
+  if (exists && (!known || !S_ISDIR(there.st_mode)))
+    return fail(Code::conflict, fmt::format("'{}' is there already and is another's", path));
+  TRY(write_plain(mark, item));
+  return make_owned(path, 0700, user);
+}
+
+}  // namespace
+
+void remove_runtime_directory(Folder& folder, const std::string& item, const std::string& name) {
+  std::string mark = folder.runtime_mark(name);
+  if (name.empty() || read_plain(mark).value_or("") != item) return;
+  std::error_code ignored;
+  std::filesystem::remove_all("/run/" + name, ignored);
+  unlink(mark.c_str());
+}
+
 Result<Launch> prepare_launch(Folder& folder, const Program& program) {
   Launch launch;
   User user = TRY(find_user(program.user, program.group));
@@ -130,11 +156,7 @@ Result<Launch> prepare_launch(Folder& folder, const Program& program) {
   }
   if (!program.runtime_directory.empty()) {
     std::string runtime = "/run/" + program.runtime_directory;
-    struct stat there{};
-    if (lstat(runtime.c_str(), &there) == 0 &&
-        (!S_ISDIR(there.st_mode) || there.st_uid != static_cast<uid_t>(user.uid)))
-      return fail(Code::conflict, fmt::format("'{}' is there and is not {}'s", runtime, user.name));
-    TRY(make_owned(runtime, 0700, user));
+    TRY(make_runtime_directory(folder, program.name, program.runtime_directory, user));
     environment["RUNTIME_DIRECTORY"] = runtime;
   }
   if (!program.notify_socket.empty()) environment["NOTIFY_SOCKET"] = program.notify_socket;

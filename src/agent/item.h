@@ -84,6 +84,8 @@ struct Program {
   std::string runtime_directory;  ///< a name in /run
 };
 Result<Launch> prepare_launch(Folder& folder, const Program& program);
+/// The folder that prepare_launch() made for it in /run; another's stays. Blocks.
+void remove_runtime_directory(Folder& folder, const std::string& item, const std::string& name);
 /// Its own folder, its secrets, its log files. Blocks.
 void remove_traces(Folder& folder, const std::string& name);
 /// The cgroup's name of an item's processes.

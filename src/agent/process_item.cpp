@@ -2,8 +2,6 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <filesystem>
-
 #include "agent/item.h"
 #include "agent/notify.h"
 #include "aio/scope.h"
@@ -334,10 +332,7 @@ aio::Task<Result<>> ProcessItem::end(const model::HostWork* next) {
   if (socket_) socket_->remove_file();
   socket_.reset();
   CO_TRY(co_await place_.folder.erase_done(work_.name));
-  if (!process_.runtime_directory.empty()) {
-    std::error_code ignored;
-    std::filesystem::remove_all("/run/" + process_.runtime_directory, ignored);
-  }
+  remove_runtime_directory(place_.folder, work_.name, process_.runtime_directory);
   if (!next) remove_traces(place_.folder, work_.name);
   co_return Result<>{};
 }

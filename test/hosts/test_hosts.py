@@ -309,14 +309,26 @@ def test_what_runs_with_secrets_comes_back_on_a_machine_that_was_stopped(croft, 
     client("ec2", url, "AKIDME", "secret-of-me-0001").stop_instances(InstanceIds=[host["instance"]])
     wait_until(lambda: "REPAIRED" in croft.ok("events", "app").out, "the machine is started again", 120)
     def runs_again():
+        # A machine that goes down may start what it stops once more: only what its next life tells counts.
+        again, = hosts_of(croft)
         now = works_of(croft).get("app:server", before)
-        return now["phase"] == "ready" and now["since"] != before["since"]
+        return again["connected"] and now["phase"] == "ready" and now["since"] != before["since"]
     wait_until(runs_again, "its process runs again")
     assert [again["instance"] for again in hosts_of(croft)] == [host["instance"]]
     # Silent for longer than a dead one may be, it was not given up: the farm knew why.
     assert "INSTANCES_GONE" not in croft.ok("events", "app").out
     assert croft.ok("exec", "app:server", "--", "cat", "/run/seen/word").out.strip() == "canary-of-a-stopped-machine"
     assert croft.ok("exec", "app:server", "--", "stat", "-c", "%U %a", "/run/seen").out.strip() == "daemon 700"
+    croft.ok("down", "app", limit=120)
+
+
+def test_a_folder_in_run_that_is_anothers_is_neither_taken_nor_removed(croft, describe):
+    refused = croft.run("up", describe('sfConfig extends Compound { web extends ImageInstance { ' + IMAGE + """ }
+      server extends Process { sfProcessHost LAZY PARENT:web; runtimeDirectory "lock"; crashLoop 2; command "exec sleep 1000"; } }"""),
+      "--keep-on-failure", limit=120)
+    assert refused.code == 1 and "/run/lock' is there already" in refused.err, refused
+    machine = hosts_of(croft)[0]["instance"]
+    assert croft.ok("exec", "app:web", "--instance", machine, "--", "stat", "-c", "%U %a", "/run/lock").out.split()[0] == "root"
     croft.ok("down", "app", limit=120)
 
 

@@ -197,6 +197,9 @@ aio::Task<Result<>> MachineImage::work(Context& context) {
     context.waits("");
     if (done) continue;
     if (done.error().code == Code::cancelled) co_return done;
+    // Its machine may be what has failed: the next try has another.
+    auto finished = co_await finish(context);
+    if (!finished && finished.error().code == Code::cancelled) co_return finished;
     if (!wants_another(context) || is_of_outside(done.error())) {
       context.event(event::attention,
                     fmt::format("{}; tried again in {}", done.error().line(), again.text()));
@@ -205,8 +208,6 @@ aio::Task<Result<>> MachineImage::work(Context& context) {
     }
     std::string why =
         fmt::format("the image of this version could not be built: {}", done.error().line());
-    auto finished = co_await finish(context);
-    if (!finished && finished.error().code == Code::cancelled) co_return finished;
     context.remember(failed_note, wanted);
     context.remember(failed_why, why);
     context.event(event::attention, std::move(why));
@@ -229,6 +230,9 @@ aio::Task<Result<>> MachineImage::build(Context& context, cloud::Ec2 ec2) {
     return !open.empty() && !note_of(context, "sealed:" + open.front()).empty();
   };
   if (!sealed()) {
+    Ids open = open_ids(context);
+    if (!open.empty() && !note_of(context, "sealing:" + open.front()).empty())
+      CO_TRY(co_await tidy(context));
     CO_TRY(co_await start_machines(context));
     std::string machine = open_ids(context).front();
     context.waits("its contents are brought to a machine");
@@ -268,13 +272,16 @@ aio::Task<Result<>> MachineImage::seal(Context& context, std::string machine) {
   auto host = CO_TRY(context.hosts())->find(context.application(), machine);
   if (!host) co_return fail(Code::unavailable, fmt::format("{} has no agent", machine));
   context.waits("the machine is sealed");
-  context.remember("sealed:" + machine, "yes");
+  // From here on its agent cannot come back: whoever goes on begins with another machine.
+  context.remember("sealing:" + machine, "yes");
   CO_TRY(co_await context.make_durable());
   model::Probe wipe;
   wipe.kind = model::Probe::Kind::command;
   wipe.command = {"/bin/sh", "-c", seal_script};
   wipe.timeout = sealing;
-  co_return co_await host->ask(std::move(wipe));
+  CO_TRY(co_await host->ask(std::move(wipe)));
+  context.remember("sealed:" + machine, "yes");
+  co_return co_await context.make_durable();
 }
 
 aio::Task<Result<>> MachineImage::create(Context& context, cloud::Ec2 ec2, std::string machine) {
@@ -359,6 +366,7 @@ aio::Task<Result<>> MachineImage::tidy(Context& context) {
         name, TerminationRecord::normal(context.path(), "its machine is gone")));
     context.forget_action(name);
     context.forget("of:" + name);
+    context.forget("sealing:" + name);
     context.forget("sealed:" + name);
   }
   co_return co_await leave(context);
