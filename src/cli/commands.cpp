@@ -66,6 +66,9 @@ const std::vector<Command>& commands() {
       controller_backup_command(),
       controller_restore_command(),
       controller_join_command(),
+      controller_rent_command(),
+      controller_return_command(),
+      controller_settle_command(),
   };
   return table;
 }

@@ -35,7 +35,9 @@ aio::Task<Result<int>> remove_lost(aio::World& world, Invocation& invocation, st
   co_return yes ? exit_code::failed : exit_code::changes;
 }
 
-aio::Task<Result<int>> down(aio::World& world, Invocation& invocation) {
+}  // namespace
+
+aio::Task<Result<int>> take_down(aio::World& world, Invocation& invocation) {
   std::string name = invocation.positional(0);
   if (name.empty()) co_return fail(wrong_argument("APP takes the name of an application, not ''"));
   if (invocation.flag("--lost")) co_return co_await remove_lost(world, invocation, name);
@@ -88,8 +90,10 @@ aio::Task<Result<int>> down(aio::World& world, Invocation& invocation) {
   co_return proved && (!left || left->empty()) ? exit_code::done : exit_code::failed;
 }
 
+namespace {
+
 int run_down(Invocation& invocation) {
-  return run_verb(invocation, down);
+  return run_verb(invocation, take_down);
 }
 
 }  // namespace

@@ -38,13 +38,10 @@ Result<std::string> fingerprint_from(std::string_view given) {
 
 aio::Task<Result<int>> login(aio::World& world, Invocation& invocation) {
   Login wanted = CO_TRY(login_from(invocation));
-  CO_TRY(co_await world.disk.make_dirs(invocation.home));
   // Asked before it is kept: a wrong one changes nothing.
   ControllerClient client(world, wanted);
   auto health = CO_TRY(co_await client.call("GET", "/v1/health"));
-  json::Object kept{
-      {"url", wanted.url}, {"fingerprint", wanted.fingerprint}, {"token", wanted.token.reveal()}};
-  CO_TRY(co_await world.disk.write_file(file_of(invocation.home), json::compact(kept), 0600));
+  CO_TRY(co_await keep_login(world, invocation.home, wanted));
   if (invocation.json)
     invocation.terminal.print(json::pretty(
         json::Object{{"url", wanted.url}, {"version", text_member(health, "version")}}));
@@ -61,10 +58,9 @@ int run_login(Invocation& invocation) {
 }
 
 aio::Task<Result<int>> logout(aio::World& world, Invocation& invocation) {
-  auto gone = co_await world.disk.remove(file_of(invocation.home));
-  if (!gone && gone.error().code != Code::not_found) co_return fail(std::move(gone).error());
+  bool gone = CO_TRY(co_await drop_login(world, invocation.home));
   if (invocation.json)
-    invocation.terminal.print(json::pretty(json::Object{{"loggedOut", gone.has_value()}}));
+    invocation.terminal.print(json::pretty(json::Object{{"loggedOut", gone}}));
   else
     invocation.terminal.print(gone ? "the token is removed; an owner makes it worthless: croft "
                                      "operator rm NAME"
@@ -91,6 +87,21 @@ Result<Login> login_from(const Invocation& invocation) {
   return out;
 }
 
+aio::Task<Result<>> keep_login(aio::World& world, std::string home, Login login) {
+  json::Object kept{
+      {"url", login.url}, {"fingerprint", login.fingerprint}, {"token", login.token.reveal()}};
+  if (!login.others.empty())
+    kept["others"] = json::Array(login.others.begin(), login.others.end());
+  CO_TRY(co_await world.disk.make_dirs(home));
+  co_return co_await world.disk.write_file(file_of(home), json::compact(kept), 0600);
+}
+
+aio::Task<Result<bool>> drop_login(aio::World& world, std::string home) {
+  auto gone = co_await world.disk.remove(file_of(home));
+  if (!gone && gone.error().code != Code::not_found) co_return fail(std::move(gone).error());
+  co_return gone.has_value();
+}
+
 Result<std::optional<Login>> login_of(const std::string& home) {
   std::string file = file_of(home);
   struct stat found{};
@@ -110,6 +121,9 @@ Result<std::optional<Login>> login_of(const std::string& home) {
     return fail(Error(Code::corrupt, fmt::format("{} is no login", file))
                     .hint("croft logout removes it, croft login makes another"));
   out.url = *std::move(url);
+  if (auto others = json::array_if(*object, "others"); others && *others)
+    for (const auto& each : **others)
+      if (each.is_string()) out.others.emplace_back(each.get_string());
   out.fingerprint = *std::move(pin);
   out.token = Secret(*std::move(token));
   return std::optional(std::move(out));

@@ -2,6 +2,7 @@
 #pragma once
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "aio/world.h"
 #include "base/secret.h"
@@ -9,7 +10,8 @@
 namespace croft::cli {
 
 struct Login {
-  std::string url;          ///< "https://10.0.0.7:7070"
+  std::string url;                  ///< "https://10.0.0.7:7070"
+  std::vector<std::string> others;  ///< of the same store: one of them all leads
   std::string fingerprint;  ///< of the controller's authority, lower-case hex
   Secret token;
 };
@@ -20,6 +22,10 @@ Result<Login> login_from(const Invocation& invocation);
 /// Nullopt: the controller is this machine's. Code::corrupt for a file that is no login,
 /// Code::permission_denied for one that others may read.
 Result<std::optional<Login>> login_of(const std::string& home);
+/// The commands of the home go there from now on. Durable.
+aio::Task<Result<>> keep_login(aio::World& world, std::string home, Login login);
+/// Whether the home was logged in.
+aio::Task<Result<bool>> drop_login(aio::World& world, std::string home);
 /// The same without its reasons.
 bool logged_in(const std::string& home);
 /// What cannot be done from another machine is refused, with `what` in words.

@@ -20,6 +20,12 @@ void add_end_of_controller(Error& error) {
 }  // namespace
 
 namespace {
+
+/// A lease, the election after it, and some time to take over.
+constexpr Duration until_one_leads = Duration::seconds(20);
+constexpr Duration ask_again = Duration::milliseconds(250);
+constexpr Duration health_within = Duration::seconds(3);
+
 net::ClientOptions client_options(const Result<std::optional<Login>>& login) {
   net::ClientOptions out;
   if (!login || !*login) return out;
@@ -56,13 +62,62 @@ Result<net::ClientRequest> ControllerClient::request(std::string method, std::st
   return out;
 }
 
+aio::Task<Result<Login>> leading(aio::World& world, Login login) {
+  if (login.others.empty()) co_return login;
+  net::HttpClient http(world, client_options(std::optional(login)));
+  std::vector<std::string> urls = login.others;
+  urls.insert(urls.begin(), login.url);
+  Error last(Code::unavailable, "no controller leads");
+  for (Moment until = world.clock.now() + until_one_leads; world.clock.now() < until;) {
+    for (const std::string& url : urls) {
+      net::ClientRequest request;
+      request.url = CO_TRY(net::Url::parse(url));
+      request.url.target = "/v1/health";
+      request.headers.add("Authorization", "Bearer " + login.token.reveal());
+      request.deadline = request.connect_deadline = health_within;
+      auto answer = co_await http.send(std::move(request));
+      if (!answer && answer.error().code == Code::cancelled)
+        co_return fail(std::move(answer).error());
+      if (!answer) {
+        last = std::move(answer).error();
+        continue;
+      }
+      auto document = wire::json::parse_object(answer->body, "the controller's answer");
+      auto role = document ? wire::json::string_or(*document, "role", "") : Result<std::string>("");
+      if (answer->status == 200 && role && *role != "leads") continue;
+      // One that leads, or one that has something to say to this token.
+      login.url = url;
+      login.others = urls;
+      std::erase(login.others, url);
+      co_return login;
+    }
+    CO_TRY(co_await world.clock.sleep(ask_again));
+  }
+  co_return fail(std::move(last).hint("croft controller rent looks after controllers that it rented"));
+}
+
+/// A controller that stands by did nothing of what it was asked.
+aio::Task<Result<net::Response>> ControllerClient::send(net::ClientRequest message) {
+  bool several = *login_ && !(*login_)->others.empty();
+  for (bool again = false;; again = true) {
+    auto answer = co_await http_.send(message);
+    bool elsewhere = answer ? answer->status == 503 && answer->body.find("\"stands_by\"") != std::string::npos
+                            : answer.error().fact("sent") == "no";
+    if (!several || !elsewhere || again) co_return answer;
+    *login_ = CO_TRY(co_await leading(world_, **login_));
+    std::string target = message.url.target;
+    message.url = CO_TRY(net::Url::parse((*login_)->url));
+    message.url.target = std::move(target);
+  }
+}
+
 aio::Task<Result<wire::json::Object>> ControllerClient::call(std::string method, std::string target,
                                                              std::string body, Duration deadline) {
   auto message = CO_TRY(request(std::move(method), std::move(target)));
   message.deadline = deadline;
   if (!body.empty()) message.headers.add("Content-Type", "application/json");
   message.body = std::move(body);
-  auto answer = co_await http_.send(std::move(message));
+  auto answer = co_await send(std::move(message));
   if (!answer) {
     if (*login_)
       answer.error().hint(fmt::format("this home is logged in to {}", (*login_)->url));
@@ -82,6 +137,7 @@ aio::Task<Result<wire::json::Object>> ControllerClient::call(std::string method,
 }
 
 aio::Task<Result<std::unique_ptr<net::ResponseStream>>> ControllerClient::open(std::string target) {
+  if (login_ && *login_) *login_ = CO_TRY(co_await leading(world_, **login_));
   auto message = CO_TRY(request("GET", std::move(target)));
   message.deadline = Duration::forever();
   auto stream = CO_TRY(co_await http_.open(std::move(message)));

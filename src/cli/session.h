@@ -37,11 +37,16 @@ class ControllerClient {
 
  private:
   Result<net::ClientRequest> request(std::string method, std::string target);
+  aio::Task<Result<net::Response>> send(net::ClientRequest message);
   aio::World& world_;
   std::string socket_;
   Result<std::optional<Login>> login_;
   net::HttpClient http_;
 };
+
+/// Of several controllers the one that leads, its URL first in the login from now on; what cannot be
+/// reached is waited for as long as another may take to lead.
+aio::Task<Result<Login>> leading(aio::World& world, Login login);
 
 /// The Error inside {"error": {...}}; `fallback` where there is none.
 Error error_from_answer(const wire::json::Object& answer, std::string fallback);

@@ -1,15 +1,86 @@
 #include "cli/tunnel.h"
 
-#include "cli/login.h"
+#include <fmt/format.h>
+
+#include "base/text.h"
+#include "cli/session.h"
 #include "controller/hosts/tunnel.h"
+#include "net/tls.h"
 
 namespace croft::cli {
 
 namespace json = wire::json;
 
 namespace {
+
 constexpr size_t read_bytes = 64 << 10;
+constexpr size_t head_bytes = 64 << 10;
+constexpr Duration answer_within = Duration::seconds(30);
+
+aio::Task<Result<std::unique_ptr<aio::Stream>>> connect_here(aio::World& world, std::string home) {
+  auto stream = co_await world.net.connect(aio::Address{.path = controller::tunnel_socket(home)});
+  if (!stream)
+    co_return fail(Error(Code::unavailable, "no controller runs under " + home)
+                       .fact("no_controller", "true")
+                       .hint("`croft up` starts one"));
+  co_return stream;
 }
+
+/// What is read of an answer that is no tunnel. Its body is small, and ends with the connection.
+aio::Task<Result<std::string>> rest_of(aio::Stream& stream, std::string text) {
+  std::vector<char> buffer(read_bytes);
+  while (text.size() < head_bytes) {
+    auto got = co_await stream.read(buffer);
+    if (!got || *got == 0) break;
+    text.append(buffer.data(), *got);
+  }
+  co_return text;
+}
+
+/// Until the end of the head, which nothing of the other side follows: the first frame is ours.
+aio::Task<Result<>> upgrade(aio::Stream& stream, std::string head) {
+  std::vector<std::string_view> pieces{head};
+  CO_TRY(co_await stream.write(std::move(pieces)));
+  std::string answer;
+  char one;
+  while (!answer.ends_with("\r\n\r\n")) {
+    size_t got = CO_TRY(co_await stream.read({&one, 1}));
+    if (got == 0 || answer.size() > head_bytes)
+      co_return fail(Code::unavailable, "the controller hung up");
+    answer += one;
+  }
+  if (answer.starts_with("HTTP/1.1 101 ")) co_return Result<>{};
+  std::string body = CO_TRY(co_await rest_of(stream, ""));
+  auto told = json::parse_object(body, "the controller's answer");
+  Error unknown(Code::unavailable, "the controller lets nobody through");
+  co_return fail(told ? error_from_answer(*told, unknown.what) : unknown);
+}
+
+aio::Task<Result<std::unique_ptr<aio::Stream>>> connect_there(aio::World& world, Login login,
+                                                              Tunnel::Target target,
+                                                              std::string what) {
+  login = CO_TRY(co_await leading(world, std::move(login)));
+  auto url = CO_TRY(net::Url::parse(login.url));
+  auto addresses = CO_TRY(co_await world.net.resolve(url.host));
+  net::TlsOptions options;
+  options.pin = login.fingerprint;
+  options.check_name = false;  // the authority signs for servers nothing but its own controllers
+  auto plain = CO_TRY(
+      co_await world.net.connect(aio::Address{.host = addresses.front(), .port = url.port, .path = {}}));
+  auto stream = CO_TRY(
+      net::tls_client(CO_TRY(net::TlsContext::client(options)), std::move(plain), url.host));
+  std::string head = fmt::format(
+      "POST /v1/tunnel/{}?component={}&instance={}&what={} HTTP/1.1\r\nHost: {}\r\n"
+      "Connection: Upgrade\r\nUpgrade: {}\r\nAuthorization: Bearer {}\r\n\r\n",
+      path_segment(target.application), path_segment(target.component),
+      path_segment(target.instance), path_segment(what), url.authority(),
+      controller::tunnel_protocol, login.token.reveal());
+  CO_TRY(co_await aio::deadline(world.clock, answer_within, upgrade(*stream, std::move(head)),
+                                "the controller to open a tunnel"));
+  co_return stream;
+}
+
+}  // namespace
 
 Tunnel::Target Tunnel::target(std::string_view path) {
   return {std::string(path.substr(0, path.find(':'))), std::string(path), ""};
@@ -17,12 +88,11 @@ Tunnel::Target Tunnel::target(std::string_view path) {
 
 aio::Task<Result<std::unique_ptr<Tunnel>>> Tunnel::open(aio::World& world, std::string home,
                                                         Target target, json::Object request) {
-  CO_TRY(check_here(home, "what goes to a machine through the controller"));
-  auto stream = co_await world.net.connect(aio::Address{.path = controller::tunnel_socket(home)});
-  if (!stream)
-    co_return fail(Error(Code::unavailable, "no controller runs under " + home)
-                       .fact("no_controller", "true")
-                       .hint("`croft up` starts one"));
+  auto login = CO_TRY(login_of(home));
+  std::string what = CO_TRY(json::string_or(request, "what", ""));
+  auto stream = login ? co_await connect_there(world, *std::move(login), target, std::move(what))
+                      : co_await connect_here(world, home);
+  if (!stream) co_return fail(std::move(stream).error());
   std::unique_ptr<Tunnel> out(new Tunnel(std::move(*stream)));
   json::Object asked{{"application", target.application},
                      {"component", target.component},

@@ -137,7 +137,8 @@ Result<wire::json::Object> options_object(const Invocation& invocation) {
   return out;
 }
 
-/// DESIGN 8.1.
+}  // namespace
+
 Result<cloud::Farm> chosen_farm(const Invocation& invocation) {
   auto environment = cloud::process_environment();
   std::string region =
@@ -146,6 +147,8 @@ Result<cloud::Farm> chosen_farm(const Invocation& invocation) {
   if (!chosen && invocation.value("--farm")) chosen.error().fact("command_line", "wrong");
   return chosen;
 }
+
+namespace {
 
 /// Starts what does not run: the controller, and the embedded farm where it is meant.
 aio::Task<Result<EmbeddedFarm>> ensure_both(aio::World& world, Invocation& invocation,

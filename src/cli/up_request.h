@@ -5,6 +5,7 @@
 
 #include "aio/world.h"
 #include "cli/command.h"
+#include "cloud/endpoint.h"
 #include "wire/json.h"
 
 namespace croft::cli {
@@ -25,6 +26,12 @@ aio::Task<Result<UpRequest>> prepare_up(aio::World& world, Invocation& invocatio
 /// `croft up`, to its end: the exit code. `show`: of what runs then, in place of the tree.
 aio::Task<Result<int>> bring_up(aio::World& world, Invocation& invocation,
                                 std::function<Result<>(const wire::json::Object&)> show);
+
+/// `croft down`, to its end: the exit code.
+aio::Task<Result<int>> take_down(aio::World& world, Invocation& invocation);
+
+/// Where --farm and the environment lead (DESIGN 8.1).
+Result<cloud::Farm> chosen_farm(const Invocation& invocation);
 
 /// What `up` would do, shown: `croft plan`, and `up --dry-run`.
 aio::Task<Result<int>> show_plan(aio::World& world, Invocation& invocation);

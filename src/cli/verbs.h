@@ -66,5 +66,8 @@ Command controller_serve_command();
 Command controller_backup_command();
 Command controller_restore_command();
 Command controller_join_command();
+Command controller_settle_command();
+Command controller_rent_command();
+Command controller_return_command();
 
 }  // namespace croft::cli

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "base/text.h"
-#include "wire/xml.h"
+#include "cloud/ec2_parts.h"
 
 namespace croft::cloud {
 namespace {
@@ -15,44 +15,6 @@ constexpr size_t ids_per_call = 500;
 constexpr int pages_max = 10'000;
 constexpr size_t user_data_max = 16 << 10;
 constexpr size_t token_max = 64;
-
-void add_list(Ec2::Parameters& out, std::string_view name, const std::vector<std::string>& values) {
-  for (size_t i = 0; i < values.size(); ++i)
-    out.emplace_back(fmt::format("{}.{}", name, i + 1), values[i]);
-}
-
-void add_filters(Ec2::Parameters& out, const std::vector<Filter>& filters) {
-  for (size_t i = 0; i < filters.size(); ++i) {
-    out.emplace_back(fmt::format("Filter.{}.Name", i + 1), filters[i].name);
-    for (size_t j = 0; j < filters[i].values.size(); ++j)
-      out.emplace_back(fmt::format("Filter.{}.Value.{}", i + 1, j + 1), filters[i].values[j]);
-  }
-}
-
-void add_tags(Ec2::Parameters& out, std::string_view prefix, const std::vector<Tag>& tags) {
-  for (size_t i = 0; i < tags.size(); ++i) {
-    out.emplace_back(fmt::format("{}Tag.{}.Key", prefix, i + 1), tags[i].key);
-    out.emplace_back(fmt::format("{}Tag.{}.Value", prefix, i + 1), tags[i].value);
-  }
-}
-
-void add_tag_specification(Ec2::Parameters& out, std::string_view resource,
-                           const std::vector<Tag>& tags) {
-  if (tags.empty()) return;
-  out.emplace_back("TagSpecification.1.ResourceType", resource);
-  add_tags(out, "TagSpecification.1.", tags);
-}
-
-std::string text(Element element, std::string_view name) {
-  return element.child(name).text();
-}
-
-std::vector<Tag> tags_of(Element element) {
-  std::vector<Tag> out;
-  for (Element item : element.child("tagSet").children("item"))
-    out.push_back({text(item, "key"), text(item, "value")});
-  return out;
-}
 
 /// The low byte of the code counts; the name is only for reading.
 InstanceState state_of(Element state) {
@@ -142,10 +104,22 @@ Result<Ec2::Parameters> run_parameters(const RunInstances& request) {
   if (!request.instance_type.empty()) out.emplace_back("InstanceType", request.instance_type);
   if (!request.key_name.empty()) out.emplace_back("KeyName", request.key_name);
   if (!request.user_data.empty()) out.emplace_back("UserData", base64(request.user_data));
+  if (request.public_address && !request.security_groups.empty())
+    return fail(Error(Code::invalid_argument,
+                      fmt::format("the security group '{}' is named, and machines with a public "
+                                  "address take ids",
+                                  request.security_groups.front()))
+                    .hint("sg-..., as aws ec2 describe-security-groups lists them"));
   add_list(out, "SecurityGroup", request.security_groups);
-  add_list(out, "SecurityGroupId", request.security_group_ids);
+  // EC2 takes network and groups at the interface where the interface says anything.
+  std::string at = request.public_address ? "NetworkInterface.1." : "";
+  if (request.public_address) {
+    out.emplace_back(at + "DeviceIndex", "0");
+    out.emplace_back(at + "AssociatePublicIpAddress", "true");
+  }
+  add_list(out, at + "SecurityGroupId", request.security_group_ids);
   if (!request.zone.empty()) out.emplace_back("Placement.AvailabilityZone", request.zone);
-  if (!request.subnet_id.empty()) out.emplace_back("SubnetId", request.subnet_id);
+  if (!request.subnet_id.empty()) out.emplace_back(at + "SubnetId", request.subnet_id);
   if (!request.instance_profile.empty())
     out.emplace_back("IamInstanceProfile.Name", request.instance_profile);
   add_tag_specification(out, "instance", request.tags);

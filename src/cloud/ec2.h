@@ -72,6 +72,7 @@ struct RunInstances {
   std::string zone;
   std::string subnet_id;
   std::string instance_profile;  ///< name
+  bool public_address = false;   ///< each gets one; security groups must be ids then
   std::vector<Tag> tags;         ///< on the instances
   bool dry_run = false;          ///< succeeds where the real call would
 };
@@ -124,6 +125,19 @@ struct Image {
 struct Snapshot {
   std::string id;
   std::string state;  ///< "completed"
+  std::vector<Tag> tags;
+};
+
+/// Who may reach the machines of a group, where: one protocol, some ports, networks or the group's own.
+struct Ingress {
+  std::string protocol = "tcp";
+  int from = 0, to = 0;
+  std::vector<std::string> networks;  ///< "10.0.0.0/8"; empty: the machines of the group itself
+};
+
+struct SecurityGroup {
+  std::string id;
+  std::string name;
   std::vector<Tag> tags;
 };
 
@@ -192,6 +206,15 @@ class Ec2 {
   /// The account's own.
   aio::Task<Result<std::vector<Snapshot>>> describe_snapshots(std::vector<Filter> filters) const;
   aio::Task<Result<>> delete_snapshot(std::string id) const;
+  /// In the default network; its id. A name is a network's only once: Code::already_exists.
+  aio::Task<Result<std::string>> create_security_group(std::string name, std::string description,
+                                                       std::vector<Tag> tags) const;
+  /// A rule that is there already is no error.
+  aio::Task<Result<>> authorize_ingress(std::string group, Ingress rule) const;
+  aio::Task<Result<std::vector<SecurityGroup>>> describe_security_groups(
+      std::vector<Filter> filters) const;
+  /// Code::conflict while a machine is in it.
+  aio::Task<Result<>> delete_security_group(std::string id) const;
   aio::Task<Result<std::vector<Region>>> describe_regions() const;
   aio::Task<Result<std::vector<Zone>>> describe_zones() const;
 

@@ -171,6 +171,20 @@ aio::Task<Result<>> sweep_images(Ec2 ec2, const SweepRequest& request, Swept& ou
   co_return Result<>{};
 }
 
+aio::Task<Result<>> sweep_groups(Ec2 ec2, const SweepRequest& request, Swept& out) {
+  auto groups = co_await ec2.describe_security_groups(filters_for(request.application));
+  if (!groups) {
+    if (groups.error().code != Code::unsupported) co_return fail(std::move(groups).error());
+    out.notes.push_back(
+        fmt::format("security groups could not be looked for: {}", groups.error().line()));
+    co_return Result<>{};
+  }
+  for (SecurityGroup& group : *groups)
+    if (belongs(group.tags, request.application))
+      out.found.push_back(found_of("security group", group.id, std::move(group.tags)));
+  co_return Result<>{};
+}
+
 }  // namespace
 
 aio::Task<Result<Swept>> sweep(Ec2 ec2, S3 s3, SweepRequest request) {
@@ -180,6 +194,7 @@ aio::Task<Result<Swept>> sweep(Ec2 ec2, S3 s3, SweepRequest request) {
     CO_TRY(co_await sweep_key_pairs(ec2, request, out));
   }
   if (request.images) CO_TRY(co_await sweep_images(ec2, request, out));
+  if (request.groups) CO_TRY(co_await sweep_groups(ec2, request, out));
   if (request.buckets) CO_TRY(co_await sweep_buckets(s3, request, out));
   std::sort(out.found.begin(), out.found.end(), [](const Found& a, const Found& b) {
     return std::tie(a.kind, a.id) < std::tie(b.kind, b.id);
@@ -198,6 +213,7 @@ aio::Task<Result<>> remove_found(Ec2 ec2, S3 s3, Found found) {
   }
   if (found.kind == "key pair") co_return co_await ec2.delete_key_pair(found.id);
   if (found.kind == "image") co_return co_await ec2.deregister_image(found.id);
+  if (found.kind == "security group") co_return co_await ec2.delete_security_group(found.id);
   if (found.kind == "snapshot") co_return co_await ec2.delete_snapshot(found.id);
   co_return fail(Code::unsupported,
                  fmt::format("croft cannot remove a {} it has no record of", found.kind));

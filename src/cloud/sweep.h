@@ -10,7 +10,7 @@
 namespace croft::cloud {
 
 struct Found {
-  std::string kind;  ///< "instance", "bucket", "key pair", "image", "snapshot"
+  std::string kind;  ///< "instance", "bucket", "key pair", "image", "snapshot", "security group"
   std::string id;
   std::string component;  ///< the tag croft:component
   std::string application;
@@ -33,13 +33,14 @@ struct SweepRequest {
   bool instances = true;
   bool buckets = true;
   bool images = false;  ///< and their snapshots
+  bool groups = false;  ///< security groups
 };
 
 /// Terminated and shutting-down instances are not "found".
 aio::Task<Result<Swept>> sweep(Ec2 ec2, S3 s3, SweepRequest request);
 
 /// Returns it: an instance is terminated, a bucket emptied and deleted, a key pair deleted,
-/// an image deregistered, a snapshot deleted.
+/// an image deregistered, a snapshot or a security group deleted.
 aio::Task<Result<>> remove_found(Ec2 ec2, S3 s3, Found found);
 
 }  // namespace croft::cloud

@@ -60,14 +60,14 @@ void as_before(const Context& context, cloud::RunInstances& wanted) {
   if (!text("zone").empty()) wanted.zone = text("zone");
 }
 
+}  // namespace
+
 /// A call for replacements is another call than the one before it.
-std::string token_of(const Context& context) {
+std::string ImageInstance::token_of(const Context& context) {
   auto round = context.record().memory.find("round");
   return round == context.record().memory.end() ? context.client_token()
                                                 : context.client_token() + "-" + round->second;
 }
-
-}  // namespace
 
 std::string listed(const std::vector<std::string>& ids) {
   std::vector<std::string> shown(
@@ -143,6 +143,7 @@ Result<cloud::RunInstances> ImageInstance::request(Context& context) {
   out.key_name = TRY(context.string_or("keyName", ""));
   out.zone = TRY(context.string_or("zone", ""));
   out.instance_profile = TRY(context.string_or("instanceProfile", ""));
+  out.public_address = TRY(context.boolean_or("publicAddress", false));
   for (const auto& group : TRY(context.vector_or_empty("securityGroups")))
     if (auto* name = group.get<std::string>())
       (name->starts_with("sg-") ? out.security_group_ids : out.security_groups).push_back(*name);
@@ -198,6 +199,17 @@ aio::Task<Result<>> ImageInstance::make_joining(Context& context, cloud::RunInst
                  context.where("userData"));
 }
 
+aio::Task<Result<>> ImageInstance::equip(Context& context, cloud::RunInstances& wanted) {
+  if (holds_hosts(context)) CO_TRY(co_await make_joining(context, wanted));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> ImageInstance::settle_in(Context& context,
+                                             const std::map<std::string, cloud::Instance>&) {
+  if (!holds_hosts(context)) co_return Result<>{};
+  co_return co_await wait_for_hosts(context, token_of(context), open_ids(context));
+}
+
 Result<> ImageInstance::within_limits(Context& context, cloud::RunInstances& wanted) {
   int64_t free = context.free_instances();
   if (free < wanted.min_count)
@@ -219,7 +231,7 @@ aio::Task<Result<>> ImageInstance::rent(Context& context, cloud::Ec2 ec2, int mi
     CO_TRY(co_await check_image(context, ec2, wanted.image_id));
     if (!is_renting(context)) CO_TRY(within_limits(context, wanted));
   }
-  if (holds_hosts(context)) CO_TRY(co_await make_joining(context, wanted));
+  CO_TRY(co_await equip(context, wanted));
   if (asked_before(context)) {
     cloud::RunInstances again = wanted;
     as_before(context, again);
@@ -344,8 +356,7 @@ aio::Task<Result<>> ImageInstance::wait_until_running(Context& context, cloud::E
     }
     if (running + gone.size() >= ids.size()) {
       publish(context, seen);
-      if (hosts) co_return co_await wait_for_hosts(context, token_of(context), open_ids(context));
-      co_return Result<>{};
+      co_return co_await settle_in(context, seen);
     }
     context.waits(fmt::format("{} of {} instances run", running, ids.size()));
     CO_TRY(co_await context.world().clock.sleep(pause));

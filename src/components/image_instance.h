@@ -38,6 +38,16 @@ class ImageInstance : public engine::Component {
       cloud::Ec2 ec2, std::vector<std::string> ids);
   /// It rents others than before.
   virtual void machines_changed() {}
+  /// Before they are asked for, also where they were and the answer was lost: what they are given to
+  /// begin with. Without hosts nothing.
+  virtual aio::Task<Result<>> equip(engine::Context& context, cloud::RunInstances& wanted);
+  /// All of them run: until they are what they were rented to be.
+  virtual aio::Task<Result<>> settle_in(engine::Context& context,
+                                        const std::map<std::string, cloud::Instance>& seen);
+  /// Ends machines that are held to be dead, so that none can come back, and makes up for them.
+  aio::Task<Result<>> fence(engine::Context& context, std::vector<std::string> lost);
+  /// Of the call that is made or was made last.
+  static std::string token_of(const engine::Context& context);
   aio::Task<Result<cloud::Ec2>> client(engine::Context& context);
   /// Of a call whose answer was lost (its intent is open): what it has rented.
   aio::Task<Result<>> find_lost(engine::Context& context, cloud::Ec2 ec2);
@@ -79,8 +89,6 @@ class ImageInstance : public engine::Component {
   Result<> judge(engine::Context& context, const std::map<std::string, cloud::Instance>& seen,
                  std::vector<std::string>& gone);
   void publish(engine::Context& context, const std::map<std::string, cloud::Instance>& seen);
-  /// Ends machines that are held to be dead, so that none can come back, and makes up for them.
-  aio::Task<Result<>> fence(engine::Context& context, std::vector<std::string> lost);
   aio::Task<Result<>> look_after(engine::Context& context, cloud::Ec2 ec2, bool changed = false);
   aio::Task<Result<>> spare_stopped(engine::Context& context, cloud::Ec2 ec2,
                                     std::vector<std::string>& lost);

@@ -95,6 +95,8 @@ model::ComponentSchema image_instance_schema() {
       updated(spread()),
       updated(attribute("zones", Type::strings, "the zones meant by spread; else all of the farm")),
       attribute("instanceProfile", Type::string, "role whose temporary keys they get"),
+      attribute("publicAddress", Type::boolean,
+                "each gets a public address; default: as the network gives them"),
       updated(attribute("awsServer", Type::string,
                         "kept for old descriptions: the farm is chosen by --farm")),
       updated(attribute("awsServerSecure", Type::boolean, "kept for old descriptions")),

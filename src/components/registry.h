@@ -179,6 +179,7 @@ engine::ComponentType script_type();
 // aws/
 engine::ComponentType amazon_machine_image_type();
 engine::ComponentType machine_image_type();
+engine::ComponentType controllers_type();
 engine::ComponentType list_images_type();
 engine::ComponentType validate_ec2_settings_type();
 engine::ComponentType list_instances_type();

@@ -15,6 +15,8 @@ using State = Controller::State;
 namespace {
 
 constexpr Bytes request_limit = Bytes::mib(1);
+constexpr int patience = 60;
+constexpr Duration look_again = Duration::seconds(1);
 
 struct Account {
   cloud::Ec2 ec2;
@@ -72,12 +74,23 @@ json::Array notes_view(const std::vector<std::string>& notes) {
   return out;
 }
 
+/// A security group is in use until the machines in it are gone, which takes a while.
+aio::Task<Result<>> remove_patiently(State& state, const Account& account, cloud::Found found) {
+  for (int tries = 0;; ++tries) {
+    auto gone = co_await cloud::remove_found(account.ec2, account.s3, found);
+    if (gone || gone.error().code != Code::conflict || tries == patience ||
+        found.kind != "security group")
+      co_return gone;
+    CO_TRY(co_await state.world.clock.sleep(look_again));
+  }
+}
+
 }  // namespace
 
 aio::Task<Result<>> audit(State& state, net::Exchange& exchange, const net::RouteMatch&) {
   auto body = CO_TRY(account_body(CO_TRY(co_await exchange.read_all(request_limit))));
   Account account = CO_TRY(co_await account_of(state, std::move(body)));
-  auto swept = CO_TRY(co_await cloud::sweep(account.ec2, account.s3, {.images = true}));
+  auto swept = CO_TRY(co_await cloud::sweep(account.ec2, account.s3, {.images = true, .groups = true}));
   json::Array orphans, held;
   for (const cloud::Found& found : swept.found) {
     json::Object line = found_view(found);
@@ -107,7 +120,7 @@ aio::Task<Result<>> remove_lost(State& state, net::Exchange& exchange,
   Account account = CO_TRY(co_await account_of(state, std::move(body)));
   cloud::SweepRequest request;
   request.application = name;
-  request.images = true;
+  request.images = request.groups = true;
   auto swept = CO_TRY(co_await cloud::sweep(account.ec2, account.s3, request));
   json::Array rented, returned, kept, left;
   for (const cloud::Found& found : swept.found) {
@@ -117,7 +130,7 @@ aio::Task<Result<>> remove_lost(State& state, net::Exchange& exchange,
       kept.emplace_back(std::move(line));
     } else if (!asked(match, "remove")) {
       left.emplace_back(std::move(line));
-    } else if (auto gone = co_await cloud::remove_found(account.ec2, account.s3, found); gone) {
+    } else if (auto gone = co_await remove_patiently(state, account, found); gone) {
       line["returned"] = protocol::time_text(state.world.clock.wall());
       returned.emplace_back(std::move(line));
     } else {

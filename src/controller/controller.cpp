@@ -67,6 +67,7 @@ aio::Task<Result<>> Controller::State::open() {
   sealer = std::make_unique<StoreSealer>(*encryption);
   CO_TRY(co_await open_signing_key());
   operators = std::make_unique<Operators>(world, *store);
+  if (!options.owner_digest.empty()) CO_TRY(co_await operators->keep_owner(options.owner_digest));
   hosts = CO_TRY(co_await AgentHosts::open(
       world, *store, *encryption, http,
       {.home = options.home, .listen = options.agents, .program = agent_program()}));
@@ -271,9 +272,7 @@ aio::Task<Result<>> Controller::State::serve() {
   service.spawn(hosts->serve());
   service.spawn(hosts->serve_tunnels(
       std::move(tunnels),
-      [this](std::string_view application, std::string_view component, std::string_view instance) {
-        return find_host(application, component, instance);
-      }));
+      [this](const TunnelTarget& target) { return find_host(target); }));
   auto stopped = co_await until_stopped(*this);
   stopping = true;
   running = nullptr;

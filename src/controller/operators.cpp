@@ -110,6 +110,16 @@ aio::Task<Result<Secret>> Operators::add(std::string name, Role role,
   co_return token;
 }
 
+aio::Task<Result<>> Operators::keep_owner(std::string digest) {
+  json::Object record{{"role", name_of(Role::own)},
+                      {"created", protocol::time_text(world_.clock.wall())},
+                      {"digest", std::move(digest)}};
+  std::string key = place + std::string(owner_name);
+  auto done = co_await store_.commit({{key, 0}}, {{.key = key, .value = json::compact(record)}});
+  if (!done && done.error().code != Code::conflict) co_return fail(std::move(done).error());
+  co_return Result<>{};
+}
+
 aio::Task<Result<std::vector<Operator>>> Operators::list() {
   std::vector<Operator> out;
   for (const auto& entry : CO_TRY(co_await store_.range(store::prefix(place, operators_most))))

@@ -29,6 +29,9 @@ struct Operator {
   std::optional<WallTime> expires;
 };
 
+/// Whose token was made before there was a controller: `croft controller rent`.
+inline constexpr const char* owner_name = "owner";
+
 /// One thing that was asked for and might have changed something.
 struct TrailEntry {
   uint64_t seq = 0;
@@ -45,6 +48,8 @@ class Operators {
 
   /// The new operator's token: "NAME.64 hex digits". Code::already_exists.
   aio::Task<Result<Secret>> add(std::string name, Role role, std::optional<Duration> lasts);
+  /// The operator `owner`, whose token has that digest (hex); the one that there is stays.
+  aio::Task<Result<>> keep_owner(std::string digest);
   aio::Task<Result<std::vector<Operator>>> list();
   /// Its token opens nothing from now on. Code::not_found.
   aio::Task<Result<>> remove(std::string name);

@@ -36,17 +36,18 @@ class Asking {
   net::Exchange& exchange_;
 };
 
-aio::Task<Result<Operator>> operator_of(State& state, net::Exchange& exchange) {
+}  // namespace
+
+aio::Task<Result<Operator>> operator_of(Operators& operators, net::Exchange& exchange) {
   auto given = exchange.request().headers.get("Authorization");
   if (!given || !given->starts_with(bearer))
     co_return fail(Error(Code::unauthenticated, "a token is needed")
                        .hint("croft login URL --fingerprint PIN keeps one for this home"));
-  co_return co_await state.operators->who(Secret(std::string(given->substr(bearer.size()))));
+  co_return co_await operators.who(Secret(std::string(given->substr(bearer.size()))));
 }
 
-}  // namespace
-
-aio::Task<Result<>> State::open_api() {
+aio::Task<Result<OperatorsDoor>> open_operators_door(aio::World& world,
+                                                     const ControllerOptions& options) {
   auto authority = CO_TRY(co_await trust::Authority::open(world, options.home + "/controller"));
   aio::Address address = CO_TRY(aio::Address::parse(options.api));
   auto key = CO_TRY(trust::make_key("croft controller"));
@@ -62,14 +63,23 @@ aio::Task<Result<>> State::open_api() {
   auto plain = CO_TRY(world.net.listen(address));
   log::info("controller", "operators reach it at https://{}, fingerprint {}", plain->local().text(),
             authority.pin());
-  api_pin = authority.pin();
-  api_url = "https://" + plain->local().text();
-  api = net::tls_listener(std::move(context), std::move(plain));
+  OperatorsDoor out;
+  out.pin = authority.pin();
+  out.url = "https://" + plain->local().text();
+  out.listener = net::tls_listener(std::move(context), std::move(plain));
+  co_return out;
+}
+
+aio::Task<Result<>> State::open_api() {
+  auto door = CO_TRY(co_await open_operators_door(world, options));
+  api_pin = std::move(door.pin);
+  api_url = std::move(door.url);
+  api = std::move(door.listener);
   co_return Result<>{};
 }
 
 aio::Task<Result<>> State::answer_operator(net::Exchange& exchange) {
-  auto who = co_await operator_of(*this, exchange);
+  auto who = co_await operator_of(*operators, exchange);
   if (!who) {
     log::warn("controller", "{} is refused: {}", exchange.peer().text(), who.error().line());
     exchange.close_after();
@@ -166,6 +176,19 @@ aio::Task<Result<>> give_backup(State& state, net::Exchange& exchange, const net
   };
   CO_TRY(co_await back_up(state.world, *state.store, state.options.home, write));
   co_return co_await exchange.finish();
+}
+
+aio::Task<Result<>> open_tunnel(State& state, net::Exchange& exchange,
+                                const net::RouteMatch& match) {
+  auto text = [&](std::string_view name) { return std::string(match.query.value(name)); };
+  TunnelTarget named{match["application"], text("component"), text("instance"), text("what")};
+  auto stream = CO_TRY(co_await exchange.upgrade(tunnel_protocol));
+  // The trail has what the address says, so nothing else is done.
+  auto find = [&state, named](const TunnelTarget& target) -> Result<std::shared_ptr<RemoteHost>> {
+    if (target == named) return state.find_host(target);
+    return fail(Code::permission_denied, "this tunnel is to another place, or for something else");
+  };
+  co_return co_await serve_tunnel(state.world, std::move(stream), std::move(find));
 }
 
 aio::Task<Result<>> show_trail(State& state, net::Exchange& exchange,

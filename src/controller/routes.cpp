@@ -357,6 +357,7 @@ Result<> Controller::State::add_routes() {
       {"GET", "/v1/backup", give_backup, Role::own},
       {"POST", "/v1/keys", give_keys, Role::own},
       {"GET", "/v1/trail", show_trail, Role::own},
+      {"POST", "/v1/tunnel/{application}", open_tunnel, Role::operate},
   };
   for (const Entry& entry : entries)
     TRY(router.add(entry.method, entry.pattern,

@@ -7,6 +7,16 @@
 
 namespace croft::controller {
 
+/// Where operators elsewhere come in: TLS under the home's authority.
+struct OperatorsDoor {
+  std::unique_ptr<aio::Listener> listener;
+  std::string url, pin;  ///< how they reach and know it
+};
+aio::Task<Result<OperatorsDoor>> open_operators_door(aio::World& world,
+                                                     const ControllerOptions& options);
+/// Whose token the request shows. Code::unauthenticated.
+aio::Task<Result<Operator>> operator_of(Operators& operators, net::Exchange& exchange);
+
 using Route = aio::Task<Result<>> (*)(Controller::State&, net::Exchange&, const net::RouteMatch&);
 
 aio::Task<Result<>> reply(net::Exchange& exchange, int status, wire::json::Object document);
@@ -49,6 +59,8 @@ aio::Task<Result<>> add_operator(Controller::State&, net::Exchange&, const net::
 aio::Task<Result<>> remove_operator(Controller::State&, net::Exchange&, const net::RouteMatch&);
 aio::Task<Result<>> give_keys(Controller::State&, net::Exchange&, const net::RouteMatch&);
 aio::Task<Result<>> give_backup(Controller::State&, net::Exchange&, const net::RouteMatch&);
+/// POST /v1/tunnel/{application}?component=&instance=&what=: becomes a tunnel to just that.
+aio::Task<Result<>> open_tunnel(Controller::State&, net::Exchange&, const net::RouteMatch&);
 aio::Task<Result<>> show_trail(Controller::State&, net::Exchange&, const net::RouteMatch&);
 
 // ---- why.cpp ----

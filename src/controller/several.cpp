@@ -55,8 +55,14 @@ class StandBy {
     if (!gone && gone.error().code != Code::not_found) co_return gone;
     auto listener = CO_TRY(world_.net.listen(aio::Address{.path = socket}));
     net::HttpServer server(world_, [this](net::Exchange& exchange) { return answer(exchange); });
+    net::HttpServer remote(world_,
+                           [this](net::Exchange& exchange) { return answer_operator(exchange); });
+    std::unique_ptr<aio::Listener> api;
+    if (!options_.api.empty())
+      api = CO_TRY(co_await open_operators_door(world_, options_)).listener;
     aio::Scope service(co_await aio::here());
     service.spawn(server.serve(std::move(listener)));
+    if (api) service.spawn(remote.serve(std::move(api)));
     Result<> waited = Result<>{};
     while (waited && !stopped_) waited = co_await stop_asked_.wait();
     service.cancel();
@@ -72,6 +78,25 @@ class StandBy {
       co_return co_await refuse(
           exchange,
           Error(Code::permission_denied, fmt::format("user {} may not use this controller", uid)));
+    co_return co_await tell(exchange);
+  }
+
+  aio::Task<Result<>> answer_operator(net::Exchange& exchange) {
+    Operators operators(world_, store_);
+    auto who = co_await operator_of(operators, exchange);
+    if (!who) {
+      exchange.close_after();
+      co_return co_await refuse(exchange, who.error());
+    }
+    if (exchange.request().target == "/v1/stop" && who->role < Role::own)
+      co_return co_await refuse(
+          exchange, Error(Code::permission_denied,
+                          fmt::format("{} may {}, and this takes the role own", who->name,
+                                      name_of(who->role))));
+    co_return co_await tell(exchange);
+  }
+
+  aio::Task<Result<>> tell(net::Exchange& exchange) {
     std::string_view path = exchange.request().target;
     if (path == "/v1/stop") {
       exchange.close_after();
@@ -94,6 +119,7 @@ class StandBy {
         exchange, Error(Code::unavailable,
                         who.empty() ? std::string("this controller stands by, and none leads now")
                                     : fmt::format("this controller stands by: {} leads", who))
+                      .fact("stands_by", "true")
                       .hint("ask the one that leads: croft login, or its own --home"));
   }
 

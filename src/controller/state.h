@@ -34,9 +34,7 @@ struct Controller::State {
   /// Code::not_found with the nearest name.
   Result<ApplicationRef> find(std::string_view name) const;
   /// The host of a component (where it is placed, or the machine that it is) or of an instance.
-  Result<std::shared_ptr<RemoteHost>> find_host(std::string_view application,
-                                                std::string_view component,
-                                                std::string_view instance) const;
+  Result<std::shared_ptr<RemoteHost>> find_host(const TunnelTarget& target) const;
   /// Adds it and, while serving, lets it run.
   void adopt(ApplicationRef application);
   engine::Services services();

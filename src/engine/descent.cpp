@@ -174,6 +174,8 @@ aio::Task<Result<bool>> is_gone(cloud::Ec2 ec2, cloud::S3 s3, Resource thing) {
       co_return CO_TRY(co_await ec2.describe_images({}, which, {"self"})).empty();
     co_return CO_TRY(co_await ec2.describe_snapshots(which)).empty();
   }
+  if (thing.kind == "security group")
+    co_return CO_TRY(co_await ec2.describe_security_groups({{"group-id", {thing.id}}})).empty();
   auto instances = co_await ec2.describe_instances({.ids = {thing.id}});
   if (!instances) {
     if (instances.error().code == Code::not_found) co_return true;
@@ -260,6 +262,7 @@ aio::Task<Result<>> Application::sweep_account(Keys keys, std::vector<std::share
   for (const Resource& thing : proof.rented) {
     if (thing.kind == "bucket" && !thing.removed) request.known_buckets.push_back(thing.id);
     if (thing.kind == "image" || thing.kind == "snapshot") request.images = request.instances;
+    if (thing.kind == "security group") request.groups = request.instances;
   }
   cloud::Farm farm = record_.farm;
   if (!request.instances && !request.buckets) co_return Result<>{};

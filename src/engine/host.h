@@ -57,6 +57,14 @@ struct Joining {
   std::string script;          ///< the description's own user data
 };
 
+/// What makes a rented machine a controller of the same authority as this one.
+struct ControllerSeat {
+  std::string client_token;  ///< of the call that rents it
+  std::string program_url;   ///< where croft is, to be fetched by anybody who has the URL
+  std::string program_sha256;
+  std::string papers_url;  ///< where controller_papers() will be
+};
+
 /// A machine that was rented to join.
 struct Machine {
   std::string application, component, client_token;
@@ -106,6 +114,22 @@ class Hosts {
                                            std::string signer) {
     static_cast<void>(text), static_cast<void>(signature), static_cast<void>(signer);
     co_return fail(Code::unsupported, "no signature can be checked here");
+  }
+  /// User data that makes a machine a controller: the same for the same client token, as user_data().
+  virtual aio::Task<Result<std::string>> controller_user_data(ControllerSeat seat) {
+    static_cast<void>(seat);
+    co_return fail(Code::unsupported, "no controller is rented from here");
+  }
+  /// What such a machine has to know (JSON, beside the keys of this one), sealed so that machines of
+  /// that call alone can read it.
+  virtual aio::Task<Result<std::string>> controller_papers(std::string client_token,
+                                                           std::string what) {
+    static_cast<void>(client_token), static_cast<void>(what);
+    co_return fail(Code::unsupported, "no controller is rented from here");
+  }
+  /// By what clients know this one's authority: SHA-256 of its certificate.
+  virtual aio::Task<Result<std::string>> pin() {
+    co_return fail(Code::unsupported, "there is no authority here");
   }
   /// Notified when a host joins or leaves.
   virtual aio::Signal& changed() = 0;

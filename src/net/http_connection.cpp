@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+
 #include "base/log.h"
 #include "base/text.h"
 
@@ -320,6 +322,46 @@ aio::Task<Result<>> HttpConnection::write(std::string_view piece) {
     }
   }
   co_return Result<>{};
+}
+
+namespace {
+/// The connection's own stream, behind what was read with the request.
+class UpgradedStream final : public aio::Stream {
+ public:
+  UpgradedStream(aio::Stream& inner, InputBuffer& input) : inner_(inner), input_(input) {}
+  aio::Task<Result<size_t>> read(std::span<char> into) override {
+    if (input_.empty()) co_return co_await inner_.read(into);
+    size_t size = std::min(into.size(), input_.view().size());
+    std::memcpy(into.data(), input_.view().data(), size);
+    input_.consume(size);
+    co_return size;
+  }
+  aio::Task<Result<>> write(std::vector<std::string_view> pieces) override {
+    return inner_.write(std::move(pieces));
+  }
+  aio::Task<Result<>> shutdown() override { return inner_.shutdown(); }
+  void close() override { inner_.close(); }
+  aio::Address peer() const override { return inner_.peer(); }
+  aio::PeerCredentials credentials() const override { return inner_.credentials(); }
+
+ private:
+  aio::Stream& inner_;
+  InputBuffer& input_;
+};
+}  // namespace
+
+aio::Task<Result<std::unique_ptr<aio::Stream>>> HttpConnection::upgrade(std::string protocol) {
+  auto asked = request().headers.get("Upgrade");
+  if (!asked || to_lower(*asked) != to_lower(protocol) || !parser_.done())
+    co_return fail(Error(Code::invalid_argument, "this takes a request without a body that upgrades")
+                       .hint(fmt::format("Connection: Upgrade, Upgrade: {}", protocol)));
+  std::string head = fmt::format(
+      "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {}\r\n\r\n", protocol);
+  answer_ = Answer::done;
+  close_ = true;
+  std::vector<std::string_view> pieces{head};
+  CO_TRY(co_await send(std::move(pieces)));
+  co_return std::make_unique<UpgradedStream>(*stream_, input_);
 }
 
 aio::Task<Result<>> HttpConnection::send_file(aio::File& file, uint64_t offset, uint64_t length) {

@@ -36,6 +36,7 @@ class HttpConnection final : public Exchange {
   aio::Task<Result<>> write(std::string_view piece) override;
   aio::Task<Result<>> send_file(aio::File& file, uint64_t offset, uint64_t length) override;
   aio::Task<Result<>> finish() override;
+  aio::Task<Result<std::unique_ptr<aio::Stream>>> upgrade(std::string protocol) override;
   bool answered() const override { return answer_ != Answer::none; }
   void close_after() override { close_ = true; }
 

@@ -1,5 +1,7 @@
 #include "net/http_server.h"
 
+#include <fmt/format.h>
+
 #include <list>
 
 #include "aio/sync.h"
@@ -107,6 +109,10 @@ aio::Task<Result<>> HttpServer::serve(std::unique_ptr<aio::Listener> listener, H
 
 size_t HttpServer::open_connections() const {
   return state_->open;
+}
+
+aio::Task<Result<std::unique_ptr<aio::Stream>>> Exchange::upgrade(std::string protocol) {
+  co_return fail(Code::unsupported, fmt::format("{} is not spoken here", protocol));
 }
 
 aio::Task<Result<std::string>> Exchange::read_all(Bytes limit) {

@@ -95,9 +95,17 @@ aio::Task<Result<Secret>> load_key(aio::World& world, std::string path) {
 }  // namespace
 
 aio::Task<Result<Encryption>> Encryption::open(aio::World& world, std::string key_file) {
-  Secret key = CO_TRY(co_await load_key(world, std::move(key_file)));
+  co_return of_key(world.random, CO_TRY(co_await load_key(world, std::move(key_file))));
+}
+
+Result<Encryption> Encryption::of_key(aio::Random& random, Secret key) {
+  if (key.reveal().size() != key_bytes) return fail(Code::corrupt, "this is no key of croft");
   std::string id = digest(Hash::sha256, "croft key id" + key.reveal()).substr(0, id_bytes);
-  co_return Encryption(world.random, std::move(key), std::move(id));
+  return Encryption(random, std::move(key), std::move(id));
+}
+
+Secret Encryption::derive(std::string_view purpose) const {
+  return Secret(hmac(Hash::sha256, key_.reveal(), "croft derived key 1 " + std::string(purpose)));
 }
 
 std::string Encryption::key_id() const {

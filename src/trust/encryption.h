@@ -17,6 +17,11 @@ class Encryption {
   /// that others may read (Code::permission_denied) and a damaged one (Code::corrupt).
   static aio::Task<Result<Encryption>> open(aio::World& world, std::string key_file);
 
+  /// Under a key that somebody else has made and handed over: 32 bytes. Code::corrupt for another size.
+  static Result<Encryption> of_key(aio::Random& random, Secret key);
+  /// 32 bytes that only who has this key can make again from `purpose` (HMAC-SHA256, RFC 2104).
+  Secret derive(std::string_view purpose) const;
+
   /// `place` says what this is the secret of ("apps/shop/web:password"); unseal needs the same.
   Result<std::string> seal(const Secret& secret, std::string_view place) const;
   /// Code::corrupt when it was changed, cut or moved; Code::conflict when another key sealed it.

@@ -28,19 +28,25 @@ constexpr Duration join_within = Duration::minutes(5);
 constexpr size_t name_digits = 24;
 constexpr const char* rendezvous_note = "rendezvous";
 
+}  // namespace
+
 /// The same for one component and generation, and nobody else's.
-std::string bucket_of(const Context& context) {
+std::string agent_bucket(const Context& context) {
   return "croft-agents-" +
          sha256_hex(context.path() + " " + context.client_token()).substr(0, name_digits);
 }
 
+namespace {
 const engine::Rented* bucket_rented(const Context& context) {
-  const engine::Rented* found = context.find_rented(bucket_of(context));
+  const engine::Rented* found = context.find_rented(agent_bucket(context));
   return found && found->open() ? found : nullptr;
 }
 
-aio::Task<Result<>> make_bucket(Context& context, cloud::S3 s3) {
-  std::string bucket = bucket_of(context);
+}  // namespace
+
+aio::Task<Result<>> make_agent_bucket(Context& context, cloud::S3 s3) {
+  if (bucket_rented(context)) co_return Result<>{};
+  std::string bucket = agent_bucket(context);
   if (!host_intent_open(context))
     CO_TRY(co_await context.intend(bucket_intent, {{"bucket", bucket}}));
   context.waits("the bucket that brings the agent is made");
@@ -57,6 +63,8 @@ aio::Task<Result<>> make_bucket(Context& context, cloud::S3 s3) {
   co_return Result<>{};
 }
 
+namespace {
+
 /// `always`: the bucket may be a new one.
 aio::Task<Result<>> put_rendezvous(Context& context, cloud::S3 s3, bool always) {
   engine::Hosts* hosts = CO_TRY(context.hosts());
@@ -65,7 +73,7 @@ aio::Task<Result<>> put_rendezvous(Context& context, cloud::S3 s3, bool always) 
   bool same = before != context.record().memory.end() && before->second == now.says;
   if (same && !always) co_return Result<>{};
   cloud::PutObject rendezvous;
-  rendezvous.bucket = bucket_of(context);
+  rendezvous.bucket = agent_bucket(context);
   rendezvous.key = rendezvous_object;
   rendezvous.content_type = "application/json";
   rendezvous.body = std::move(now.object);
@@ -81,7 +89,7 @@ aio::Task<Result<>> tell_rendezvous_now(Context& context, engine::Keys keys) {
   CO_TRY(co_await put_rendezvous(context, s3, false));
   co_return co_await hosts->rendezvous_is_at(
       context.application(), context.path(),
-      CO_TRY(s3.presign("GET", bucket_of(context), rendezvous_object, rendezvous_url_lasts)));
+      CO_TRY(s3.presign("GET", agent_bucket(context), rendezvous_object, rendezvous_url_lasts)));
 }
 
 }  // namespace
@@ -103,8 +111,8 @@ aio::Task<Result<std::string>> host_user_data(Context& context, engine::Keys key
                                               std::string client_token, std::string script) {
   engine::Hosts* hosts = CO_TRY(context.hosts());
   auto s3 = CO_TRY(co_await context.s3(keys.access_key, keys.secret_key));
-  if (!bucket_rented(context)) CO_TRY(co_await make_bucket(context, s3));
-  std::string bucket = bucket_of(context);
+  CO_TRY(co_await make_agent_bucket(context, s3));
+  std::string bucket = agent_bucket(context);
   engine::AgentProgram program = hosts->agent_program();
   context.waits("the agent is put into the bucket");
   cloud::PutObject agent;
@@ -178,7 +186,7 @@ aio::Task<Result<>> forget_hosts(Context& context, std::vector<std::string> inst
 
 aio::Task<Result<>> leave_hosts(Context& context, engine::Keys keys, std::string client_token) {
   if (auto hosts = context.hosts()) CO_TRY(co_await (*hosts)->leave(std::move(client_token)));
-  std::string bucket = bucket_of(context);
+  std::string bucket = agent_bucket(context);
   if (!bucket_rented(context) && !host_intent_open(context)) co_return Result<>{};
   auto s3 = CO_TRY(co_await context.s3(keys.access_key, keys.secret_key));
   if (host_intent_open(context)) {

@@ -11,6 +11,11 @@
 
 namespace croft::components {
 
+/// The bucket by which machines get what they run: its name, the same for one component and generation
+/// and nobody else's; and that it is there. It goes with leave_hosts().
+std::string agent_bucket(const engine::Context& context);
+aio::Task<Result<>> make_agent_bucket(engine::Context& context, cloud::S3 s3);
+
 /// The bucket is there with the agent in it: user data for machines rented under `client_token`,
 /// the description's own `script` included.
 aio::Task<Result<std::string>> host_user_data(engine::Context& context, engine::Keys keys,

@@ -45,6 +45,10 @@ class AgentHosts : public engine::Hosts {
   aio::Task<Result<>> check_signed(std::string text, std::string signature,
                                    std::string signer) override;
   aio::Task<Result<std::string>> user_data(engine::Joining joining) override;
+  aio::Task<Result<std::string>> controller_user_data(engine::ControllerSeat seat) override;
+  aio::Task<Result<std::string>> controller_papers(std::string client_token,
+                                                   std::string what) override;
+  aio::Task<Result<std::string>> pin() override;
   aio::Task<Result<>> expect(engine::Machine machine) override;
   aio::Task<Result<>> forget(std::string application, std::string instance) override;
   aio::Task<Result<>> leave(std::string client_token) override;
@@ -78,6 +82,7 @@ class AgentHosts : public engine::Hosts {
              net::HttpClient& http, AgentHostsOptions options)
       : world_(world),
         http_(http),
+        encryption_(encryption),
         options_(std::move(options)),
         records_(store, encryption),
         judge_({.period = options_.period}) {}
@@ -109,6 +114,7 @@ class AgentHosts : public engine::Hosts {
 
   aio::World& world_;
   net::HttpClient& http_;
+  const trust::Encryption& encryption_;
   AgentHostsOptions options_;
   std::optional<trust::Authority> authority_;  // once it is needed
   MachineRecords records_;

@@ -31,7 +31,8 @@ aio::Task<Result<std::shared_ptr<AgentHosts::Door>>> AgentHosts::open_door(std::
   if (farm_admin.empty()) {
     if (options_.listen.empty())
       co_return fail(Error(Code::unsupported, "machines of this farm cannot reach the controller")
-                         .hint("start it where they can: croft controller serve --agents "
+                         .hint("croft controller rent rents one that they reach")
+                         .hint("or start it where they can: croft controller serve --agents "
                                "ADDRESS:PORT"));
     auto at = CO_TRY(aio::Address::parse(options_.listen));
     out->listener = CO_TRY(world_.net.listen(at));

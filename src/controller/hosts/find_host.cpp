@@ -6,9 +6,9 @@
 
 namespace croft::controller {
 
-Result<std::shared_ptr<RemoteHost>> Controller::State::find_host(std::string_view application,
-                                                                 std::string_view component,
-                                                                 std::string_view instance) const {
+Result<std::shared_ptr<RemoteHost>> Controller::State::find_host(
+    const TunnelTarget& target) const {
+  const auto& [application, component, instance, what] = target;
   ApplicationRef found = TRY(find(application));
   if (!instance.empty()) {
     if (auto host = hosts->remote(found->name(), instance)) return host;
@@ -34,8 +34,8 @@ Result<std::shared_ptr<RemoteHost>> Controller::State::find_host(std::string_vie
   if (auto host = node->context.host_now())
     if (auto remote = hosts->remote(found->name(), host->name())) return remote;
   return fail(Error(Code::not_found, fmt::format("{} is on no host", component))
-                  .hint("sfProcessHost places a component on a machine; `croft hosts " +
-                        std::string(application) + "` lists them"));
+                  .hint("sfProcessHost places a component on a machine; `croft hosts " + application +
+                        "` lists them"));
 }
 
 }  // namespace croft::controller

@@ -62,11 +62,11 @@ aio::Task<Result<>> Tunnel::write(std::string frame) {
 }
 
 aio::Task<Result<json::Object>> Tunnel::open(const json::Object& asked) {
-  std::string application = CO_TRY(json::string_at(asked, "application"));
-  std::string component = CO_TRY(json::string_or(asked, "component", ""));
-  std::string instance = CO_TRY(json::string_or(asked, "instance", ""));
   const auto* request = CO_TRY(json::object_at(asked, "request"));
-  host_ = CO_TRY(find_(application, component, instance));
+  host_ = CO_TRY(find_({.application = CO_TRY(json::string_at(asked, "application")),
+                        .component = CO_TRY(json::string_or(asked, "component", "")),
+                        .instance = CO_TRY(json::string_or(asked, "instance", "")),
+                        .what = CO_TRY(json::string_or(*request, "what", ""))}));
   auto opened = CO_TRY(co_await host_->open(*request));
   channels_ = std::move(opened.channels);
   main_ = opened.number;

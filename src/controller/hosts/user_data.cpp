@@ -18,33 +18,39 @@ Result<std::string> quoted(std::string_view text) {
   return fmt::format("'{}'", text);
 }
 
+// What both scripts work with.
+constexpr std::string_view tools = R"(say() { echo "croft: $*"; }
+get() {
+  if command -v curl >/dev/null 2>&1; then curl -fsS --connect-timeout 5 -o "$2" "$1"
+  else wget -q -T 15 -O "$2" "$1"; fi
+}
+meta() {
+  if command -v curl >/dev/null 2>&1
+  then curl -fsS --connect-timeout 2 -H "X-aws-ec2-metadata-token: $pass" "$from/meta-data/$1"
+  else wget -q -T 5 -O - --header "X-aws-ec2-metadata-token: $pass" "$from/meta-data/$1"; fi
+}
+from=http://169.254.169.254/latest
+life='X-aws-ec2-metadata-token-ttl-seconds: 60'
+if command -v curl >/dev/null 2>&1
+then pass=$(curl -fsS --connect-timeout 2 -X PUT -H "$life" $from/api/token)
+else pass=$(wget -q -T 5 -O - --method=PUT --header "$life" $from/api/token); fi
+fetch() {
+  tries=0
+  until get "$1" "$3" && echo "$2  $3" | sha256sum -c >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    if [ $tries -ge 60 ]; then say "what this machine is to run cannot be fetched"; exit 1; fi
+    sleep 1
+  done
+}
+)";
+
 // A script of its own for each boot: cloud-init and croft's init run those, so that a machine that
 // was stopped and started, or rebooted, is a host again.
 constexpr std::string_view script = R"(#!/bin/sh
 # Makes this machine a host of croft: fetches the agent, checks it, starts it.
 umask 077
 mkdir -p /var/lib/croft /var/lib/cloud/scripts/per-boot && cd /var/lib/croft || exit 1
-say() {{ echo "croft: $*"; }}
-get() {{
-  if command -v curl >/dev/null 2>&1; then curl -fsS --connect-timeout 5 -o "$2" "$1"
-  else wget -q -T 15 -O "$2" "$1"; fi
-}}
-meta() {{
-  if command -v curl >/dev/null 2>&1
-  then curl -fsS --connect-timeout 2 -H "X-aws-ec2-metadata-token: $pass" "$from/meta-data/$1"
-  else wget -q -T 5 -O - --header "X-aws-ec2-metadata-token: $pass" "$from/meta-data/$1"; fi
-}}
-from=http://169.254.169.254/latest
-life='X-aws-ec2-metadata-token-ttl-seconds: 60'
-if command -v curl >/dev/null 2>&1
-then pass=$(curl -fsS --connect-timeout 2 -X PUT -H "$life" $from/api/token)
-else pass=$(wget -q -T 5 -O - --method=PUT --header "$life" $from/api/token); fi
-tries=0
-until get {url} agent.new && echo {sum}'  agent.new' | sha256sum -c >/dev/null 2>&1; do
-  tries=$((tries + 1))
-  if [ $tries -ge 60 ]; then say "the agent cannot be fetched"; exit 1; fi
-  sleep 1
-done
+{tools}fetch {url} {sum} agent.new
 chmod 700 agent.new && mv agent.new croft-agent
 printf '%s' {token} > token
 printf '%s' {rendezvous} > rendezvous
@@ -61,6 +67,28 @@ ln -sf /var/lib/croft/start /var/lib/cloud/scripts/per-boot/croft-agent
 exec ./start
 )";
 
+constexpr std::string_view controller_script = R"(#!/bin/sh
+# Makes this machine a controller of croft: fetches croft, checks it, keeps it running.
+umask 077
+mkdir -p /var/lib/croft-controller /var/lib/cloud/scripts/per-boot && cd /var/lib/croft-controller || exit 1
+{tools}fetch {url} {sum} croft.new
+chmod 700 croft.new && mv croft.new croft
+printf '%s' {key} > papers.key
+printf '%s' {papers} > papers.url
+cat > start <<EOF
+#!/bin/sh
+cd /var/lib/croft-controller || exit 1
+setsid sh -c 'while :; do
+  ./croft controller settle --home /var/lib/croft-controller/home --papers-file papers.url \
+    --key-file papers.key --instance $(meta instance-id) --address $(meta local-ipv4)
+  sleep 1
+done' </dev/null >>settle.log 2>&1 &
+EOF
+chmod 700 start
+ln -sf /var/lib/croft-controller/start /var/lib/cloud/scripts/per-boot/croft-controller
+exec ./start
+)";
+
 std::string part(std::string_view type, std::string_view name, std::string_view text) {
   return fmt::format(
       "--{}\nContent-Type: {}; charset=\"utf-8\"\nMIME-Version: 1.0\n"
@@ -71,7 +99,7 @@ std::string part(std::string_view type, std::string_view name, std::string_view 
 }  // namespace
 
 Result<std::string> text_of(const UserData& data) {
-  std::string own = fmt::format(fmt::runtime(script), fmt::arg("url", TRY(quoted(data.agent_url))),
+  std::string own = fmt::format(fmt::runtime(script), fmt::arg("tools", tools), fmt::arg("url", TRY(quoted(data.agent_url))),
                                 fmt::arg("sum", TRY(quoted(data.agent_sha256))),
                                 fmt::arg("token", TRY(quoted(data.token.reveal()))),
                                 fmt::arg("controller", TRY(quoted(data.controller))),
@@ -88,6 +116,14 @@ Result<std::string> text_of(const UserData& data) {
       part("text/x-shellscript", "croft-agent", own),
       part(config ? "text/cloud-config" : "text/x-shellscript", "user-data", data.script),
       boundary);
+}
+
+Result<std::string> text_of(const ControllerUserData& data) {
+  return fmt::format(fmt::runtime(controller_script), fmt::arg("tools", tools),
+                     fmt::arg("url", TRY(quoted(data.program_url))),
+                     fmt::arg("sum", TRY(quoted(data.program_sha256))),
+                     fmt::arg("key", TRY(quoted(base64(data.papers_key.reveal())))),
+                     fmt::arg("papers", TRY(quoted(data.papers_url))));
 }
 
 }  // namespace croft::controller

@@ -18,6 +18,16 @@ struct UserData {
   std::string script;  ///< the description's own: run beside the agent, as cloud-init would
 };
 
+/// The same for a machine that becomes a controller: it fetches croft, checks it, and keeps
+/// `croft controller settle` running.
+struct ControllerUserData {
+  std::string program_url;
+  std::string program_sha256;
+  std::string papers_url;
+  Secret papers_key;  ///< 32 bytes
+};
+Result<std::string> text_of(const ControllerUserData& data);
+
 /// Code::invalid_argument where a value cannot stand in a shell script.
 Result<std::string> text_of(const UserData& data);
 
