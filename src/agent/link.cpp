@@ -149,6 +149,8 @@ aio::Task<Result<>> Link::run() {
     keys_ = CO_TRY(std::move(kept));
   }
   Backoff backoff(limits_.pause, limits_.pause_most);
+  Moment ended = world_.clock.now();
+  bool silent = false;  // a machine that is gone does not even refuse
   while (successor_.empty()) {
     for (const std::string& controller : std::vector<std::string>(identity_.controllers)) {
       Moment began = world_.clock.now();
@@ -156,12 +158,17 @@ aio::Task<Result<>> Link::run() {
       if (!successor_.empty()) break;
       if (!served && served.error().code == Code::cancelled) co_return served;
       log::warn("agent", "{}: {}", controller, served ? "hung up" : served.error().line());
-      if (world_.clock.now() - began > limits_.pause_most) backoff.reset();
+      silent = !served && served.error().code == Code::timeout;
+      if (world_.clock.now() - began <= limits_.pause_most) continue;
+      backoff.reset();
+      ended = world_.clock.now();
     }
     if (!successor_.empty()) break;
-    if (backoff.count() > 0) CO_TRY(co_await rendezvous());
+    if (backoff.count() > 0 || silent) CO_TRY(co_await rendezvous());
     CO_TRY(co_await supervisor_.tend_logs());
-    CO_TRY(co_await world_.clock.sleep(backoff.next(world_.random)));
+    Duration pause = backoff.next(world_.random);
+    if (world_.clock.now() - ended < limits_.fresh) pause = std::min(pause, limits_.pause_fresh);
+    CO_TRY(co_await world_.clock.sleep(pause));
   }
   co_return Result<>{};
 }
@@ -169,6 +176,7 @@ aio::Task<Result<>> Link::run() {
 /// From dialling to the end of the connection; how it ended.
 aio::Task<Result<>> Link::serve(std::string controller) {
   Session session;
+  session.controller = controller;
   session.stream = CO_TRY(co_await dial(controller, true));
   session.node = CO_TRY(trust::read_certificate(keys_.certificate)).subject;
   auto greeting = [](Link& self, Session& current) -> aio::Task<Result<>> {

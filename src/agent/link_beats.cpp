@@ -5,6 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "agent/item.h"
 #include "agent/link_session.h"
 #include "agent/stats.h"
@@ -51,9 +53,27 @@ aio::Task<Result<>> Link::beat(Session& session) {
     // What a burst of calls needed goes back to the machine.
     if (std::exchange(busy_, false)) malloc_trim(0);
     Duration quiet = world_.clock.now() - session.heard;
+    if (session.moved)
+      co_return fail(Code::timeout,
+                     fmt::format("nothing was heard for {}, and others lead", quiet.text()));
+    if (session.acknowledged && quiet > period * unanswered_beats && !session.looking) {
+      session.looking = true;
+      session.scope->spawn(look_elsewhere(session));
+    }
     if (session.acknowledged && quiet > std::max(limits_.silence, period * unanswered_beats))
       co_return fail(Code::timeout, fmt::format("nothing was heard for {}", quiet.text()));
   }
+}
+
+aio::Task<Result<>> Link::look_elsewhere(Session& session) {
+  // Many may have lost the same controller.
+  CO_TRY(co_await world_.clock.sleep(
+      Duration::seconds_f(limits_.look_elsewhere.s() * world_.random.unit())));
+  CO_TRY(co_await rendezvous());
+  const auto& leading = identity_.controllers;
+  session.moved = std::ranges::find(leading, session.controller) == leading.end();
+  session.looking = false;
+  co_return Result<>{};
 }
 
 bool Link::report_due(const Session& session) const {

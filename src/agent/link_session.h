@@ -12,13 +12,16 @@ struct Link::Session {
   std::unique_ptr<aio::Stream> stream;
   protocol::FrameReader reader;
   protocol::Welcome welcome;
-  std::string node;  ///< as in our certificate
+  std::string controller;  ///< where this leads: "10.0.0.7:7071"
+  std::string node;        ///< as in our certificate
   aio::Channel<protocol::Frame> outgoing{outgoing_max};
   std::optional<Channels> channels;
   aio::Scope* scope = nullptr;
   std::map<std::string, model::WorkState> unsent;  ///< states: the last word on each item counts
   aio::Signal something;
   Moment heard;
+  bool looking = false;  ///< whether another leads
+  bool moved = false;    ///< one does
   bool acknowledged = false;         ///< the controller answers heartbeats
   uint64_t beats = 0, answered = 0;  ///< datagrams sent; how many there were at the last answer
   std::unique_ptr<aio::Datagrams> datagrams;

@@ -100,14 +100,18 @@ aio::Task<Result<Login>> leading(aio::World& world, Login login) {
 aio::Task<Result<net::Response>> ControllerClient::send(net::ClientRequest message) {
   bool several = *login_ && !(*login_)->others.empty();
   for (bool again = false;; again = true) {
+    // One that is frozen takes a request and never answers: health is asked first, which is short.
+    if (several && !std::exchange(found_, true)) {
+      *login_ = CO_TRY(co_await leading(world_, **login_));
+      std::string target = message.url.target;
+      message.url = CO_TRY(net::Url::parse((*login_)->url));
+      message.url.target = std::move(target);
+    }
     auto answer = co_await http_.send(message);
     bool elsewhere = answer ? answer->status == 503 && answer->body.find("\"stands_by\"") != std::string::npos
                             : answer.error().fact("sent") == "no";
     if (!several || !elsewhere || again) co_return answer;
-    *login_ = CO_TRY(co_await leading(world_, **login_));
-    std::string target = message.url.target;
-    message.url = CO_TRY(net::Url::parse((*login_)->url));
-    message.url.target = std::move(target);
+    found_ = false;
   }
 }
 
@@ -137,7 +141,8 @@ aio::Task<Result<wire::json::Object>> ControllerClient::call(std::string method,
 }
 
 aio::Task<Result<std::unique_ptr<net::ResponseStream>>> ControllerClient::open(std::string target) {
-  if (login_ && *login_) *login_ = CO_TRY(co_await leading(world_, **login_));
+  if (login_ && *login_ && !std::exchange(found_, true))
+    *login_ = CO_TRY(co_await leading(world_, **login_));
   auto message = CO_TRY(request("GET", std::move(target)));
   message.deadline = Duration::forever();
   auto stream = CO_TRY(co_await http_.open(std::move(message)));

@@ -41,6 +41,7 @@ class ControllerClient {
   aio::World& world_;
   std::string socket_;
   Result<std::optional<Login>> login_;
+  bool found_ = false;  ///< which of several leads
   net::HttpClient http_;
 };
 

@@ -207,7 +207,14 @@ aio::Task<Result<>> ImageInstance::equip(Context& context, cloud::RunInstances& 
 aio::Task<Result<>> ImageInstance::settle_in(Context& context,
                                              const std::map<std::string, cloud::Instance>&) {
   if (!holds_hosts(context)) co_return Result<>{};
-  co_return co_await wait_for_hosts(context, token_of(context), open_ids(context));
+  // Those that have joined another controller before this one led look there for where it is.
+  if (context.ran_before())
+    CO_TRY(co_await tell_rendezvous(context, CO_TRY(co_await keys_of(context, "id", "key"))));
+  for (;;) {
+    auto lost = CO_TRY(co_await wait_for_hosts(context, token_of(context), open_ids(context)));
+    if (lost.empty()) co_return Result<>{};
+    CO_TRY(co_await fence_these(context, CO_TRY(co_await client(context)), std::move(lost)));
+  }
 }
 
 Result<> ImageInstance::within_limits(Context& context, cloud::RunInstances& wanted) {
@@ -393,7 +400,12 @@ aio::Task<Result<>> ImageInstance::work(Context& context) {
 
 aio::Task<Result<>> ImageInstance::fence(Context& context, std::vector<std::string> lost) {
   auto lock = CO_TRY(co_await tending_.lock());
-  auto ec2 = CO_TRY(co_await client(context));
+  co_return co_await fence_these(context, CO_TRY(co_await client(context)), std::move(lost));
+}
+
+/// Under the lock of tending_, or while the component starts.
+aio::Task<Result<>> ImageInstance::fence_these(Context& context, cloud::Ec2 ec2,
+                                               std::vector<std::string> lost) {
   auto still = open_ids(context);
   std::erase_if(lost, [&](const auto& id) { return std::ranges::find(still, id) == still.end(); });
   CO_TRY(co_await spare_stopped(context, ec2, lost));

@@ -46,6 +46,8 @@ class ImageInstance : public engine::Component {
                                         const std::map<std::string, cloud::Instance>& seen);
   /// Ends machines that are held to be dead, so that none can come back, and makes up for them.
   aio::Task<Result<>> fence(engine::Context& context, std::vector<std::string> lost);
+  aio::Task<Result<>> fence_these(engine::Context& context, cloud::Ec2 ec2,
+                                  std::vector<std::string> lost);
   /// Of the call that is made or was made last.
   static std::string token_of(const engine::Context& context);
   aio::Task<Result<cloud::Ec2>> client(engine::Context& context);

@@ -80,9 +80,13 @@ aio::Task<Result<std::vector<Known>>> members_of(net::HttpClient& http, std::str
 /// Takes the place of a member that is gone. The list of those that are there with us.
 aio::Task<Result<std::vector<Known>>> take_place(net::HttpClient& http, const EtcdMember& member,
                                                  std::string at) {
+  // An address may be a lost machine's that another has now, and what had a name and comes without data
+  // is not the member that it was: etcd would break on what it has forgotten.
   auto wanted = [&](const Known& known) {
-    return std::ranges::any_of(
-        member.peers, [&](const EtcdPeer& peer) { return peer_url(peer.address) == known.url; });
+    if (known.name == member.self.name) return false;
+    return std::ranges::any_of(member.peers, [&](const EtcdPeer& peer) {
+      return peer_url(peer.address) == known.url && (known.name.empty() || known.name == peer.name);
+    });
   };
   auto known = CO_TRY(co_await members_of(http, at));
   for (const Known& each : known)
@@ -162,7 +166,7 @@ aio::Task<Result<>> run_etcd_member(aio::World& world, EtcdMember member) {
          "--advertise-client-urls", fmt::format("http://{}:{}", own, client_port),
          "--initial-cluster", cluster, "--initial-cluster-token", member.cluster,
          "--initial-cluster-state", member.formed ? "existing" : "new", "--max-txn-ops", "16500",
-         "--max-request-bytes", "33554432", "--quota-backend-bytes", "8589934592",
+         "--heartbeat-interval", "100", "--election-timeout", "600", "--max-request-bytes", "33554432", "--quota-backend-bytes", "8589934592",
          "--auto-compaction-mode", "periodic", "--auto-compaction-retention", "1h"},
         log));
     log::warn("controller", "etcd has ended with {}; it is started again", code);

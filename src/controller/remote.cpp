@@ -81,7 +81,9 @@ aio::Task<Result<>> State::open_api() {
 aio::Task<Result<>> State::answer_operator(net::Exchange& exchange) {
   auto who = co_await operator_of(*operators, exchange);
   if (!who) {
-    log::warn("controller", "{} is refused: {}", exchange.peer().text(), who.error().line());
+    // Without a token it may be whoever rented this machine, who asks whether anybody answers.
+    if (exchange.request().headers.get("Authorization"))
+      log::warn("controller", "{} is refused: {}", exchange.peer().text(), who.error().line());
     exchange.close_after();
     co_return co_await refuse(exchange, who.error());
   }

@@ -10,6 +10,8 @@ namespace croft::store {
 namespace {
 
 constexpr Duration look_again = Duration::seconds(5);  // a watch is a hint
+// A hand-over that a watch has missed is to be seen within a second.
+constexpr Duration look_for_a_vacancy = Duration::milliseconds(500);
 constexpr Duration pause_max = Duration::milliseconds(300);
 
 /// Up to `most`, so that those who failed together do not come back together.
@@ -205,7 +207,6 @@ aio::Task<Result<bool>> try_to_lead(Leadership::State& state) {
 aio::Task<Result<std::unique_ptr<Leadership>>> campaign(aio::World& world, Store& store,
                                                         Candidacy candidacy) {
   CO_TRY(sound(candidacy));
-  Duration ttl = candidacy.ttl;
   auto state = std::make_shared<Leadership::State>(world, store, std::move(candidacy));
   std::unique_ptr<Watch> watch = CO_TRY(store.watch(Range{state->candidacy.key, "", 1, true}));
   for (;;) {
@@ -222,7 +223,7 @@ aio::Task<Result<std::unique_ptr<Leadership>>> campaign(aio::World& world, Store
       auto ignored = co_await store.revoke(std::exchange(state->lease, 0));
       static_cast<void>(ignored);
     }
-    CO_TRY(co_await wait_for_news(world, *watch, ttl));
+    CO_TRY(co_await wait_for_news(world, *watch, look_for_a_vacancy));
   }
   auto leadership = std::make_unique<Leadership>(state);
   aio::detach(world.executor, Leadership::State::renew(state), &state->renewals);

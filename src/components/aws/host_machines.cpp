@@ -148,18 +148,26 @@ aio::Task<Result<>> expect_hosts(Context& context, std::string client_token,
   co_return Result<>{};
 }
 
-aio::Task<Result<>> wait_for_hosts(Context& context, std::string client_token,
-                                   std::vector<std::string> instances) {
+aio::Task<Result<std::vector<std::string>>> wait_for_hosts(Context& context,
+                                                           std::string client_token,
+                                                           std::vector<std::string> instances) {
   engine::Hosts* hosts = CO_TRY(context.hosts());
   Moment until = context.world().clock.now() + join_within;
   for (;;) {
-    std::vector<std::string> missing;
+    std::vector<std::string> missing, lost;
     for (const std::string& id : instances) {
       auto host = hosts->find(context.application(), id);
       if (!host || !host->connected()) missing.push_back(id);
+      // What has joined before is known to those who judge.
+      if (host && !host->connected()) until = context.world().clock.now() + join_within;
+      if (host && host->lost()) lost.push_back(id);
     }
+    if (!lost.empty()) co_return lost;
     // All of the call are known and in: the call will not be repeated.
-    if (missing.empty()) co_return co_await hosts->leave(std::move(client_token));
+    if (missing.empty()) {
+      CO_TRY(co_await hosts->leave(std::move(client_token)));
+      co_return lost;
+    }
     context.waits(fmt::format("{} of {} machines have joined", instances.size() - missing.size(),
                               instances.size()));
     Duration left = until - context.world().clock.now();

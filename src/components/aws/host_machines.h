@@ -27,9 +27,12 @@ aio::Task<Result<Duration>> tell_rendezvous(engine::Context& context, engine::Ke
 /// These run: they may join from now on.
 aio::Task<Result<>> expect_hosts(engine::Context& context, std::string client_token,
                                  const std::map<std::string, cloud::Instance>& running);
-/// Until every one of them has joined. Code::timeout naming those that have not.
-aio::Task<Result<>> wait_for_hosts(engine::Context& context, std::string client_token,
-                                   std::vector<std::string> instances);
+/// Until every one of them has joined, or some are held to be dead: those. Code::timeout naming those
+/// that have not joined; one that had joined an earlier life of the controller is waited for as long as
+/// it is not held to be dead.
+aio::Task<Result<std::vector<std::string>>> wait_for_hosts(engine::Context& context,
+                                                           std::string client_token,
+                                                           std::vector<std::string> instances);
 /// They are gone: nobody may come in their name.
 aio::Task<Result<>> forget_hosts(engine::Context& context, std::vector<std::string> instances);
 /// What a crash left open of making the bucket.
