@@ -15,12 +15,13 @@ namespace croft::agent {
 
 struct LinkLimits {
   Duration connect = Duration::milliseconds(2500);  ///< a lost first packet is sent again within
-  Duration greeting = Duration::seconds(10);  ///< until Welcome or Joined
+  Duration greeting = Duration::seconds(10);        ///< until Welcome or Joined
   Duration pause = Duration::milliseconds(200), pause_most = Duration::seconds(10);
   /// The most between tries while the last connection ended less than `fresh` ago.
   Duration pause_fresh = Duration::seconds(2), fresh = Duration::minutes(1);
-  /// A connection over which nothing is heard so long, although it should be, is given up. Before that
-  /// the rendezvous is asked whether another controller leads: one that is only slow keeps its agents.
+  /// A connection over which nothing is heard so long, although it should be, is given up. Before
+  /// that the rendezvous is asked whether another controller leads: one that is only slow keeps its
+  /// agents.
   Duration silence = Duration::seconds(15);
   Duration look_elsewhere = Duration::seconds(3);
 };

@@ -20,7 +20,8 @@ namespace croft::agent {
 namespace {
 
 constexpr int unanswered_beats = 5;
-constexpr uint64_t beats_unanswered_max = 3;  // then over the connection too
+constexpr uint64_t beats_unanswered_max =
+    2 * protocol::heartbeats_an_answer;  // then over the connection too
 constexpr Duration renew_retry = Duration::minutes(1);
 constexpr Duration look_most = Duration::minutes(10);  // at the clock, which may be set meanwhile
 constexpr Bytes rendezvous_most = Bytes::kib(64);

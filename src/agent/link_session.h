@@ -20,8 +20,8 @@ struct Link::Session {
   std::map<std::string, model::WorkState> unsent;  ///< states: the last word on each item counts
   aio::Signal something;
   Moment heard;
-  bool looking = false;  ///< whether another leads
-  bool moved = false;    ///< one does
+  bool looking = false;              ///< whether another leads
+  bool moved = false;                ///< one does
   bool acknowledged = false;         ///< the controller answers heartbeats
   uint64_t beats = 0, answered = 0;  ///< datagrams sent; how many there were at the last answer
   std::unique_ptr<aio::Datagrams> datagrams;

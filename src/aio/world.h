@@ -86,6 +86,11 @@ class Datagrams {
   };
   virtual ~Datagrams() = default;  ///< closes
   virtual Task<Result<Received>> receive(std::span<char> into) = 0;
+  /// What is there already; nullopt: nothing that is known of. For who takes many at a time.
+  virtual std::optional<Received> try_receive(std::span<char> into) {
+    static_cast<void>(into);
+    return std::nullopt;
+  }
   /// Handed to the network, which may lose it.
   virtual Task<Result<>> send(Address to, std::string_view data) = 0;
   virtual Address local() const = 0;

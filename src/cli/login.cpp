@@ -90,8 +90,7 @@ Result<Login> login_from(const Invocation& invocation) {
 aio::Task<Result<>> keep_login(aio::World& world, std::string home, Login login) {
   json::Object kept{
       {"url", login.url}, {"fingerprint", login.fingerprint}, {"token", login.token.reveal()}};
-  if (!login.others.empty())
-    kept["others"] = json::Array(login.others.begin(), login.others.end());
+  if (!login.others.empty()) kept["others"] = json::Array(login.others.begin(), login.others.end());
   CO_TRY(co_await world.disk.make_dirs(home));
   co_return co_await world.disk.write_file(file_of(home), json::compact(kept), 0600);
 }

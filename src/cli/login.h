@@ -12,7 +12,7 @@ namespace croft::cli {
 struct Login {
   std::string url;                  ///< "https://10.0.0.7:7070"
   std::vector<std::string> others;  ///< of the same store: one of them all leads
-  std::string fingerprint;  ///< of the controller's authority, lower-case hex
+  std::string fingerprint;          ///< of the controller's authority, lower-case hex
   Secret token;
 };
 

@@ -43,8 +43,7 @@ aio::Task<Result<Secret>> owner_token(aio::World& world, std::string home) {
   auto kept = co_await world.disk.read_file(file, small);
   if (kept) co_return Secret(*std::move(kept));
   if (kept.error().code != Code::not_found) co_return fail(std::move(kept).error());
-  Secret token(
-      fmt::format("{}.{}", controller::owner_name, world.random.hex_id(token_digits)));
+  Secret token(fmt::format("{}.{}", controller::owner_name, world.random.hex_id(token_digits)));
   CO_TRY(co_await world.disk.write_file(file, token.reveal(), 0600));
   co_return token;
 }
@@ -61,7 +60,8 @@ Result<std::string> text_of(const Invocation& invocation, const Secret& token) {
   std::string count = invocation.value("--count").value_or("1");
   if (count != "1" && count != "3" && count != "5")
     return fail(wrong_argument(fmt::format(
-        "--count takes 1, 3 or 5, not '{}': an even number survives no more than one less", count)));
+        "--count takes 1, 3 or 5, not '{}': an even number survives no more than one less",
+        count)));
   std::string out = fmt::format(
       "#include \"/croft/controllers.sf\"\n\n"
       "/* croft controller rent made this. */\n"
@@ -99,14 +99,15 @@ aio::Task<Result<>> same_as_before(aio::World& world, std::string home, std::str
   if (*before == text) co_return Result<>{};
   ControllerClient client(world, home);
   auto there = co_await client.call("GET", fmt::format("/v1/applications/{}", application));
-  bool over = there ? text_member(*there, "phase") == "terminated"
-                    : there.error().code == Code::not_found;
+  bool over =
+      there ? text_member(*there, "phase") == "terminated" : there.error().code == Code::not_found;
   if (over) co_return Result<>{};
   co_return fail(
       Error(Code::conflict,
             fmt::format("other controllers are rented: {} says which", description_file(home)))
-          .hint("croft controller return gives them back; without options they are brought up again "
-                "as they are"));
+          .hint(
+              "croft controller return gives them back; without options they are brought up again "
+              "as they are"));
 }
 
 aio::Task<Result<Login>> login_to(aio::World& world, std::string home, Secret token,
@@ -179,16 +180,17 @@ aio::Task<Result<>> nothing_runs_there(aio::World& world, Login login) {
     if (text_member(line, "phase") != "terminated") names.push_back(text_member(line, "name"));
   }
   if (names.empty()) co_return Result<>{};
-  co_return fail(Error(Code::conflict, fmt::format("{} would be left without a controller",
-                                                   join(names, ", ")))
-                     .hint(fmt::format("croft down {}", names.front())));
+  co_return fail(
+      Error(Code::conflict, fmt::format("{} would be left without a controller", join(names, ", ")))
+          .hint(fmt::format("croft down {}", names.front())));
 }
 
 aio::Task<Result<int>> give_back(aio::World& world, Invocation& invocation) {
   std::string home = home_of(invocation);
   if (!co_await world.disk.info(description_file(home)))
-    co_return fail(Error(Code::not_found, fmt::format("{} has rented no controllers", invocation.home))
-                       .hint("croft controller rent --farm URL"));
+    co_return fail(
+        Error(Code::not_found, fmt::format("{} has rented no controllers", invocation.home))
+            .hint("croft controller rent --farm URL"));
   auto login = CO_TRY(login_of(invocation.home));
   if (login && !invocation.flag("--anyway"))
     CO_TRY(co_await nothing_runs_there(world, *std::move(login)));
@@ -220,31 +222,33 @@ Command controller_rent_command() {
       {"--operators", "NETWORK", "from where operators may call: 192.0.2.0/24 (default: anywhere)",
        true}};
   options.insert(options.begin(), own.begin(), own.end());
-  return {.path = "controller rent",
-          .summary = "rent machines as controllers, where applications on a farm elsewhere need them",
-          .details =
-              "Agents have to reach their controller, and this computer cannot be called from the "
-              "farm. The machines fetch croft, get their keys, and answer this home's commands by "
-              "TLS with a token of its own; croft up, status, exec and the others go there from then "
-              "on. A controller of HOME/rented on this machine watches them. Of three, one may be "
-              "lost and is made up for; what a single one knows goes with its machine. The same "
-              "again, without options, brings up what is missing.",
-          .example = "croft controller rent --farm http://10.0.0.5:4566 --count 3",
-          .positionals = {},
-          .options = std::move(options),
-          .run = run_rent};
+  return {
+      .path = "controller rent",
+      .summary = "rent machines as controllers, where applications on a farm elsewhere need them",
+      .details =
+          "Agents have to reach their controller, and this computer cannot be called from the "
+          "farm. The machines fetch croft, get their keys, and answer this home's commands by "
+          "TLS with a token of its own; croft up, status, exec and the others go there from then "
+          "on. A controller of HOME/rented on this machine watches them. Of three, one may be "
+          "lost and is made up for; what a single one knows goes with its machine. The same "
+          "again, without options, brings up what is missing.",
+      .example = "croft controller rent --farm http://10.0.0.5:4566 --count 3",
+      .positionals = {},
+      .options = std::move(options),
+      .run = run_rent};
 }
 
 Command controller_return_command() {
-  return {.path = "controller return",
-          .summary = "give rented controllers back, and prove that nothing of them is left",
-          .details =
-              "Refused while an application runs there: its machines would be left without anybody "
-              "who knows them.",
-          .example = "croft controller return",
-          .positionals = {},
-          .options = {{"--anyway", "", "also where applications run there, or where they are silent"}},
-          .run = run_return};
+  return {
+      .path = "controller return",
+      .summary = "give rented controllers back, and prove that nothing of them is left",
+      .details =
+          "Refused while an application runs there: its machines would be left without anybody "
+          "who knows them.",
+      .example = "croft controller return",
+      .positionals = {},
+      .options = {{"--anyway", "", "also where applications run there, or where they are silent"}},
+      .run = run_return};
 }
 
 }  // namespace croft::cli

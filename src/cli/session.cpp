@@ -93,7 +93,8 @@ aio::Task<Result<Login>> leading(aio::World& world, Login login) {
     }
     CO_TRY(co_await world.clock.sleep(ask_again));
   }
-  co_return fail(std::move(last).hint("croft controller rent looks after controllers that it rented"));
+  co_return fail(
+      std::move(last).hint("croft controller rent looks after controllers that it rented"));
 }
 
 /// A controller that stands by did nothing of what it was asked.
@@ -108,8 +109,9 @@ aio::Task<Result<net::Response>> ControllerClient::send(net::ClientRequest messa
       message.url.target = std::move(target);
     }
     auto answer = co_await http_.send(message);
-    bool elsewhere = answer ? answer->status == 503 && answer->body.find("\"stands_by\"") != std::string::npos
-                            : answer.error().fact("sent") == "no";
+    bool elsewhere =
+        answer ? answer->status == 503 && answer->body.find("\"stands_by\"") != std::string::npos
+               : answer.error().fact("sent") == "no";
     if (!several || !elsewhere || again) co_return answer;
     found_ = false;
   }

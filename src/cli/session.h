@@ -45,8 +45,8 @@ class ControllerClient {
   net::HttpClient http_;
 };
 
-/// Of several controllers the one that leads, its URL first in the login from now on; what cannot be
-/// reached is waited for as long as another may take to lead.
+/// Of several controllers the one that leads, its URL first in the login from now on; what cannot
+/// be reached is waited for as long as another may take to lead.
 aio::Task<Result<Login>> leading(aio::World& world, Login login);
 
 /// The Error inside {"error": {...}}; `fallback` where there is none.

@@ -33,19 +33,21 @@ int run_settle(Invocation& invocation) {
 }  // namespace
 
 Command controller_settle_command() {
-  Command out{.path = "controller settle",
-              .summary = "be the controller that this machine was rented to be",
-              .details =
-                  "Machines of croft controller rent run it. It waits for the papers that their user "
-                  "data name, then serves.",
-              .example = "croft controller settle --papers-file papers.url --key-file papers.key "
-                         "--instance i-0123 --address 10.0.0.7",
-              .positionals = {},
-              .options = {{"--papers-file", "FILE", "holds the URL of the papers", false, true},
-                          {"--key-file", "FILE", "holds what opens them", false, true},
-                          {"--instance", "ID", "of this machine", false, true},
-                          {"--address", "ADDRESS", "its private address", false, true}},
-              .run = run_settle};
+  Command out{
+      .path = "controller settle",
+      .summary = "be the controller that this machine was rented to be",
+      .details =
+          "Machines of croft controller rent run it. It waits for the papers that their user "
+          "data name, then serves.",
+      .example =
+          "croft controller settle --papers-file papers.url --key-file papers.key "
+          "--instance i-0123 --address 10.0.0.7",
+      .positionals = {},
+      .options = {{"--papers-file", "FILE", "holds the URL of the papers", false, true},
+                  {"--key-file", "FILE", "holds what opens them", false, true},
+                  {"--instance", "ID", "of this machine", false, true},
+                  {"--address", "ADDRESS", "its private address", false, true}},
+      .run = run_settle};
   out.hidden = true;
   return out;
 }

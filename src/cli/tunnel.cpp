@@ -65,10 +65,10 @@ aio::Task<Result<std::unique_ptr<aio::Stream>>> connect_there(aio::World& world,
   net::TlsOptions options;
   options.pin = login.fingerprint;
   options.check_name = false;  // the authority signs for servers nothing but its own controllers
-  auto plain = CO_TRY(
-      co_await world.net.connect(aio::Address{.host = addresses.front(), .port = url.port, .path = {}}));
-  auto stream = CO_TRY(
-      net::tls_client(CO_TRY(net::TlsContext::client(options)), std::move(plain), url.host));
+  auto plain = CO_TRY(co_await world.net.connect(
+      aio::Address{.host = addresses.front(), .port = url.port, .path = {}}));
+  auto stream =
+      CO_TRY(net::tls_client(CO_TRY(net::TlsContext::client(options)), std::move(plain), url.host));
   std::string head = fmt::format(
       "POST /v1/tunnel/{}?component={}&instance={}&what={} HTTP/1.1\r\nHost: {}\r\n"
       "Connection: Upgrade\r\nUpgrade: {}\r\nAuthorization: Bearer {}\r\n\r\n",

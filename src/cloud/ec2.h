@@ -128,7 +128,8 @@ struct Snapshot {
   std::vector<Tag> tags;
 };
 
-/// Who may reach the machines of a group, where: one protocol, some ports, networks or the group's own.
+/// Who may reach the machines of a group, where: one protocol, some ports, networks or the group's
+/// own.
 struct Ingress {
   std::string protocol = "tcp";
   int from = 0, to = 0;

@@ -8,8 +8,7 @@ aio::Task<Result<std::string>> Ec2::create_security_group(std::string name, std:
   Parameters parameters = {{"GroupName", std::move(name)},
                            {"GroupDescription", std::move(description)}};
   add_tag_specification(parameters, "security-group", tags);
-  Answer answer =
-      CO_TRY(co_await ask("CreateSecurityGroup", std::move(parameters), Repeat::never));
+  Answer answer = CO_TRY(co_await ask("CreateSecurityGroup", std::move(parameters), Repeat::never));
   co_return text(answer.document->root(), "groupId");
 }
 

@@ -9,7 +9,8 @@ namespace croft::cloud {
 
 using wire::xml::Element;
 
-inline void add_list(Ec2::Parameters& out, std::string_view name, const std::vector<std::string>& values) {
+inline void add_list(Ec2::Parameters& out, std::string_view name,
+                     const std::vector<std::string>& values) {
   for (size_t i = 0; i < values.size(); ++i)
     out.emplace_back(fmt::format("{}.{}", name, i + 1), values[i]);
 }
@@ -30,7 +31,7 @@ inline void add_tags(Ec2::Parameters& out, std::string_view prefix, const std::v
 }
 
 inline void add_tag_specification(Ec2::Parameters& out, std::string_view resource,
-                           const std::vector<Tag>& tags) {
+                                  const std::vector<Tag>& tags) {
   if (tags.empty()) return;
   out.emplace_back("TagSpecification.1.ResourceType", resource);
   add_tags(out, "TagSpecification.1.", tags);

@@ -38,8 +38,8 @@ class ImageInstance : public engine::Component {
       cloud::Ec2 ec2, std::vector<std::string> ids);
   /// It rents others than before.
   virtual void machines_changed() {}
-  /// Before they are asked for, also where they were and the answer was lost: what they are given to
-  /// begin with. Without hosts nothing.
+  /// Before they are asked for, also where they were and the answer was lost: what they are given
+  /// to begin with. Without hosts nothing.
   virtual aio::Task<Result<>> equip(engine::Context& context, cloud::RunInstances& wanted);
   /// All of them run: until they are what they were rented to be.
   virtual aio::Task<Result<>> settle_in(engine::Context& context,

@@ -90,7 +90,8 @@ aio::Task<Result<>> remove_patiently(State& state, const Account& account, cloud
 aio::Task<Result<>> audit(State& state, net::Exchange& exchange, const net::RouteMatch&) {
   auto body = CO_TRY(account_body(CO_TRY(co_await exchange.read_all(request_limit))));
   Account account = CO_TRY(co_await account_of(state, std::move(body)));
-  auto swept = CO_TRY(co_await cloud::sweep(account.ec2, account.s3, {.images = true, .groups = true}));
+  auto swept =
+      CO_TRY(co_await cloud::sweep(account.ec2, account.s3, {.images = true, .groups = true}));
   json::Array orphans, held;
   for (const cloud::Found& found : swept.found) {
     json::Object line = found_view(found);

@@ -15,8 +15,7 @@ namespace json = wire::json;
 
 namespace {
 
-constexpr int64_t format = 1;
-constexpr const char* format_key = "v1/format";
+constexpr int64_t format = 1;  // of the backup itself; that of the store is in it
 constexpr size_t page = 500;
 constexpr size_t entries_a_commit = 1000;
 constexpr Bytes key_limit = Bytes::kib(64);
@@ -88,21 +87,6 @@ aio::Task<Result<>> put(store::Store& store, std::vector<store::Change> entries)
 }
 
 }  // namespace
-
-aio::Task<Result<>> check_store_format(store::Store& store) {
-  auto kept = CO_TRY(co_await store.get(format_key));
-  if (!kept) {
-    CO_TRY(co_await store.commit({}, {{.key = format_key, .value = fmt::format("{}", format)}}));
-    co_return Result<>{};
-  }
-  auto number = parse_u64(kept->value);
-  if (number && *number <= static_cast<uint64_t>(format)) co_return Result<>{};
-  co_return fail(Error(Code::unsupported,
-                       fmt::format("a newer croft has written this store (format {}, and this one "
-                                   "reads up to {})",
-                                   printable(kept->value), format))
-                     .hint("run that croft; nothing was changed"));
-}
 
 aio::Task<Result<>> back_up(aio::World& world, store::Store& store, std::string home,
                             std::function<aio::Task<Result<>>(std::string lines)> write) {

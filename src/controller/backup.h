@@ -12,9 +12,6 @@
 
 namespace croft::controller {
 
-/// Refuses a store that a newer croft has written (Code::unsupported); marks a fresh one as ours.
-aio::Task<Result<>> check_store_format(store::Store& store);
-
 /// Hands the lines to `write`, some at a time. The entries are those of one moment only where
 /// nothing is written meanwhile; each by itself is whole, and a controller that goes on from them
 /// finishes what was under way, as after a crash.

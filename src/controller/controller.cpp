@@ -8,10 +8,10 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "components/registry.h"
-#include "controller/backup.h"
 #include "controller/farm_setup.h"
 #include "controller/hosts/agent_program.h"
 #include "controller/state.h"
+#include "controller/store_format.h"
 
 namespace croft::controller {
 
@@ -61,7 +61,7 @@ aio::Task<Result<>> Controller::State::open() {
   std::string folder = options.home + "/controller";
   CO_TRY(co_await world.disk.make_dirs(folder));
   CO_TRY(co_await open_store());
-  CO_TRY(co_await check_store_format(*store));
+  CO_TRY(co_await bring_up_to_date(world, *store, options.home, format_steps()));
   encryption = std::make_unique<trust::Encryption>(
       CO_TRY(co_await trust::Encryption::open(world, folder + "/secret.key")));
   sealer = std::make_unique<StoreSealer>(*encryption);
@@ -271,8 +271,7 @@ aio::Task<Result<>> Controller::State::serve() {
   service.spawn(watch_idleness());
   service.spawn(hosts->serve());
   service.spawn(hosts->serve_tunnels(
-      std::move(tunnels),
-      [this](const TunnelTarget& target) { return find_host(target); }));
+      std::move(tunnels), [this](const TunnelTarget& target) { return find_host(target); }));
   auto stopped = co_await until_stopped(*this);
   stopping = true;
   running = nullptr;

@@ -57,7 +57,8 @@
 //   POST   /v1/keys            what another controller of the same store needs: {"store","files":
 //                              {NAME: base64}}
 //   GET    /v1/backup          JSON lines: backup.h
-//   POST   /v1/tunnel/N        ?component=&instance=&what= with Upgrade: croft-tunnel -> 101, then the
+//   POST   /v1/tunnel/N        ?component=&instance=&what= with Upgrade: croft-tunnel -> 101, then
+//   the
 //                              frames of hosts/tunnel.h; "what" is the request's
 //   GET    /v1/trail           ?from=SEQ -> {"trail":[{"seq","time","by","role","from","method",
 //                              "target","refused"?}]}: what operators asked for
@@ -93,7 +94,9 @@ struct ControllerOptions {
   /// "etcd://HOST:PORT[,HOST:PORT...]"
   /// ("etcds://" by TLS), shared with other controllers, one of which leads.
   std::string store;
-  std::string name;        ///< of this controller among several; empty: its host's name and process
+  /// Instead of `store`: gives it. The simulation's.
+  std::function<aio::Task<Result<std::unique_ptr<store::Store>>>(aio::World&)> open_store;
+  std::string name;  ///< of this controller among several; empty: its host's name and process
   /// Hex SHA-256 of the token of an operator `owner`, who is made where there is none; or empty.
   std::string owner_digest;
   std::string metrics;     ///< HOST:PORT where GET /metrics is answered to anybody; or empty

@@ -22,7 +22,8 @@ constexpr int client_port = 2379, peer_port = 2380;
 constexpr const char* path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 // RUNLEVEL: the package is not to start a member of its own.
 constexpr const char* install =
-    "command -v etcd >/dev/null || { apt-get -q update && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive "
+    "command -v etcd >/dev/null || { apt-get -q update && RUNLEVEL=1 "
+    "DEBIAN_FRONTEND=noninteractive "
     "apt-get -q -y --no-install-recommends install etcd-server; }";
 
 std::string peer_url(const std::string& address) {
@@ -47,15 +48,15 @@ aio::Task<Result<json::Object>> ask(net::HttpClient& http, std::string address, 
                                     json::Object body) {
   net::ClientRequest request;
   request.method = "POST";
-  request.url = CO_TRY(
-      net::Url::parse(fmt::format("http://{}:{}/v3/cluster/member/{}", address, client_port, action)));
+  request.url = CO_TRY(net::Url::parse(
+      fmt::format("http://{}:{}/v3/cluster/member/{}", address, client_port, action)));
   request.headers.add("Content-Type", "application/json");
   request.body = json::compact(body);
   request.deadline = ask_within;
   auto answer = CO_TRY(co_await http.send(std::move(request)));
   if (answer.status != 200)
-    co_return fail(Code::unavailable, fmt::format("etcd at {} answers {} with {}: {}", address, action,
-                                                  answer.status, printable(answer.body)));
+    co_return fail(Code::unavailable, fmt::format("etcd at {} answers {} with {}: {}", address,
+                                                  action, answer.status, printable(answer.body)));
   co_return json::parse_object(answer.body, "etcd's answer");
 }
 
@@ -69,7 +70,8 @@ aio::Task<Result<std::vector<Known>>> members_of(net::HttpClient& http, std::str
   const auto* members = CO_TRY(json::array_at(answer, "members"));
   for (const auto& each : *members) {
     const auto& member = each.get_object();
-    Known known{CO_TRY(json::string_at(member, "ID")), CO_TRY(json::string_or(member, "name", "")), ""};
+    Known known{CO_TRY(json::string_at(member, "ID")), CO_TRY(json::string_or(member, "name", "")),
+                ""};
     if (const auto* urls = CO_TRY(json::array_if(member, "peerURLs")); urls && !urls->empty())
       known.url = urls->front().get_string();
     out.push_back(std::move(known));
@@ -80,8 +82,8 @@ aio::Task<Result<std::vector<Known>>> members_of(net::HttpClient& http, std::str
 /// Takes the place of a member that is gone. The list of those that are there with us.
 aio::Task<Result<std::vector<Known>>> take_place(net::HttpClient& http, const EtcdMember& member,
                                                  std::string at) {
-  // An address may be a lost machine's that another has now, and what had a name and comes without data
-  // is not the member that it was: etcd would break on what it has forgotten.
+  // An address may be a lost machine's that another has now, and what had a name and comes without
+  // data is not the member that it was: etcd would break on what it has forgotten.
   auto wanted = [&](const Known& known) {
     if (known.name == member.self.name) return false;
     return std::ranges::any_of(member.peers, [&](const EtcdPeer& peer) {
@@ -122,8 +124,8 @@ aio::Task<Result<std::string>> join_cluster(aio::World& world, const EtcdMember&
         auto peer_of = std::ranges::find_if(member.peers, [&](const EtcdPeer& other) {
           return peer_url(other.address) == each.url;
         });
-        std::string name = self                   ? member.self.name
-                           : !each.name.empty()   ? each.name
+        std::string name = self                            ? member.self.name
+                           : !each.name.empty()            ? each.name
                            : peer_of == member.peers.end() ? ""
                                                            : peer_of->name;
         cluster.push_back(name + "=" + each.url);
@@ -137,8 +139,7 @@ aio::Task<Result<std::string>> join_cluster(aio::World& world, const EtcdMember&
 
 std::string new_cluster(const EtcdMember& member) {
   std::vector<std::string> out;
-  for (const EtcdPeer& peer : member.peers)
-    out.push_back(peer.name + "=" + peer_url(peer.address));
+  for (const EtcdPeer& peer : member.peers) out.push_back(peer.name + "=" + peer_url(peer.address));
   return join(out, ",");
 }
 
@@ -159,15 +160,42 @@ aio::Task<Result<>> run_etcd_member(aio::World& world, EtcdMember member) {
     // A member that outlived us would keep the ports of the next.
     int code = CO_TRY(co_await run(
         world,
-        {"setpriv", "--pdeathsig", "KILL", "etcd", "--name", member.self.name, "--data-dir", data,
-         "--listen-peer-urls", peer_url(own), "--initial-advertise-peer-urls", peer_url(own),
+        {"setpriv",
+         "--pdeathsig",
+         "KILL",
+         "etcd",
+         "--name",
+         member.self.name,
+         "--data-dir",
+         data,
+         "--listen-peer-urls",
+         peer_url(own),
+         "--initial-advertise-peer-urls",
+         peer_url(own),
          "--listen-client-urls",
          fmt::format("http://{}:{},http://127.0.0.1:{}", own, client_port, client_port),
-         "--advertise-client-urls", fmt::format("http://{}:{}", own, client_port),
-         "--initial-cluster", cluster, "--initial-cluster-token", member.cluster,
-         "--initial-cluster-state", member.formed ? "existing" : "new", "--max-txn-ops", "16500",
-         "--heartbeat-interval", "100", "--election-timeout", "600", "--max-request-bytes", "33554432", "--quota-backend-bytes", "8589934592",
-         "--auto-compaction-mode", "periodic", "--auto-compaction-retention", "1h"},
+         "--advertise-client-urls",
+         fmt::format("http://{}:{}", own, client_port),
+         "--initial-cluster",
+         cluster,
+         "--initial-cluster-token",
+         member.cluster,
+         "--initial-cluster-state",
+         member.formed ? "existing" : "new",
+         "--max-txn-ops",
+         "16500",
+         "--heartbeat-interval",
+         "100",
+         "--election-timeout",
+         "600",
+         "--max-request-bytes",
+         "33554432",
+         "--quota-backend-bytes",
+         "8589934592",
+         "--auto-compaction-mode",
+         "periodic",
+         "--auto-compaction-retention",
+         "1h"},
         log));
     log::warn("controller", "etcd has ended with {}; it is started again", code);
     CO_TRY(co_await world.clock.sleep(pause));

@@ -1,5 +1,5 @@
-// The member of etcd on a machine that is one of several controllers: a child of this process, which is
-// started again when it ends and ends with us. Loop thread only.
+// The member of etcd on a machine that is one of several controllers: a child of this process,
+// which is started again when it ends and ends with us. Loop thread only.
 #pragma once
 #include <string>
 #include <vector>
@@ -13,7 +13,7 @@ struct EtcdPeer {
 };
 
 struct EtcdMember {
-  std::string home;             ///< its data are HOME/etcd, its output HOME/etcd.log
+  std::string home;  ///< its data are HOME/etcd, its output HOME/etcd.log
   EtcdPeer self;
   std::vector<EtcdPeer> peers;  ///< all members as they are to be, this one included
   std::string cluster;          ///< a token: members of another cluster are refused

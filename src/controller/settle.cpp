@@ -29,14 +29,16 @@ aio::Task<Result<Secret>> read_papers(aio::World& world, const SettleOptions& op
   Secret url(CO_TRY(co_await world.disk.read_file(options.papers_file, papers_limit)));
   Secret key64(CO_TRY(co_await world.disk.read_file(options.key_file, papers_limit)));
   auto key = unbase64(trim(key64.reveal()));
-  auto opening = CO_TRY(trust::Encryption::of_key(world.random, Secret(key ? *std::move(key) : "")));
+  auto opening =
+      CO_TRY(trust::Encryption::of_key(world.random, Secret(key ? *std::move(key) : "")));
   net::HttpClient http(world);
   for (bool told = false;; CO_TRY(co_await world.clock.sleep(pause))) {
     net::ClientRequest request;
     request.url = CO_TRY(net::Url::parse(trim(url.reveal())));
     request.answer_limit = papers_limit;
     auto answer = co_await http.send(std::move(request));
-    if (!answer && answer.error().code == Code::cancelled) co_return fail(std::move(answer).error());
+    if (!answer && answer.error().code == Code::cancelled)
+      co_return fail(std::move(answer).error());
     if (answer && answer->status == 200) {
       Secret papers = CO_TRY(opening.unseal(answer->body, papers_place));
       // Those of an earlier round may still lie there.
@@ -109,8 +111,8 @@ aio::Task<Result<>> settle(aio::World& world, SettleOptions options) {
   std::string file = place_file(options.home);
   if (!co_await world.disk.info(file))
     CO_TRY(co_await keep(world, options, CO_TRY(co_await read_papers(world, options))));
-  auto told = CO_TRY(json::parse_object(
-      CO_TRY(co_await world.disk.read_file(file, papers_limit)), file));
+  auto told =
+      CO_TRY(json::parse_object(CO_TRY(co_await world.disk.read_file(file, papers_limit)), file));
   Place place = CO_TRY(place_of(options, told));
   auto opened = [&]() -> Result<> {
     log::info("controller", "{} is a controller at {}", options.instance, place.controller.api);

@@ -90,9 +90,9 @@ class StandBy {
     }
     if (exchange.request().target == "/v1/stop" && who->role < Role::own)
       co_return co_await refuse(
-          exchange, Error(Code::permission_denied,
-                          fmt::format("{} may {}, and this takes the role own", who->name,
-                                      name_of(who->role))));
+          exchange,
+          Error(Code::permission_denied, fmt::format("{} may {}, and this takes the role own",
+                                                     who->name, name_of(who->role))));
     co_return co_await tell(exchange);
   }
 
@@ -134,7 +134,10 @@ class StandBy {
 aio::Task<Result<std::optional<Seat>>> take_seat(aio::World& world,
                                                  const ControllerOptions& options) {
   Seat seat;
-  seat.shared = CO_TRY(co_await store::open_etcd(world, CO_TRY(etcd_options(options.store))));
+  if (options.open_store)
+    seat.shared = CO_TRY(co_await options.open_store(world));
+  else
+    seat.shared = CO_TRY(co_await store::open_etcd(world, CO_TRY(etcd_options(options.store))));
   store::Candidacy candidacy;
   candidacy.key = leader_key;
   candidacy.who = own_name(options);
@@ -198,10 +201,10 @@ aio::Task<Result<bool>> serve_once(aio::World& world, const ControllerOptions& o
 aio::Task<Result<bool>> serve_on(aio::World& world, ControllerOptions options,
                                  std::function<Result<>()> opened) {
   int failures = 0;
-  bool shared = !options.store.empty(), first = true;
+  bool shared = !options.store.empty() || options.open_store, first = true;
   Life life{std::move(opened)};
   if (shared) {
-    CO_TRY(etcd_options(options.store));
+    if (!options.open_store) CO_TRY(etcd_options(options.store));
     CO_TRY(co_await world.disk.make_dirs(options.home + "/controller"));
     CO_TRY(std::exchange(life.opened, nullptr)());
   }

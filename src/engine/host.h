@@ -115,13 +115,14 @@ class Hosts {
     static_cast<void>(text), static_cast<void>(signature), static_cast<void>(signer);
     co_return fail(Code::unsupported, "no signature can be checked here");
   }
-  /// User data that makes a machine a controller: the same for the same client token, as user_data().
+  /// User data that makes a machine a controller: the same for the same client token, as
+  /// user_data().
   virtual aio::Task<Result<std::string>> controller_user_data(ControllerSeat seat) {
     static_cast<void>(seat);
     co_return fail(Code::unsupported, "no controller is rented from here");
   }
-  /// What such a machine has to know (JSON, beside the keys of this one), sealed so that machines of
-  /// that call alone can read it.
+  /// What such a machine has to know (JSON, beside the keys of this one), sealed so that machines
+  /// of that call alone can read it.
   virtual aio::Task<Result<std::string>> controller_papers(std::string client_token,
                                                            std::string what) {
     static_cast<void>(client_token), static_cast<void>(what);

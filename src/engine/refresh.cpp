@@ -68,7 +68,8 @@ aio::Task<Result<>> Application::refresh_account(Node& node, Keys keys,
   request.buckets = farm.s3.has_value() && kinds.contains("bucket");
   request.images = farm.ec2.has_value() && (kinds.contains("image") || kinds.contains("snapshot"));
   request.groups = farm.ec2.has_value() && kinds.contains("security group");
-  if (!request.instances && !request.buckets && !request.images && !request.groups) co_return Result<>{};
+  if (!request.instances && !request.buckets && !request.images && !request.groups)
+    co_return Result<>{};
   auto ec2 = CO_TRY(co_await node.context.ec2_at(farm.ec2 ? *farm.ec2 : *farm.s3,
                                                  {keys.access_key, keys.secret_key}));
   auto s3 = CO_TRY(co_await node.context.s3_at(farm.s3 ? *farm.s3 : *farm.ec2,

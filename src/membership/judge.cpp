@@ -98,7 +98,7 @@ std::vector<Wish> Judge::tick(Moment now, Duration lag) {
                             lost_.size(), nodes_.size(), options_.brake_within.text())
               : "few enough are silent"});
   }
-  if (braking_ || abstains) return out;
+  if (braking_ || abstains || lost_.empty()) return out;
   for (auto& [name, node] : nodes_) {
     if (node.health != Health::suspect || now - node.heard <= silence) continue;
     bool stable = now - node.suspected >= options_.period * options_.stable_periods * stretch;

@@ -49,6 +49,7 @@ class Judge {
   /// A host that is to be watched, heard of now. Again: nothing.
   void add(const std::string& node, Moment now);
   void remove(const std::string& node);
+  size_t size() const { return nodes_.size(); }
   /// Anything that came from it.
   void heard(const std::string& node, Moment at);
   /// What peers found: it answered one of them, or none; nullopt: there was nobody to ask.

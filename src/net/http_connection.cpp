@@ -353,8 +353,9 @@ class UpgradedStream final : public aio::Stream {
 aio::Task<Result<std::unique_ptr<aio::Stream>>> HttpConnection::upgrade(std::string protocol) {
   auto asked = request().headers.get("Upgrade");
   if (!asked || to_lower(*asked) != to_lower(protocol) || !parser_.done())
-    co_return fail(Error(Code::invalid_argument, "this takes a request without a body that upgrades")
-                       .hint(fmt::format("Connection: Upgrade, Upgrade: {}", protocol)));
+    co_return fail(
+        Error(Code::invalid_argument, "this takes a request without a body that upgrades")
+            .hint(fmt::format("Connection: Upgrade, Upgrade: {}", protocol)));
   std::string head = fmt::format(
       "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {}\r\n\r\n", protocol);
   answer_ = Answer::done;

@@ -53,9 +53,9 @@ class Exchange {
   virtual aio::Task<Result<>> write(std::string_view piece) = 0;
   virtual aio::Task<Result<>> send_file(aio::File& file, uint64_t offset, uint64_t length) = 0;
   virtual aio::Task<Result<>> finish() = 0;
-  /// Answers 101: what follows on the connection is both sides' own (RFC 9110, 7.8). The stream is of
-  /// use until the handler returns; then the connection is closed. Code::invalid_argument where the
-  /// client has not asked for `protocol` in Upgrade, or its request has a body.
+  /// Answers 101: what follows on the connection is both sides' own (RFC 9110, 7.8). The stream is
+  /// of use until the handler returns; then the connection is closed. Code::invalid_argument where
+  /// the client has not asked for `protocol` in Upgrade, or its request has a body.
   virtual aio::Task<Result<std::unique_ptr<aio::Stream>>> upgrade(std::string protocol);
   /// An answer was started.
   virtual bool answered() const = 0;

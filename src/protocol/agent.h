@@ -172,6 +172,8 @@ struct Heartbeat {
   uint64_t sent_ns = 0;   ///< the sender's monotonic clock; given back in the reply
   uint32_t changes = 0;   ///< how many Changed it has sent: a gap tells that one was lost
 };
+/// The controller gives back those whose sequence is a multiple of it.
+inline constexpr uint64_t heartbeats_an_answer = 2;
 /// At most 256 bytes.
 std::string sealed(const Heartbeat& beat, const Secret& key);
 /// The node's name, unchecked: whose key to open it with.

@@ -404,9 +404,9 @@ void Spawner::signal_machine(const Sheet& request) {
   if (number != SIGSTOP && number != SIGCONT && number != SIGKILL)
     return answer_error(serial, Error(Code::invalid_argument, "no such signal for machines"));
   if (shop_.cgroups.hierarchies().empty())
-    return answer_error(
-        serial, Error(Code::unsupported, "without control groups nobody knows what runs on a machine")
-                    .hint("`croft farm doctor` says what is missing"));
+    return answer_error(serial, Error(Code::unsupported,
+                                      "without control groups nobody knows what runs on a machine")
+                                    .hint("`croft farm doctor` says what is missing"));
   auto done = shop_.cgroups.signal_all(shop_.layout.cgroup() + "/" + at->first, number);
   if (!done) return answer_error(serial, done.error());
   answer(Sheet().add("serial", serial));

@@ -6,6 +6,7 @@
 
 #include "aio/scope.h"
 #include "aio/sim/sim_world.h"
+#include "store/testing.h"
 
 namespace croft::store {
 namespace {
@@ -66,59 +67,6 @@ class OddClock final : public aio::Clock {
   std::vector<TimerId> late_;
 };
 
-/// A store at the end of a bad line.
-class Line final : public Store {
- public:
-  Line(Store& store, aio::World& world, OddClock& clock)
-      : store_(store), world_(world), clock_(clock) {}
-
-  bool cut = false;
-  double loss = 0;  ///< of a request, and of an answer
-  Duration delay_max;
-
-  Task<Result<uint64_t>> commit(std::vector<Condition> conditions,
-                                std::vector<Change> changes) override {
-    return over(store_.commit(std::move(conditions), std::move(changes)));
-  }
-  Task<Result<std::optional<Entry>>> get(std::string key) override {
-    return over(store_.get(std::move(key)));
-  }
-  Task<Result<std::vector<Entry>>> range(Range range) override { return over(store_.range(range)); }
-  Result<std::unique_ptr<Watch>> watch(Range range) override { return store_.watch(range); }
-  Task<Result<uint64_t>> grant(Duration ttl) override { return over(store_.grant(ttl)); }
-  Task<Result<>> renew(uint64_t lease) override { return over(store_.renew(lease)); }
-  Task<Result<>> revoke(uint64_t lease) override { return over(store_.revoke(lease)); }
-  uint64_t revision() const override { return store_.revision(); }
-  Task<Result<>> close() override { co_return Result<>{}; }
-
- private:
-  bool lost() { return cut || world_.random.unit() < loss; }
-  Task<Result<>> travel() {
-    uint64_t most = static_cast<uint64_t>(delay_max.ns()) + 1;
-    CO_TRY(co_await world_.clock.sleep(
-        Duration::nanoseconds(static_cast<int64_t>(world_.random.below(most)))));
-    // What arrives at a paused process waits there.
-    while (clock_.paused()) CO_TRY(co_await world_.clock.sleep(Duration::milliseconds(10)));
-    co_return Result<>{};
-  }
-  template <class T>
-  Task<Result<T>> over(Task<Result<T>> call) {
-    CO_TRY(co_await travel());
-    if (lost()) {
-      CO_TRY(co_await world_.clock.sleep(Duration::seconds(1)));
-      co_return fail(Code::timeout, "the request was lost");
-    }
-    auto answer = co_await call;
-    CO_TRY(co_await travel());
-    if (lost()) co_return fail(Code::timeout, "the answer was lost");
-    co_return answer;
-  }
-
-  Store& store_;
-  aio::World& world_;
-  OddClock& clock_;
-};
-
 /// A controller as far as it concerns leading.
 struct Contender {
   Contender(aio::World& world_in, Store& store, std::string name_in, double rate)
@@ -126,12 +74,15 @@ struct Contender {
         clock(world_in.clock, rate),
         world{world_in.executor,  clock,           world_in.net,   world_in.disk,
               world_in.processes, world_in.random, world_in.pools, world_in.crash},
-        line(store, world_in, clock),
-        name(std::move(name_in)) {}
+        far(store, world_in, line),
+        name(std::move(name_in)) {
+    line.stands_still = [this] { return clock.paused(); };
+  }
   aio::World& outer;
   OddClock clock;
   aio::World world;
-  Line line;
+  testing::Line line;
+  testing::FarStore far;
   std::string name;
   std::shared_ptr<Leadership> leads;
   bool acts() const { return leads && leads->may_act(); }
@@ -146,7 +97,7 @@ struct Tally {
 /// Leads, writes under its number, hands over now and then; and again.
 Task<Result<>> contend(Contender& self, Store& truth, Tally& tally) {
   for (;;) {
-    self.leads = CO_TRY(co_await campaign(self.world, self.line, {"leader", self.name}));
+    self.leads = CO_TRY(co_await campaign(self.world, self.far, {"leader", self.name}));
     tally.fencings.push_back(self.leads->fencing());
     auto resigns = Duration::seconds(static_cast<int64_t>(self.world.random.below(60)) + 5);
     auto first = co_await aio::race(self.leads->lost(), self.world.clock.sleep(resigns));

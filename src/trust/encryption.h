@@ -17,7 +17,8 @@ class Encryption {
   /// that others may read (Code::permission_denied) and a damaged one (Code::corrupt).
   static aio::Task<Result<Encryption>> open(aio::World& world, std::string key_file);
 
-  /// Under a key that somebody else has made and handed over: 32 bytes. Code::corrupt for another size.
+  /// Under a key that somebody else has made and handed over: 32 bytes. Code::corrupt for another
+  /// size.
   static Result<Encryption> of_key(aio::Random& random, Secret key);
   /// 32 bytes that only who has this key can make again from `purpose` (HMAC-SHA256, RFC 2104).
   Secret derive(std::string_view purpose) const;

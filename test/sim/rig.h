@@ -18,6 +18,9 @@
 #include "farm/farm.h"
 #include "lang/lang.h"
 #include "net/http_client.h"
+#include "store/testing.h"
+#include "trust/authority.h"
+#include "trust/encryption.h"
 #include "wire/json.h"
 
 namespace croft::simtest {
@@ -28,11 +31,27 @@ inline constexpr const char* home = "/home";
 inline constexpr const char* farm_data = "/farm";
 inline constexpr Duration moment = Duration::milliseconds(10);
 
-inline aio::Task<Result<>> serve_controller(aio::World& world) {
+/// One controller: the only one, or one of those that share a store.
+struct Seat {
+  std::string home, name;
+  aio::SimProcess* process = nullptr;
+  bool ended = false;
+  std::string why;  ///< it ended
+  store::testing::Line line;
+};
+
+inline aio::Task<Result<>> serve_controller(aio::World& world, Seat& seat, store::Store* shared) {
   controller::ControllerOptions options;
-  options.home = home;
+  options.home = seat.home;
   options.idle = Duration::hours(24);
   options.simulated = true;
+  if (shared) {
+    options.name = seat.name;
+    options.open_store =
+        [&seat, shared](aio::World& own) -> aio::Task<Result<std::unique_ptr<store::Store>>> {
+      co_return std::make_unique<store::testing::FarStore>(*shared, own, seat.line);
+    };
+  }
   CO_TRY(co_await controller::serve_on(world, options, [] { return Result<>{}; }));
   co_return Result<>{};
 }
@@ -68,13 +87,24 @@ inline Result<model::Description> resolved(const std::string& file, std::string 
 /// The client's side: one HTTP connection pool in a process of its own.
 class Client {
  public:
-  Client(aio::World& world, std::string farm_url)
-      : world_(world), http_(world), retrier_(world, {}), farm_(std::move(farm_url)) {}
+  Client(aio::World& world, std::string farm_url, std::vector<std::string> homes = {home})
+      : world_(world),
+        http_(world),
+        retrier_(world, {}),
+        farm_(std::move(farm_url)),
+        homes_(std::move(homes)) {}
 
+  /// Of several controllers the one that leads is asked.
   aio::Task<Result<json::Object>> call(std::string method, std::string target,
                                        std::string body = "") {
-    return ask(controller::controller_socket(home), std::move(method), std::move(target),
-               std::move(body));
+    for (size_t i = 0;; ++i) {
+      auto answer = co_await ask(controller::controller_socket(homes_[at_]), method, target, body);
+      bool elsewhere = !answer && (answer.error().fact("sent") == "no" ||
+                                   answer.error().fact("stands_by") == "true" ||
+                                   answer.error().code == Code::not_found);
+      if (!elsewhere || i + 1 >= homes_.size()) co_return answer;
+      at_ = (at_ + 1) % homes_.size();
+    }
   }
   /// Of the farm's administrator.
   aio::Task<Result<json::Object>> admin(std::string method, std::string target, std::string body) {
@@ -203,55 +233,121 @@ class Client {
   net::HttpClient http_;
   net::Retrier retrier_;
   std::string farm_;
+  std::vector<std::string> homes_;
+  size_t at_ = 0;  // who led when it was asked last
 };
 
-/// The three processes.
+/// The three processes; or more, where several controllers share a store.
 struct Rig {
-  explicit Rig(uint64_t seed, std::string topology = {})
+  explicit Rig(uint64_t seed, std::string topology = {}, size_t controllers = 1)
       : sim(seed),
         farm(&sim.start_process("farm", &sim.add_disk())),
         person(sim.start_process("client")) {
     log::set_level(log::Level::off);  // killed processes complain
     sim.spawn(*farm, serve_farm(farm->world(), url, std::move(topology)));
-    start_controller();
+    seats.resize(controllers);
+    seats[0] = {.home = home, .name = "first", .process = &sim.main()};
+    if (controllers > 1) {
+      shared = store::open_memory(sim.start_process("store").world());
+      for (size_t i = 1; i < controllers; ++i)
+        seats[i] = {.home = fmt::format("{}{}", home, i),
+                    .name = fmt::format("controller {}", i),
+                    .process = &sim.start_process("controller", &sim.add_disk())};
+      share_keys();
+    }
+    for (size_t i = 0; i < controllers; ++i) start_controller(i);
   }
+  /// The store is of a process of the world, and goes before it, but after who uses it.
+  ~Rig() {
+    if (!shared) return;
+    for (Seat& seat : seats)
+      if (!seat.process->dead()) seat.process->kill("the end");
+    static_cast<void>(sim.run_in(person, person.world().clock.sleep(moment)));
+    shared.reset();
+  }
+  Rig(const Rig&) = delete;
+  Rig& operator=(const Rig&) = delete;
   /// In the place of one that was killed.
   void start_farm() {
     farm = &sim.start_process("farm", &farm->disk());
     sim.spawn(*farm, serve_farm(farm->world(), url, {}));
   }
-  void start_controller() {
-    ended = false;
-    sim.spawn(sim.main(), note_end(serve_controller(sim.world())));
+  void start_controller(size_t i = 0) {
+    Seat& seat = seats[i];
+    seat.ended = false;
+    sim.spawn(*seat.process,
+              note_end(seat, serve_controller(seat.process->world(), seat, shared.get())));
   }
-  aio::Task<Result<>> note_end(aio::Task<Result<>> serving) {
+  static aio::Task<Result<>> note_end(Seat& seat, aio::Task<Result<>> serving) {
     auto served = co_await std::move(serving);
-    ended = true;
-    why = served ? "" : served.error().render();
+    seat.ended = true;
+    seat.why = served ? "" : served.error().render();
     co_return served;
   }
-  void restart_controller(bool power_cut) {
-    sim.restart(power_cut);
-    start_controller();
+  void restart_controller(bool power_cut, size_t i = 0) {
+    Seat& seat = seats[i];
+    if (i == 0) {
+      sim.restart(power_cut);
+      seat.process = &sim.main();
+    } else {
+      aio::SimDisk& disk = seat.process->disk();
+      if (!seat.process->dead()) seat.process->kill("it has ended");
+      if (power_cut) disk.crash();
+      seat.process = &sim.start_process("controller", &disk);
+    }
+    start_controller(i);
   }
   /// It was killed, or has ended of an error of its own.
-  bool controller_ended() { return sim.main().dead() || ended; }
+  bool controller_ended(size_t i = 0) { return seats[i].process->dead() || seats[i].ended; }
+  std::vector<std::string> homes() const {
+    std::vector<std::string> out;
+    for (const Seat& seat : seats) out.push_back(seat.home);
+    return out;
+  }
   template <class T>
   Result<T> ask(std::function<aio::Task<Result<T>>(Client&)> question) {
-    return sim.run_in(person,
-                      with_client<T>(person.world(), "http://10.0.0.9:7480", std::move(question)));
+    return sim.run_in(person, with_client<T>(person.world(), "http://10.0.0.9:7480", homes(),
+                                             std::move(question)));
   }
   template <class T>
   static aio::Task<Result<T>> with_client(aio::World& world, std::string url,
+                                          std::vector<std::string> homes,
                                           std::function<aio::Task<Result<T>>(Client&)> question) {
-    Client client(world, std::move(url));
+    Client client(world, std::move(url), std::move(homes));
     co_return co_await question(client);
   }
+  /// What is sealed in the store is read by all.
+  void share_keys() {
+    auto made = sim.run_in(sim.main(), [](aio::World& world) -> aio::Task<Result<json::Object>> {
+      std::string folder = std::string(home) + "/controller";
+      CO_TRY(co_await world.disk.make_dirs(folder));
+      CO_TRY(co_await trust::Encryption::open(world, folder + "/secret.key"));
+      CO_TRY(co_await trust::Authority::open(world, folder));
+      json::Object files;
+      for (const char* name : controller::shared_keys)
+        files[name] = CO_TRY(
+            co_await world.disk.read_file(fmt::format("{}/{}", folder, name), Bytes::kib(64)));
+      co_return files;
+    }(sim.world()));
+    CHECK(made.has_value(), "the keys are made");
+    for (size_t i = 1; i < seats.size(); ++i) {
+      auto put = sim.run_in(
+          *seats[i].process,
+          [](aio::World& world, std::string folder, json::Object files) -> aio::Task<Result<>> {
+            CO_TRY(co_await world.disk.make_dirs(folder));
+            for (const char* name : controller::shared_keys)
+              CO_TRY(co_await world.disk.write_file(fmt::format("{}/{}", folder, name),
+                                                    CO_TRY(json::string_at(files, name))));
+            co_return Result<>{};
+          }(seats[i].process->world(), seats[i].home + "/controller", *made));
+      CHECK(put.has_value(), "the keys are handed on");
+    }
+  }
 
-  bool ended = false;
-  std::string why;  ///< the last ended
+  std::vector<Seat> seats;  ///< controllers that unwind still look at theirs
   std::string url;
   aio::SimWorld sim;
+  std::unique_ptr<store::Store> shared;  ///< of several controllers
   aio::SimProcess* farm;
   aio::SimProcess& person;
 };

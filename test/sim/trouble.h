@@ -22,7 +22,8 @@ struct Form {
 
 class Trouble {
  public:
-  explicit Trouble(uint64_t seed) : draw_(seed), rig_(seed) {}
+  /// Every third life has two controllers, one of which leads.
+  explicit Trouble(uint64_t seed) : draw_(seed), rig_(seed, {}, seed % 3 == 0 ? 2 : 1) {}
 
   /// An error: what did not hold; story() tells what was done before.
   Result<> live() {
@@ -60,7 +61,11 @@ class Trouble {
     cut,
     silence,
     slow,
-    refuse
+    refuse,
+    store_cut,
+    store_lossy,
+    store_slow,
+    hand_over
   };
   struct Event {
     Moment at;
@@ -142,6 +147,8 @@ sfConfig extends Compound {
     };
     line(
         {Kind::crash, Kind::crash, Kind::kill, Kind::power, Kind::clock, Kind::full, Kind::broken});
+    if (rig_.shared)
+      line({Kind::store_cut, Kind::store_lossy, Kind::store_slow, Kind::hand_over, Kind::pause});
     line({Kind::farm, Kind::cut, Kind::silence, Kind::slow, Kind::refuse, Kind::pause});
     std::ranges::stable_sort(out, {}, &Event::at);
     return out;
@@ -160,29 +167,34 @@ sfConfig extends Compound {
                                             "the farm is cut off",
                                             "the farm is silent",
                                             "the network is slow",
-                                            "the farm refuses"};
-    tell(fmt::format("{}, {}", names[static_cast<size_t>(event.kind)], event.lasts.text()));
+                                            "the farm refuses",
+                                            "the controller does not reach the store",
+                                            "the way to the store loses much",
+                                            "the way to the store is slow",
+                                            "the controller is stopped"};
+    Seat& seat = seat_of(event);
+    tell(fmt::format("{}{}, {}", rig_.shared ? seat.name + ": " : "",
+                     names[static_cast<size_t>(event.kind)], event.lasts.text()));
     switch (event.kind) {
       case Kind::crash:
-        rig_.sim.main().crash_at(1 + event.number % 40);
+        seat.process->crash_at(1 + event.number % 40);
         return;
       case Kind::kill:
-        rig_.sim.main().kill("trouble");
+        seat.process->kill("trouble");
         return;
       case Kind::power:
-        rig_.sim.main().kill("no power");
-        power_cut_ = true;
+        seat.process->kill("no power");
+        power_cut_.insert(&seat);
         return;
       case Kind::pause:
-        rig_.sim.main().pause(event.lasts);
+        seat.process->pause(event.lasts);
         return;
       case Kind::clock:
-        rig_.sim.main().step_wall(
-            Duration::seconds(static_cast<int64_t>(event.number % 1200) - 600));
+        seat.process->step_wall(Duration::seconds(static_cast<int64_t>(event.number % 1200) - 600));
         return;
       case Kind::full:
       case Kind::broken:
-        rig_.sim.disk().fail_at(
+        seat.process->disk().fail_at(
             event.kind == Kind::full ? aio::SimDisk::Fault::full : aio::SimDisk::Fault::broken,
             1 + event.number % 8, event.lasts);
         return;
@@ -202,7 +214,27 @@ sfConfig extends Compound {
       case Kind::refuse:
         refuse(event);
         return;
+      case Kind::store_cut:
+        seat.line.cut = true;
+        return;
+      case Kind::store_lossy:
+        seat.line.loss = 0.4;
+        return;
+      case Kind::store_slow:
+        seat.line.delay_max =
+            Duration::milliseconds(static_cast<int64_t>(10 + event.number % 3000));
+        return;
+      case Kind::hand_over:
+        stop(seat);
+        return;
     }
+  }
+  Seat& seat_of(const Event& event) { return rig_.seats[event.number / 7 % rig_.seats.size()]; }
+  void stop(const Seat& seat) {
+    std::string socket = controller::controller_socket(seat.home);
+    auto done = rig_.ask<json::Object>(
+        [&](Client& client) { return client.ask(socket, "POST", "/v1/stop", ""); });
+    if (!done) tell("which nobody could tell it: " + done.error().line());
   }
   void end(const Event& event) {
     switch (event.kind) {
@@ -219,7 +251,16 @@ sfConfig extends Compound {
         rig_.sim.network().options.delay_max = aio::SimNetworkOptions{}.delay_max;
         return;
       case Kind::crash:
-        rig_.sim.main().crash_at(0);
+        seat_of(event).process->crash_at(0);
+        return;
+      case Kind::store_cut:
+        seat_of(event).line.cut = false;
+        return;
+      case Kind::store_lossy:
+        seat_of(event).line.loss = 0;
+        return;
+      case Kind::store_slow:
+        seat_of(event).line.delay_max = {};
         return;
       case Kind::kill:
       case Kind::power:
@@ -228,6 +269,7 @@ sfConfig extends Compound {
       case Kind::full:
       case Kind::broken:
       case Kind::refuse:
+      case Kind::hand_over:
         return;
     }
   }
@@ -249,9 +291,9 @@ sfConfig extends Compound {
     std::optional<Result<json::Object>> answer;
   };
   static aio::Task<Result<>> run_errand(
-      std::shared_ptr<Errand> errand, aio::World& world,
+      std::shared_ptr<Errand> errand, aio::World& world, std::vector<std::string> homes,
       std::function<aio::Task<Result<json::Object>>(Client&)> what) {
-    Client client(world, farm_url);
+    Client client(world, farm_url, std::move(homes));
     errand->answer = co_await what(client);
     co_return Result<>{};
   }
@@ -259,11 +301,15 @@ sfConfig extends Compound {
   void step_to(Moment at) {
     aio::Clock& clock = rig_.person.world().clock;
     static_cast<void>(rig_.sim.run_in(rig_.person, clock.sleep(at - clock.now())));
-    if (rig_.controller_ended()) {
-      std::string why = rig_.sim.main().dead() ? std::string() : std::exchange(rig_.why, {});
-      tell(fmt::format("the controller starts again{}{}", power_cut_ ? " after the power cut" : "",
+    for (size_t i = 0; i < rig_.seats.size(); ++i) {
+      if (!rig_.controller_ended(i)) continue;
+      Seat& seat = rig_.seats[i];
+      std::string why = seat.process->dead() ? std::string() : std::exchange(seat.why, {});
+      bool power_cut = power_cut_.erase(&seat) > 0;
+      tell(fmt::format("{}the controller starts again{}{}", rig_.shared ? seat.name + ": " : "",
+                       power_cut ? " after the power cut" : "",
                        why.empty() ? "" : ", which had ended: " + why));
-      rig_.restart_controller(std::exchange(power_cut_, false));
+      rig_.restart_controller(power_cut, i);
     }
   }
 
@@ -299,7 +345,8 @@ sfConfig extends Compound {
       }
       if (!errand) {
         errand = std::make_shared<Errand>();
-        rig_.sim.spawn(rig_.person, run_errand(errand, rig_.person.world(), question));
+        rig_.sim.spawn(rig_.person,
+                       run_errand(errand, rig_.person.world(), rig_.homes(), question));
       }
       if (calm && now - *calm > bound)
         return fail(Code::timeout, fmt::format("{} is not reached {} after the trouble: {}", what,
@@ -414,7 +461,7 @@ sfConfig extends Compound {
 
   std::mt19937_64 draw_;
   Rig rig_;
-  bool power_cut_ = false;
+  std::set<Seat*> power_cut_;
   std::set<std::string> accounted_;  ///< ids in the proofs of all its lives
   std::vector<std::string> story_;
 };

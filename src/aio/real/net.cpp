@@ -138,24 +138,31 @@ class RealListener final : public Listener {
 class RealDatagrams final : public Datagrams {
  public:
   RealDatagrams(Loop& loop, int fd, Address local)
-      : fd_(fd), local_(std::move(local)), poll_(loop, fd) {}
+      : fd_(fd), local_(std::move(local)), poll_(loop, fd) {
+    // What thousands send while we are busy for a moment is not to be lost. Root may go beyond the
+    // system's bound, others get as much as that allows.
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room) != 0)
+      setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+  }
   ~RealDatagrams() override { close(); }
 
   Task<Result<Received>> receive(std::span<char> into) override {
     if ((co_await here()).cancelled()) co_return fail(cancelled_error());
     for (;;) {
       if (fd_ < 0) co_return fail(Code::unavailable, "the socket was closed");
-      SocketAddress from;
-      ssize_t got = ::recvfrom(fd_, into.data(), into.size(), MSG_TRUNC, from.get(), &from.size);
-      if (got >= 0) {
-        auto size = static_cast<size_t>(got);
-        co_return Received{std::min(size, into.size()), size > into.size(), from.address()};
-      }
+      if (auto got = try_receive(into)) co_return *std::move(got);
       if (errno == EAGAIN)
         CO_TRY(co_await poll_.ready(Poll::reading));
       else if (errno != EINTR && errno != ECONNREFUSED)  // refused: an answer to an earlier send
         co_return fail(system_error(errno, "cannot receive on " + local_.text()));
     }
+  }
+  std::optional<Received> try_receive(std::span<char> into) override {
+    SocketAddress from;
+    ssize_t got = ::recvfrom(fd_, into.data(), into.size(), MSG_TRUNC, from.get(), &from.size);
+    if (got < 0) return std::nullopt;
+    auto size = static_cast<size_t>(got);
+    return Received{std::min(size, into.size()), size > into.size(), from.address()};
   }
   Task<Result<>> send(Address to, std::string_view data) override {
     SocketAddress target = CO_TRY(SocketAddress::from(to));
@@ -177,6 +184,7 @@ class RealDatagrams final : public Datagrams {
   }
 
  private:
+  static constexpr int room = 4 << 20;
   int fd_;
   Address local_;
   Poll poll_;

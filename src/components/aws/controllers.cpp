@@ -72,7 +72,8 @@ bool group_intent_open(const Context& context) {
 
 /// The same for one component and generation.
 std::string group_name(const Context& context) {
-  return "croft-controllers-" + sha256_hex(context.path() + " " + context.client_token()).substr(0, 24);
+  return "croft-controllers-" +
+         sha256_hex(context.path() + " " + context.client_token()).substr(0, 24);
 }
 
 void check_members(const model::Component& component, std::vector<Error>& errors) {
@@ -142,13 +143,13 @@ aio::Task<Result<>> Controllers::equip(Context& context, cloud::RunInstances& wa
   auto keys = CO_TRY(co_await keys_of(context, "id", "key"));
   auto s3 = CO_TRY(co_await context.s3(keys.access_key, keys.secret_key));
   // What a crash left open of the renting itself is asked again with what there is.
-  bool asked = context.record().intent &&
-               context.record().intent->action == engine::rent_instances_intent;
+  bool asked =
+      context.record().intent && context.record().intent->action == engine::rent_instances_intent;
   if (!asked) CO_TRY(co_await make_agent_bucket(context, s3));
   std::string bucket = agent_bucket(context);
-  std::string group_id =
-      asked && open_group(context) ? open_group(context)->id
-                                   : CO_TRY(co_await group(context, CO_TRY(co_await client(context))));
+  std::string group_id = asked && open_group(context)
+                             ? open_group(context)->id
+                             : CO_TRY(co_await group(context, CO_TRY(co_await client(context))));
   context.waits("croft is put into the bucket");
   cloud::PutObject object;
   object.bucket = bucket;
@@ -303,7 +304,8 @@ aio::Task<Result<>> Controllers::terminate(Context& context,
   bool any = open_group(context) || group_intent_open(context);
   auto ec2 = CO_TRY(co_await client(context));
   if (group_intent_open(context)) {
-    auto found = CO_TRY(co_await ec2.describe_security_groups({{"group-name", {group_name(context)}}}));
+    auto found =
+        CO_TRY(co_await ec2.describe_security_groups({{"group-name", {group_name(context)}}}));
     std::vector<engine::Rented> made;
     for (const auto& each : found) made.push_back(context.rented(group_kind, each.id));
     CO_TRY(co_await context.settle(std::move(made)));
@@ -338,7 +340,8 @@ engine::ComponentType controllers_type() {
   type.schema.sf_class = "croft.Controllers";
   type.schema.type = "Controllers";
   type.schema.doc =
-      "One, three or five machines that are controllers: croft runs on them, with its store on etcd "
+      "One, three or five machines that are controllers: croft runs on them, with its store on "
+      "etcd "
       "where they are several. `croft controller rent` deploys it.";
   auto& attributes = type.schema.attributes;
   static constexpr std::string_view not_here[] = {"maxCount", "userData", "shutdown", "spread",

@@ -1,7 +1,7 @@
-// Controllers: machines that are controllers themselves, so that applications on a farm elsewhere have
-// one that their agents can reach. Each fetches croft from a bucket of the component's own, gets keys
-// and place from a sealed object beside it, and answers operators by TLS. Three or five have their
-// store on etcd, one its own. Loop thread only.
+// Controllers: machines that are controllers themselves, so that applications on a farm elsewhere
+// have one that their agents can reach. Each fetches croft from a bucket of the component's own,
+// gets keys and place from a sealed object beside it, and answers operators by TLS. Three or five
+// have their store on etcd, one its own. Loop thread only.
 #pragma once
 #include <map>
 #include <string>

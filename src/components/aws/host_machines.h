@@ -11,8 +11,8 @@
 
 namespace croft::components {
 
-/// The bucket by which machines get what they run: its name, the same for one component and generation
-/// and nobody else's; and that it is there. It goes with leave_hosts().
+/// The bucket by which machines get what they run: its name, the same for one component and
+/// generation and nobody else's; and that it is there. It goes with leave_hosts().
 std::string agent_bucket(const engine::Context& context);
 aio::Task<Result<>> make_agent_bucket(engine::Context& context, cloud::S3 s3);
 
@@ -27,9 +27,9 @@ aio::Task<Result<Duration>> tell_rendezvous(engine::Context& context, engine::Ke
 /// These run: they may join from now on.
 aio::Task<Result<>> expect_hosts(engine::Context& context, std::string client_token,
                                  const std::map<std::string, cloud::Instance>& running);
-/// Until every one of them has joined, or some are held to be dead: those. Code::timeout naming those
-/// that have not joined; one that had joined an earlier life of the controller is waited for as long as
-/// it is not held to be dead.
+/// Until every one of them has joined, or some are held to be dead: those. Code::timeout naming
+/// those that have not joined; one that had joined an earlier life of the controller is waited for
+/// as long as it is not held to be dead.
 aio::Task<Result<std::vector<std::string>>> wait_for_hosts(engine::Context& context,
                                                            std::string client_token,
                                                            std::vector<std::string> instances);

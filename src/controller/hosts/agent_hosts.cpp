@@ -24,6 +24,8 @@ constexpr Duration asked_again = Duration::seconds(60);  // a join whose answer 
 constexpr Duration agent_certificate = Duration::hours(24);
 constexpr size_t joining_most = 2000, connections_most = 16'000;
 constexpr size_t read_bytes = 16 << 10;
+constexpr Duration batch = Duration::milliseconds(5);  // of heartbeats, where there are thousands
+constexpr size_t crowd = 500, batch_most = 1000;
 
 std::string uri_of(const engine::Machine& machine) {
   return fmt::format("croft://{}/{}", machine.application, machine.instance);
@@ -339,25 +341,38 @@ aio::Task<Result<>> AgentHosts::accept_agents(std::shared_ptr<Door> door) {
 aio::Task<Result<>> AgentHosts::take_heartbeats(std::shared_ptr<Door> door) {
   std::array<char, 512> buffer;
   for (;;) {
-    auto got = co_await door->datagrams->receive(buffer);
-    if (!got) {
+    std::optional<aio::Datagrams::Received> next;
+    if (auto got = co_await door->datagrams->receive(buffer)) {
+      next = *std::move(got);
+    } else {
       if (door->closed || got.error().code == Code::cancelled) co_return Result<>{};
       CO_TRY(co_await world_.clock.sleep(Duration::milliseconds(10)));
-      continue;
     }
-    std::string_view datagram(buffer.data(), got->size);
-    auto node = protocol::node_of_heartbeat(datagram);
-    if (!node || got->truncated) continue;
-    auto found = beating_.find(*node);
-    if (found == beating_.end()) continue;
-    auto host = found->second;
-    auto beat = protocol::open_heartbeat(datagram, host->heartbeat_key());
-    if (!beat || beat->sequence <= host->last_sequence()) continue;
-    host->beat(beat->sequence, got->from);
-    // Given back as it is: the agent learns that datagrams pass, and that we live.
-    auto sent = co_await door->datagrams->send(got->from, datagram);
-    if (!sent && sent.error().code == Code::cancelled) co_return Result<>{};
+    for (size_t taken = 0; next && taken < batch_most; ++taken) {
+      if (!next->truncated)
+        CO_TRY(co_await take_heartbeat(*door, {buffer.data(), next->size}, next->from));
+      next = door->datagrams->try_receive(buffer);
+    }
+    // Of thousands one comes every moment, and to be woken for each costs more than to read it.
+    if (beating_.size() >= crowd) CO_TRY(co_await world_.clock.sleep(batch));
   }
+}
+
+aio::Task<Result<>> AgentHosts::take_heartbeat(Door& door, std::string_view datagram,
+                                               aio::Address from) {
+  auto node = protocol::node_of_heartbeat(datagram);
+  auto found = node ? beating_.find(*node) : beating_.end();
+  if (found == beating_.end()) co_return Result<>{};
+  auto host = found->second;
+  auto beat = protocol::open_heartbeat(datagram, host->heartbeat_key());
+  if (!beat || beat->sequence <= host->last_sequence()) co_return Result<>{};
+  host->beat(beat->sequence, from);
+  // Given back as it is: the agent learns that datagrams pass, and that we live. Every second one
+  // tells as much.
+  if (beat->sequence % protocol::heartbeats_an_answer != 0) co_return Result<>{};
+  auto sent = co_await door.datagrams->send(std::move(from), datagram);
+  if (!sent && sent.error().code == Code::cancelled) co_return sent;
+  co_return Result<>{};
 }
 
 aio::Task<Result<>> AgentHosts::serve_tunnels(std::unique_ptr<aio::Listener> listener,

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <unordered_map>
 
 #include "aio/scope.h"
 #include "controller/hosts/machine_records.h"
@@ -98,6 +99,7 @@ class AgentHosts : public engine::Hosts {
   void serve_door(std::shared_ptr<Door> door);
   aio::Task<Result<>> accept_agents(std::shared_ptr<Door> door);
   aio::Task<Result<>> take_heartbeats(std::shared_ptr<Door> door);
+  aio::Task<Result<>> take_heartbeat(Door& door, std::string_view datagram, aio::Address from);
   aio::Task<Result<>> serve_agent(std::shared_ptr<Door> door, std::unique_ptr<aio::Stream> stream);
   aio::Task<Result<protocol::Joined>> join(protocol::Join join, std::string from);
   Result<> may_join(const MachineRecord& record, const protocol::Join& join,
@@ -119,7 +121,7 @@ class AgentHosts : public engine::Hosts {
   std::optional<trust::Authority> authority_;  // once it is needed
   MachineRecords records_;
   std::map<std::string, std::shared_ptr<RemoteHost>, std::less<>> hosts_;  // "application/instance"
-  std::map<std::string, std::shared_ptr<RemoteHost>, std::less<>> beating_;  // by instance
+  std::unordered_map<std::string, std::shared_ptr<RemoteHost>> beating_;   // by instance
   std::map<std::string, std::shared_ptr<Door>> doors_;  // by farm's admin socket; "": others
   std::map<std::string, std::string, std::less<>> rendezvous_urls_;  // "application/component"
   aio::Mutex opening_;

@@ -81,11 +81,10 @@ class Agent {
     datagrams_ = CO_TRY(world_.net.datagrams({"127.0.0.1", 0, ""}));
     co_return Result<>{};
   }
-  /// Its heartbeats, the first after `offset`; a Report with every tenth, where it is to.
-  aio::Task<Result<>> beat(Duration offset) {
+  /// Its heartbeats; a Report with every tenth, where it is to.
+  aio::Task<Result<>> beat() {
     Secret key(unhex(welcome_.heartbeat_key).value_or(""));
     aio::Address to{given_.at.host, welcome_.heartbeat_port, ""};
-    CO_TRY(co_await world_.clock.sleep(offset));
     for (uint64_t sequence = 1;; ++sequence) {
       std::string text = protocol::sealed({name_, sequence, 0, 0}, key);
       CO_TRY(co_await datagrams_->send(to, text));
@@ -154,8 +153,16 @@ class Agent {
   std::unique_ptr<aio::Datagrams> datagrams_;
 };
 
-aio::Task<Result<>> join_some(std::vector<std::unique_ptr<Agent>>& agents, size_t& next) {
-  while (next < agents.size()) CO_TRY(co_await agents[next++]->join());
+/// Each beats from its own moment on, so that they are spread over a second.
+aio::Task<Result<>> join_some(std::vector<std::unique_ptr<Agent>>& agents, size_t& next,
+                              aio::Scope& beating) {
+  while (next < agents.size()) {
+    Agent& agent = *agents[next++];
+    CO_TRY(co_await agent.join());
+    beating.spawn(agent.beat());
+    beating.spawn(agent.hear_beats());
+    beating.spawn(agent.answer());
+  }
   co_return Result<>{};
 }
 
@@ -164,18 +171,11 @@ aio::Task<Result<>> be_agents(aio::World& world, const Given& given) {
   for (size_t i = 0; i < given.count; ++i)
     agents.push_back(std::make_unique<Agent>(world, given, i));
   size_t next = 0;
+  aio::Scope scope(co_await aio::here());
   {
     aio::Scope joining(co_await aio::here());
-    for (size_t i = 0; i < joining_at_once; ++i) joining.spawn(join_some(agents, next));
+    for (size_t i = 0; i < joining_at_once; ++i) joining.spawn(join_some(agents, next, scope));
     CO_TRY(co_await joining.join());
-  }
-  aio::Scope scope(co_await aio::here());
-  for (size_t i = 0; i < agents.size(); ++i) {
-    auto offset = Duration::nanoseconds(
-        static_cast<int64_t>(1'000'000'000 * i / std::max<size_t>(agents.size(), 1)));
-    scope.spawn(agents[i]->beat(offset));
-    scope.spawn(agents[i]->hear_beats());
-    scope.spawn(agents[i]->answer());
   }
   co_return co_await scope.join();
 }
@@ -233,6 +233,7 @@ aio::Task<Result<>> measure(Bench& bench, double empty_mib) {
     CO_TRY(co_await bench.world.clock.sleep(Duration::milliseconds(100)));
   double took = static_cast<double>((bench.world.clock.now() - begin).ms()) / 1e3;
   auto count = static_cast<double>(bench.count);
+  setvbuf(stdout, nullptr, _IOLBF, 0);
   fmt::print(
       "{} agents have joined after {:.1f} s, {:.2f} ms of the controller's CPU each; "
       "{:.1f} KiB of its memory each\n",

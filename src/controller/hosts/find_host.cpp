@@ -6,8 +6,7 @@
 
 namespace croft::controller {
 
-Result<std::shared_ptr<RemoteHost>> Controller::State::find_host(
-    const TunnelTarget& target) const {
+Result<std::shared_ptr<RemoteHost>> Controller::State::find_host(const TunnelTarget& target) const {
   const auto& [application, component, instance, what] = target;
   ApplicationRef found = TRY(find(application));
   if (!instance.empty()) {
@@ -34,8 +33,8 @@ Result<std::shared_ptr<RemoteHost>> Controller::State::find_host(
   if (auto host = node->context.host_now())
     if (auto remote = hosts->remote(found->name(), host->name())) return remote;
   return fail(Error(Code::not_found, fmt::format("{} is on no host", component))
-                  .hint("sfProcessHost places a component on a machine; `croft hosts " + application +
-                        "` lists them"));
+                  .hint("sfProcessHost places a component on a machine; `croft hosts " +
+                        application + "` lists them"));
 }
 
 }  // namespace croft::controller

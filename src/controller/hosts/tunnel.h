@@ -1,7 +1,8 @@
 // Looking in: what goes both ways between somebody at the command line and a host (a command, logs,
-// files, a port) comes over a unix socket of its own, HOME/tunnel.sock, or over what POST /v1/tunnel/...
-// is upgraded to, in the frames of protocol/agent.h. The first frame asks: {"application","component"?,"instance"?,"request"}; the
-// answer is {"answer":{"channel",...}} or {"error"}. Then data frames of these channels both ways,
+// files, a port) comes over a unix socket of its own, HOME/tunnel.sock, or over what POST
+// /v1/tunnel/... is upgraded to, in the frames of protocol/agent.h. The first frame asks:
+// {"application","component"?,"instance"?,"request"}; the answer is {"answer":{"channel",...}} or
+// {"error"}. Then data frames of these channels both ways,
 // {"action":"resize"|"kill","request"} from the client, and at last {"closed":{"result"|"error"}}.
 // Only this user and root are answered. Loop thread only.
 #pragma once

@@ -99,12 +99,12 @@ std::string part(std::string_view type, std::string_view name, std::string_view 
 }  // namespace
 
 Result<std::string> text_of(const UserData& data) {
-  std::string own = fmt::format(fmt::runtime(script), fmt::arg("tools", tools), fmt::arg("url", TRY(quoted(data.agent_url))),
-                                fmt::arg("sum", TRY(quoted(data.agent_sha256))),
-                                fmt::arg("token", TRY(quoted(data.token.reveal()))),
-                                fmt::arg("controller", TRY(quoted(data.controller))),
-                                fmt::arg("pin", TRY(quoted(data.pin))),
-                                fmt::arg("rendezvous", TRY(quoted(data.rendezvous_url))));
+  std::string own = fmt::format(
+      fmt::runtime(script), fmt::arg("tools", tools), fmt::arg("url", TRY(quoted(data.agent_url))),
+      fmt::arg("sum", TRY(quoted(data.agent_sha256))),
+      fmt::arg("token", TRY(quoted(data.token.reveal()))),
+      fmt::arg("controller", TRY(quoted(data.controller))), fmt::arg("pin", TRY(quoted(data.pin))),
+      fmt::arg("rendezvous", TRY(quoted(data.rendezvous_url))));
   if (data.script.empty()) return own;
   if (data.script.starts_with("Content-Type:") || data.script.starts_with("MIME-Version:"))
     return fail(Error(Code::unsupported,

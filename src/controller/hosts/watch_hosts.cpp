@@ -13,6 +13,7 @@ namespace croft::controller {
 namespace {
 
 constexpr size_t peers_asked = 3;
+constexpr size_t peers_looked_at = 200;  // where so many are of no use, it is a mass loss
 // After a start of ours agents find us again in their own time.
 constexpr Duration reconnecting = Duration::seconds(15);
 constexpr Duration peer_patience = Duration::seconds(1);
@@ -23,10 +24,18 @@ constexpr int ticks_a_period = 4;
 aio::Task<Result<>> AgentHosts::ask_peers(std::shared_ptr<RemoteHost> host) {
   std::string node = fmt::format("{}/{}", host->machine().application, host->name());
   std::vector<std::shared_ptr<RemoteHost>> peers;
-  for (const auto& [name, other] : hosts_)
-    if (other != host && other->connected() && judge_.health(name) == membership::Health::alive &&
-        other->machine().farm_admin == host->machine().farm_admin && peers.size() < peers_asked)
-      peers.push_back(other);
+  // From the one behind it on, so that when many are silent it is not the same few that are asked.
+  auto next = hosts_.upper_bound(node);
+  for (size_t looked = 0; looked < std::min(hosts_.size(), peers_looked_at); ++looked, ++next) {
+    if (next == hosts_.end()) next = hosts_.begin();
+    const auto& [name, other] = *next;
+    if (other == host || !other->connected() ||
+        other->machine().farm_admin != host->machine().farm_admin ||
+        judge_.health(name) != membership::Health::alive)
+      continue;
+    peers.push_back(other);
+    if (peers.size() == peers_asked) break;
+  }
   // One that never sent a datagram cannot be asked with one.
   if (peers.empty() || host->beats_from().port == 0) {
     judge_.probed(node, std::nullopt);
@@ -82,14 +91,17 @@ void AgentHosts::act(const membership::Wish& wish) {
 aio::Task<Result<>> AgentHosts::watch() {
   Duration tick = options_.period / ticks_a_period;
   for (const auto& [name, host] : hosts_) judge_.add(name, world_.clock.now() + reconnecting);
-  for (;;) {
+  for (Moment looked;;) {
     Moment due = world_.clock.now() + tick;
     if (auto slept = co_await world_.clock.sleep(tick); !slept) co_return Result<>{};
     Moment now = world_.clock.now();
+    bool others = judge_.size() != hosts_.size();
     for (const auto& [name, host] : hosts_) {
-      judge_.add(name, now);
-      judge_.heard(name, host->last_heard());
+      if (others) judge_.add(name, now);
+      // Of thousands most have not been heard since the last tick.
+      if (host->last_heard() >= looked) judge_.heard(name, host->last_heard());
     }
+    looked = now;
     for (const auto& wish : judge_.tick(now, std::max(Duration(), now - due))) act(wish);
   }
 }
