@@ -91,17 +91,26 @@ Result<std::vector<std::string>> urls_of(const json::Object& controllers) {
   return fail(Code::unavailable, "the machines of the controllers have no address");
 }
 
+/// How it is with the controllers that are rented from here; empty: there are none.
+aio::Task<Result<std::string>> phase_of(aio::World& world, Invocation& invocation,
+                                        std::string home) {
+  CO_TRY(co_await ensure_controller(world, invocation.terminal, home));
+  ControllerClient client(world, home);
+  auto there = co_await client.call("GET", fmt::format("/v1/applications/{}", application));
+  if (!there && there.error().code == Code::not_found) co_return "";
+  if (!there) co_return fail(std::move(there).error());
+  co_return text_member(*there, "phase");
+}
+
 /// The one that asks for other machines than those that there are would lose what those know.
-aio::Task<Result<>> same_as_before(aio::World& world, std::string home, std::string text) {
+aio::Task<Result<>> same_as_before(aio::World& world, Invocation& invocation, std::string home,
+                                   std::string text) {
   auto before = co_await world.disk.read_file(description_file(home), small);
   if (!before && before.error().code == Code::not_found) co_return Result<>{};
   if (!before) co_return fail(std::move(before).error());
   if (*before == text) co_return Result<>{};
-  ControllerClient client(world, home);
-  auto there = co_await client.call("GET", fmt::format("/v1/applications/{}", application));
-  bool over =
-      there ? text_member(*there, "phase") == "terminated" : there.error().code == Code::not_found;
-  if (over) co_return Result<>{};
+  std::string phase = CO_TRY(co_await phase_of(world, invocation, home));
+  if (phase.empty() || phase == "terminated") co_return Result<>{};
   co_return fail(
       Error(Code::conflict,
             fmt::format("other controllers are rented: {} says which", description_file(home)))
@@ -135,7 +144,7 @@ aio::Task<Result<int>> rent(aio::World& world, Invocation& invocation) {
                !invocation.value("--instance-type") && invocation.values("--operators").empty();
   auto kept = co_await world.disk.read_file(description_file(home), small);
   std::string text = plain && kept ? *kept : CO_TRY(text_of(invocation, token));
-  CO_TRY(co_await same_as_before(world, home, text));
+  CO_TRY(co_await same_as_before(world, invocation, home, text));
   CO_TRY(co_await world.disk.write_file(description_file(home), text));
 
   Invocation inner(invocation);
@@ -191,16 +200,20 @@ aio::Task<Result<int>> give_back(aio::World& world, Invocation& invocation) {
     co_return fail(
         Error(Code::not_found, fmt::format("{} has rented no controllers", invocation.home))
             .hint("croft controller rent --farm URL"));
+  std::string phase = CO_TRY(co_await phase_of(world, invocation, home));
   auto login = CO_TRY(login_of(invocation.home));
-  if (login && !invocation.flag("--anyway"))
+  // Of a return that was cut off nobody has to be asked again.
+  bool begun = phase == "terminating" || phase == "terminated" || phase.empty();
+  if (login && !begun && !invocation.flag("--anyway"))
     CO_TRY(co_await nothing_runs_there(world, *std::move(login)));
   Invocation inner(invocation);
   inner.home = home;
   inner.positionals = {application};
-  int code = CO_TRY(co_await take_down(world, inner));
+  int code = phase.empty() ? exit_code::done : CO_TRY(co_await take_down(world, inner));
   if (code != exit_code::done) co_return code;
   CO_TRY(co_await drop_login(world, invocation.home));
   CO_TRY(co_await world.disk.remove(description_file(home)));
+  if (phase.empty()) invocation.terminal.note("nothing was rented");
   co_return exit_code::done;
 }
 

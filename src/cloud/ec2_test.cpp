@@ -238,6 +238,61 @@ TEST(Ec2, ChangesStates) {
   EXPECT_EQ(script.asked.size(), 1u);
 }
 
+TEST(Ec2, KeepsSecurityGroups) {
+  Script script = with_script(
+      {{200, ec2_answer("CreateSecurityGroup", "<groupId>sg-1</groupId>"), {}, {}, false},
+       {400, ec2_error("InvalidPermission.Duplicate", "It is there."), {}, {}, false},
+       {200, ec2_answer("AuthorizeSecurityGroupIngress", "<return>true</return>"), {}, {}, false},
+       {200,
+        ec2_answer("DescribeSecurityGroups",
+                   "<securityGroupInfo><item><groupId>sg-1</groupId><groupName>doors</groupName>"
+                   "<tagSet><item><key>croft:application</key><value>shop</value></item></tagSet>"
+                   "</item></securityGroupInfo>"),
+        {},
+        {},
+        false},
+       {400, ec2_error("DependencyViolation", "A machine is in it."), {}, {}, false},
+       {400, ec2_error("InvalidGroup.NotFound", "It is gone."), {}, {}, false}},
+      [](Stage& stage) -> Task<Result<>> {
+        auto id = CO_TRY(co_await stage.ec2.create_security_group("doors", "who may come",
+                                                                  {{"croft:application", "shop"}}));
+        EXPECT_EQ(id, "sg-1");
+        // A rule that is there already is as good.
+        CO_TRY(co_await stage.ec2.authorize_ingress(id, {"tcp", 7070, 7070, {"10.0.0.0/8"}}));
+        CO_TRY(co_await stage.ec2.authorize_ingress(id, {"tcp", 2379, 2380, {}}));
+        auto found = CO_TRY(co_await stage.ec2.describe_security_groups({}));
+        EXPECT_EQ(found.size(), 1U);
+        EXPECT_EQ(found.at(0).name, "doors");
+        EXPECT_EQ(tag_value(found.at(0).tags, tag_application), "shop");
+        EXPECT_EQ((co_await stage.ec2.delete_security_group(id)).error().code, Code::conflict);
+        EXPECT_TRUE(co_await stage.ec2.delete_security_group(id));
+        co_return Result<>{};
+      });
+  ASSERT_EQ(script.asked.size(), 6U);
+  EXPECT_EQ(script.asked[0].value("TagSpecification.1.ResourceType"), "security-group");
+  EXPECT_EQ(script.asked[1].value("IpPermissions.1.IpRanges.1.CidrIp"), "10.0.0.0/8");
+  EXPECT_EQ(script.asked[2].value("IpPermissions.1.Groups.1.GroupId"), "sg-1");
+  EXPECT_EQ(script.asked[2].value("IpPermissions.1.ToPort"), "2380");
+}
+
+TEST(Ec2, AsksForPublicAddressesAtTheInterface) {
+  Script script = with_script({{200, run_answer(instance_xml("i-1", 0)), {}, {}, false}},
+                              [](Stage& stage) -> Task<Result<>> {
+                                RunInstances request = request_for(1, 1);
+                                request.public_address = true;
+                                request.security_groups = {"doors"};
+                                auto named = co_await stage.ec2.run_instances(request);
+                                EXPECT_EQ(named.error().code, Code::invalid_argument);
+                                request.security_groups.clear();
+                                request.security_group_ids = {"sg-1"};
+                                CO_TRY(co_await stage.ec2.run_instances(request));
+                                co_return Result<>{};
+                              });
+  ASSERT_EQ(script.asked.size(), 1U);
+  EXPECT_EQ(script.asked[0].value("NetworkInterface.1.AssociatePublicIpAddress"), "true");
+  EXPECT_EQ(script.asked[0].value("NetworkInterface.1.SecurityGroupId.1"), "sg-1");
+}
+
 TEST(Ec2, RefusesBeforeItAsks) {
   with_script({{500, "", {}, {}, false}}, [](Stage& stage) -> Task<Result<>> {
     RunInstances request = request_for(2, 1);

@@ -50,6 +50,28 @@ TEST(Sweep, FindsWhatCarriesTheTagAndIsNotOnItsWayOut) {
       });
 }
 
+TEST(Sweep, FindsSecurityGroupsOfTheApplication) {
+  with_script({{200,
+                ec2_answer("DescribeSecurityGroups",
+                           "<securityGroupInfo><item><groupId>sg-1</groupId><tagSet><item>"
+                           "<key>croft:application</key><value>shop</value></item></tagSet></item>"
+                           "<item><groupId>sg-2</groupId></item></securityGroupInfo>"),
+                {},
+                {},
+                false},
+               {200, ec2_answer("DeleteSecurityGroup", "<return>true</return>"), {}, {}, false}},
+              [](Stage& stage) -> Task<Result<>> {
+                SweepRequest request{.application = "shop", .instances = false, .buckets = false};
+                request.groups = true;
+                Swept swept = CO_TRY(co_await sweep(stage.ec2, stage.s3, request));
+                EXPECT_EQ(swept.found.size(), 1u);
+                EXPECT_EQ(swept.found.at(0).kind, "security group");
+                EXPECT_EQ(swept.found.at(0).id, "sg-1");
+                CO_TRY(co_await remove_found(stage.ec2, stage.s3, swept.found.at(0)));
+                co_return Result<>{};
+              });
+}
+
 TEST(Sweep, AsksForBucketsByNameWhereAFarmKeepsNoTags) {
   with_script({{200, buckets, {}, {}, false},
                {501, s3_error("NotImplemented", "No tags."), {}, {}, false},

@@ -38,6 +38,14 @@ aio::Task<Result<>> demo(Exchange& exchange) {
   if (path == "/close") exchange.close_after();
   if (path == "/bad") co_return co_await exchange.respond(200, {{"X", "a\r\nb"}}, "");
   if (path == "/refuse") co_return co_await exchange.respond(404, {}, "no\n");
+  if (path == "/upgrade") {
+    auto stream = CO_TRY(co_await exchange.upgrade("croft-test"));
+    char buffer[64];
+    size_t got = CO_TRY(co_await stream->read(buffer));
+    std::string back = "back: " + std::string(buffer, got);
+    std::vector<std::string_view> pieces{back};
+    co_return co_await stream->write(std::move(pieces));
+  }
   if (path == "/none") co_return co_await exchange.respond(204, {}, "");
   if (path == "/304") co_return co_await exchange.respond(304, {{"ETag", "\"x\""}}, "");
   co_return co_await exchange.respond(200, {}, "hello\n");
@@ -56,6 +64,23 @@ bool has(const std::string& text, std::string_view part) {
 }
 
 const std::string host = "Host: x\r\n";
+
+TEST(HttpServer, a_connection_becomes_what_both_sides_asked_for) {
+  with_server(demo, [](Stage& stage) -> aio::Task<Result<>> {
+    std::string wants = "Connection: Upgrade\r\nUpgrade: Croft-Test\r\n\r\n";
+    std::string answer = CO_TRY(co_await raw(
+        stage.world, stage.at, "POST /upgrade HTTP/1.1\r\n" + host + wants + "first words"));
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 101 Switching Protocols\r\n")) << answer;
+    EXPECT_TRUE(answer.ends_with("\r\n\r\nback: first words")) << answer;
+    for (std::string asked : {std::string("\r\n"), std::string("Upgrade: other\r\n\r\n"),
+                              "Content-Length: 3\r\n" + wants + "abc"}) {
+      answer =
+          CO_TRY(co_await raw(stage.world, stage.at, "POST /upgrade HTTP/1.1\r\n" + host + asked));
+      EXPECT_EQ(status_line(answer), "HTTP/1.1 500 Internal Server Error") << answer;
+    }
+    co_return Result<>{};
+  });
+}
 
 TEST(HttpServer, answers_and_keeps_the_connection) {
   with_server(demo, [](Stage& stage) -> aio::Task<Result<>> {

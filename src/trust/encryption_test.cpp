@@ -36,6 +36,25 @@ TEST(Encryption, opens_what_it_sealed) {
             Code::resource_exhausted);
 }
 
+TEST(Encryption, keys_that_are_derived_are_the_same_again_and_each_its_own) {
+  aio::SimWorld sim(7);
+  auto cipher = open_in(sim);
+  Secret key = cipher.derive("papers of a");
+  EXPECT_EQ(key.reveal().size(), 32U);
+  EXPECT_EQ(cipher.derive("papers of a").reveal(), key.reveal());
+  EXPECT_NE(cipher.derive("papers of b").reveal(), key.reveal());
+  auto other = Encryption::of_key(sim.world().random, key);
+  ASSERT_TRUE(other);
+  auto sealed = other->seal(Secret("words"), "place").value();
+  EXPECT_EQ(Encryption::of_key(sim.world().random, cipher.derive("papers of a"))
+                ->unseal(sealed, "place")
+                .value()
+                .reveal(),
+            "words");
+  EXPECT_EQ(cipher.unseal(sealed, "place").error().code, Code::conflict);
+  EXPECT_EQ(Encryption::of_key(sim.world().random, Secret("short")).error().code, Code::corrupt);
+}
+
 TEST(Encryption, every_changed_bit_and_every_cut_is_noticed) {
   aio::SimWorld sim(2);
   auto cipher = open_in(sim);

@@ -1,19 +1,18 @@
-"""A farm in a network of its own, as behind a provider's door: this computer calls it, and nothing there can call this computer."""
+"""A farm in a network of its own, as a provider has: this computer calls it, and nobody there can call this computer."""
 import os
 import pathlib
 import random
 import signal
 import socket
 import subprocess
-import tempfile
 import threading
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from support.clients import client
-from support.croft import BINARY, Croft, Farm, alive, clean_environment, wait_until
+from support.croft import BINARY, Croft, Farm, alive, wait_until
 
-# Machines answer through the farm's link to the computer that it is on, which for them is the far namespace.
+# The far namespace is the computer that the farm is on: what it passes on to machines comes from there.
 FIREWALL = '''
 table ip elsewhere {
   chain leaving {
@@ -21,40 +20,40 @@ table ip elsewhere {
     oifname "croft-*" masquerade
   }
   chain calls {
-    ip daddr %(here)s ct state new counter drop
+    ip daddr %s ct state new counter drop
   }
   chain sent {
     type filter hook output priority 0
     jump calls
   }
-  chain passed {
+  chain passed_on {
     type filter hook forward priority 0
     jump calls
   }
 }
 '''
 CALL = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=float(sys.argv[3]))"
+LIVE = ("pending", "running", "shutting-down", "stopping", "stopped")
 
 
 def run(*words, stdin=None):
     done = subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
-    return done.stdout
 
 
 class Elsewhere(Farm):
+    process = watching = None
+
     def __init__(self):
-        # Tests run side by side, so names and the network are this one's own.
+        # Tests run side by side: names and the network are this one's own.
         number = f"{os.getpid()}{random.randrange(100)}"
-        self.space, self.near_end, self.far_end = f"croft-far-{number}", f"far{number}", f"near{number}"
-        net = random.randrange(64 * 256) * 4
-        self.here, self.there = (f"10.99.{net // 256}.{net % 256 + host}" for host in (1, 2))
-        self.watching, self.over, self.routes = None, threading.Event(), set()
-        self.process, self.data = None, None
+        self.space, self.near, self.far = f"croft-far-{number}", f"near{number}", f"far{number}"
+        network = 4 * random.randrange(1 << 14)
+        self.here, self.there = (f"10.99.{network >> 8}.{(network & 255) + host}" for host in (1, 2))
+        self.over, self.ways = threading.Event(), set()
         try:
             self._make_network()
-            super().__init__(tempfile.mkdtemp(prefix="croft-far-"), 4566)
-            self.own = True
+            super().__init__(port=4566)
             account = self.account("elsewhere")
             self.keys = (account["accessKey"], account["secretKey"])
             self.ec2, self.s3 = (client(service, self.url, *self.keys) for service in ("ec2", "s3"))
@@ -66,15 +65,16 @@ class Elsewhere(Farm):
 
     def _make_network(self):
         run("ip", "netns", "add", self.space)
-        run("ip", "link", "add", self.near_end, "type", "veth", "peer", "name", self.far_end, "netns", self.space)
-        run("ip", "addr", "add", f"{self.here}/30", "dev", self.near_end)
-        run("ip", "link", "set", self.near_end, "up")
-        run("ip", "-n", self.space, "addr", "add", f"{self.there}/30", "dev", self.far_end)
-        for link in ("lo", self.far_end):
+        run("ip", "link", "add", self.near, "type", "veth", "peer", "name", self.far, "netns", self.space)
+        run("ip", "addr", "add", f"{self.here}/30", "dev", self.near)
+        run("ip", "link", "set", self.near, "up")
+        run("ip", "-n", self.space, "addr", "add", f"{self.there}/30", "dev", self.far)
+        for link in ("lo", self.far):
             run("ip", "-n", self.space, "link", "set", link, "up")
         run("ip", "netns", "exec", self.space, "sysctl", "-qw", "net.ipv4.ip_forward=1")
-        self.reached_before = self.calls_here()
-        run("ip", "netns", "exec", self.space, "nft", "-f", "-", stdin=FIREWALL % {"here": self.here})
+        # Else it would be no firewall that keeps it from calling later.
+        assert self.calls_here(20), "the network between the two is there"
+        run("ip", "netns", "exec", self.space, "nft", "-f", "-", stdin=FIREWALL % self.here)
 
     @property
     def url(self):
@@ -82,57 +82,66 @@ class Elsewhere(Farm):
 
     def start(self):
         self.log_file = open(pathlib.Path(self.data) / "serve.log", "ab")
-        # ip netns exec would hide the cgroups, too.
+        # ip netns exec would hide the cgroups.
         self.process = subprocess.Popen(
             ["nsenter", f"--net=/run/netns/{self.space}", BINARY, "farm", "serve", "--data", self.data, "--listen",
              f"{self.there}:{self.port}"], stdout=self.log_file, stderr=self.log_file, env=self.env)
-        wait_until(self.healthy, "the farm answers /_croft/health", 60)
+        wait_until(self.healthy, "the farm answers /_croft/health", 30)
 
     def home(self):
-        """A home on this computer whose commands rent on that farm."""
+        """One on this computer, whose commands rent there."""
         return Croft(CROFT_FARM=self.url, AWS_ACCESS_KEY_ID=self.keys[0], AWS_SECRET_ACCESS_KEY=self.keys[1])
 
     def calls_here(self, limit=1):
-        """Whether what is there reaches a port that is open here."""
+        """Whether who is there reaches a port that is open here."""
         with socket.create_server((self.here, 0)) as listener:
-            done = subprocess.run(["nsenter", f"--net=/run/netns/{self.space}", "/usr/bin/python3", "-c", CALL, self.here,
-                                   str(listener.getsockname()[1]), str(limit)], capture_output=True, timeout=60)
+            port = listener.getsockname()[1]
+            done = subprocess.run(["nsenter", f"--net=/run/netns/{self.space}", "/usr/bin/python3", "-c", CALL,
+                                   self.here, str(port), str(limit)], capture_output=True, timeout=60)
         return done.returncode == 0
 
     def machines(self, *states):
-        filters = [{"Name": "instance-state-name", "Values": list(states or ("pending", "running"))}]
+        filters = [{"Name": "instance-state-name", "Values": states or LIVE}]
         return [i for r in self.ec2.describe_instances(Filters=filters)["Reservations"] for i in r["Instances"]]
 
+    def left(self):
+        """The ids of machines and buckets, and the security groups that somebody made."""
+        groups = [group["GroupName"] for group in self.ec2.describe_security_groups()["SecurityGroups"]]
+        return ([machine["InstanceId"] for machine in self.machines()] +
+                [bucket["Name"] for bucket in self.s3.list_buckets()["Buckets"]] +
+                [group for group in groups if group != "default"])
+
     def _open_ways(self):
-        """To each public address, once there is one: the whole network would take the addresses of farms on this computer, too."""
-        own = client("ec2", self.url, *self.keys)
-        while not self.over.wait(0.2):
+        """To each public address once it is given. The range as a whole is that of farms on this computer, too."""
+        while not self.over.wait(0.1):
             try:
-                found = [i for r in own.describe_instances()["Reservations"] for i in r["Instances"]]
+                found = {machine.get("PublicIpAddress") for machine in self.machines("pending", "running")}
             except (BotoCoreError, ClientError):
-                continue  # it is busy, or its test is over
-            for address in {i["PublicIpAddress"] for i in found if i.get("PublicIpAddress")} - self.routes:
-                run("ip", "route", "replace", f"{address}/32", "via", self.there)
-                self.routes.add(address)
+                continue  # it is busy, or at its end
+            for address in found - self.ways - {None}:
+                run("ip", "route", "add", f"{address}/32", "via", self.there)
+                self.ways.add(address)
 
     def close(self):
         self.over.set()
         if self.watching:
             self.watching.join(90)
-        if self.data:
-            super().close()
-        # With the link go all routes over it.
-        subprocess.run(["ip", "link", "del", self.near_end], capture_output=True)
-        subprocess.run(["ip", "netns", "del", self.space], capture_output=True)
+        try:
+            if self.process:
+                super().close()
+        finally:
+            # The routes go with the link.
+            subprocess.run(["ip", "link", "del", self.near], capture_output=True)
+            subprocess.run(["ip", "netns", "del", self.space], capture_output=True)
 
 
-def close_home(home):
-    """Ends its own controller and the one that watches what it has rented, which a login keeps the commands from."""
-    login = pathlib.Path(home.home) / "login.json"
-    login.unlink(missing_ok=True)
-    pidfile = pathlib.Path(home.home) / "rented" / "controller.pid"
-    watcher = int(pidfile.read_text().split()[0]) if pidfile.exists() else None
-    home.run("stop", "--home", f"{home.home}/rented")
-    if watcher and alive(watcher):
-        os.kill(watcher, signal.SIGKILL)
+def close_renting(home):
+    """Closes a home, and before that ends the controller that watches what it has rented."""
+    file = pathlib.Path(home.home, "rented", "controller.pid")
+    pid = int(file.read_text().split()[0]) if file.exists() else None
+    if pid and alive(pid) and home.home.encode() in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes():
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not alive(pid), f"{pid} gone")
+    # A login would send `stop` to a machine.
+    pathlib.Path(home.home, "login.json").unlink(missing_ok=True)
     home.close()

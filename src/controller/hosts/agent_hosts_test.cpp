@@ -9,6 +9,8 @@
 #include "aio/cancel.h"
 #include "aio/real/real_world.h"
 #include "base/text.h"
+#include "controller/controller.h"
+#include "controller/settle.h"
 
 namespace croft::controller {
 namespace {
@@ -169,17 +171,17 @@ TEST_F(AgentHostsTest, AMachineJoinsOnceAndComesBackWithItsCertificate) {
     auto beats = CO_TRY(world.net.datagrams({"127.0.0.1", 0, ""}));
     Secret beat_key(*unhex(welcome->heartbeat_key));
     auto* remote = dynamic_cast<RemoteHost*>(host.get());
-    for (uint64_t sequence : {3, 2}) {
+    for (uint64_t sequence : {4, 3}) {
       std::string beat = protocol::sealed({"i-1", sequence, 0, 0}, beat_key);
       CO_TRY(co_await beats->send({"127.0.0.1", welcome->heartbeat_port, ""}, beat));
     }
     while (remote->last_sequence() == 0)
       CO_TRY(co_await world.clock.sleep(Duration::milliseconds(1)));
-    EXPECT_EQ(remote->last_sequence(), 3u);
+    EXPECT_EQ(remote->last_sequence(), 4u);
     std::array<char, 512> echo;
     auto given_back = CO_TRY(co_await beats->receive(echo));
     EXPECT_EQ(CO_TRY(protocol::open_heartbeat({echo.data(), given_back.size}, beat_key)).sequence,
-              3u);
+              4u);
     // Over the connection, where no datagrams pass.
     CO_TRY(co_await line.say(protocol::Alive{9, 0}));
     auto alive = CO_TRY(co_await line.hear());
@@ -299,6 +301,30 @@ TEST_F(AgentHostsTest, ACertificateOfAnotherAuthorityIsRefused) {
     auto said = co_await line.say(protocol::Hello{});
     auto heard = said ? co_await line.hear() : fail(std::move(said).error());
     EXPECT_FALSE(heard && std::holds_alternative<protocol::Welcome>(*heard));
+    co_return Result<>{};
+  });
+}
+
+TEST_F(AgentHostsTest, PapersOfAControllerAreForItsCallAlone) {
+  with_hosts([&](AgentHosts& hosts) -> aio::Task<Result<>> {
+    engine::ControllerSeat seat{"call-1", "http://127.0.0.1:1/croft", std::string(64, 'c'),
+                                "http://127.0.0.1:1/papers"};
+    std::string text = CO_TRY(co_await hosts.controller_user_data(seat));
+    seat.program_url = "http://127.0.0.1:1/croft?signed=later";
+    EXPECT_EQ(CO_TRY(co_await hosts.controller_user_data(seat)), text) << "the same again";
+    std::string sealed =
+        CO_TRY(co_await hosts.controller_papers("call-1", R"({"members":[{"instance":"i-1"}]})"));
+    auto key = unbase64(token_in(text));
+    EXPECT_TRUE(key);
+    auto opening = CO_TRY(trust::Encryption::of_key(world.random, Secret(key.value_or(""))));
+    auto papers = CO_TRY(opening.unseal(sealed, papers_place));
+    auto told = CO_TRY(wire::json::parse_object(papers.reveal()));
+    const auto* files = CO_TRY(wire::json::object_at(told, "files"));
+    EXPECT_EQ(files->size(), std::size(shared_keys));
+    seat.client_token = "call-2";
+    auto other = unbase64(token_in(CO_TRY(co_await hosts.controller_user_data(seat))));
+    auto stranger = CO_TRY(trust::Encryption::of_key(world.random, Secret(other.value_or(""))));
+    EXPECT_EQ(stranger.unseal(sealed, papers_place).error().code, Code::conflict);
     co_return Result<>{};
   });
 }

@@ -22,8 +22,26 @@ TEST(UserDataOfHosts, IsAShellScriptOfItsOwn) {
   ASSERT_TRUE(text) << text.error().render();
   EXPECT_TRUE(text->starts_with("#!/bin/sh\n"));
   EXPECT_LT(text->size(), 4096u);
-  EXPECT_NE(text->find("get 'http://127.0.0.1:1/b/croft-agent?"), std::string::npos);
+  EXPECT_NE(text->find("fetch 'http://127.0.0.1:1/b/croft-agent?"), std::string::npos);
   EXPECT_EQ(text->find("{{"), std::string::npos) << *text;
+}
+
+TEST(UserDataOfControllers, FetchesChecksAndKeepsItRunning) {
+  ControllerUserData data;
+  data.program_url = "http://127.0.0.1:1/b/croft?X-Amz-Signature=ab";
+  data.program_sha256 = std::string(64, 'a');
+  data.papers_url = "http://127.0.0.1:1/b/papers?X-Amz-Signature=cd";
+  data.papers_key = Secret(std::string(32, 'k'));
+  auto text = text_of(data);
+  ASSERT_TRUE(text) << text.error().render();
+  EXPECT_TRUE(text->starts_with("#!/bin/sh\n"));
+  EXPECT_LT(text->size(), 4096u);
+  EXPECT_NE(text->find("fetch 'http://127.0.0.1:1/b/croft?"), std::string::npos);
+  EXPECT_NE(text->find(base64(std::string(32, 'k'))), std::string::npos);
+  EXPECT_NE(text->find("croft controller settle"), std::string::npos);
+  EXPECT_EQ(text->find("{{"), std::string::npos) << *text;
+  data.papers_url = "http://127.0.0.1:1/'; rm -rf /";
+  EXPECT_EQ(text_of(data).error().code, Code::invalid_argument);
 }
 
 TEST(UserDataOfHosts, BringsTheDescriptionsOwnAlong) {
