@@ -8,9 +8,10 @@ busy: its status is asked for without a pause. Printed: how late its loop was, h
 which has to be none; then one machine is frozen, and how long it takes until that is noticed all the same.
 """
 import argparse
-import json
+import http.client
 import os
 import pathlib
+import socket
 import sys
 import threading
 import time
@@ -33,6 +34,7 @@ sfConfig extends Compound {
     each extends Compound { job extends Process { command ["/usr/bin/sleep", "1000000"]; } } }
 }
 '''
+ASKING = 4  # at once
 PERIOD = 100_000  # of the control group, microseconds
 
 
@@ -83,24 +85,33 @@ def main():
         croft.ok("up", file, limit=300)
         data = f"{croft.home}/farm"
         bound = Bound(int(pathlib.Path(croft.home, "controller.pid").read_text()), options.cpu)
-        croft.ok("farm", "fault", "add", "link", "--to", "gateway", "--percent", str(options.loss), "--for",
-                 f"{options.minutes + 5:g}m", "--data", data)
+        for host in croft.ok("hosts", "app", "--json").json["hosts"]:
+            croft.ok("farm", "fault", "add", "link", "--instance", host["instance"], "--to", "gateway", "--percent", str(options.loss),
+                     "--for", f"{options.minutes + 5:g}m", "--data", data)
         over = threading.Event()
         asked = []
 
         def ask():
             while not over.is_set():
                 begin = time.monotonic()
-                croft.run("status", "app", "--json")
+                line = http.client.HTTPConnection("controller", timeout=60)
+                line.sock = socket.socket(socket.AF_UNIX)
+                line.sock.settimeout(60)
+                line.sock.connect(f"{croft.home}/controller.sock")
+                line.request("GET", "/v1/applications/app")
+                line.getresponse().read()
+                line.close()
                 asked.append(time.monotonic() - begin)
 
-        thread = threading.Thread(target=ask)
-        thread.start()
+        threads = [threading.Thread(target=ask) for _ in range(ASKING)]
+        for thread in threads:
+            thread.start()
         end = time.monotonic() + options.minutes * 60
         while time.monotonic() < end and not verdicts(croft):
             time.sleep(1)  # what is measured is that nothing happens
         over.set()
-        thread.join()
+        for thread in threads:
+            thread.join()
         throttled, periods = bound.throttled()
         asked.sort()
         wrong = verdicts(croft)
