@@ -282,8 +282,8 @@ aio::Task<Result<>> Link::take(Session& session, protocol::AgentMessage message)
     session.scope->spawn(answer(session, std::move(*call)));
   } else if (auto* closed = std::get_if<protocol::Closed>(&message)) {
     session.channels->close(closed->channel);
-  } else if (std::get_if<protocol::Alive>(&message)) {
-    session.acknowledged = true;
+  } else if (std::holds_alternative<protocol::Alive>(message)) {
+    co_return Result<>{};  // that it came is what it says
   } else if (auto* joined = std::get_if<protocol::Joined>(&message); joined && session.coming) {
     keys_ = {joined->certificate, session.coming->key_pem};
     session.coming.reset();

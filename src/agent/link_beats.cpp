@@ -57,11 +57,11 @@ aio::Task<Result<>> Link::beat(Session& session) {
     if (session.moved)
       co_return fail(Code::timeout,
                      fmt::format("nothing was heard for {}, and others lead", quiet.text()));
-    if (session.acknowledged && quiet > period * unanswered_beats && !session.looking) {
+    if (quiet > period * unanswered_beats && !session.looking) {
       session.looking = true;
       session.scope->spawn(look_elsewhere(session));
     }
-    if (session.acknowledged && quiet > std::max(limits_.silence, period * unanswered_beats))
+    if (quiet > std::max(limits_.silence, period * unanswered_beats))
       co_return fail(Code::timeout, fmt::format("nothing was heard for {}", quiet.text()));
   }
 }
@@ -152,7 +152,6 @@ aio::Task<Result<>> Link::hear_beats(Session& session) {
     }
     session.heard = world_.clock.now();
     session.answered = session.beats;
-    session.acknowledged = true;
   }
 }
 

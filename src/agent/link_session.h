@@ -22,7 +22,6 @@ struct Link::Session {
   Moment heard;
   bool looking = false;              ///< whether another leads
   bool moved = false;                ///< one does
-  bool acknowledged = false;         ///< the controller answers heartbeats
   uint64_t beats = 0, answered = 0;  ///< datagrams sent; how many there were at the last answer
   std::unique_ptr<aio::Datagrams> datagrams;
   std::optional<trust::KeyPair> coming;

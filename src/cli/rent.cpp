@@ -26,6 +26,8 @@ constexpr const char* application = "controllers";
 constexpr const char* default_image = "ami-0c40f700000000001";
 constexpr size_t token_digits = 64;
 constexpr Bytes small = Bytes::mib(1);
+constexpr Duration all_within = Duration::minutes(10);
+constexpr Duration look_again = Duration::seconds(1);
 
 std::string home_of(const Invocation& invocation) {
   return invocation.home + "/rented";
@@ -119,6 +121,44 @@ aio::Task<Result<>> same_as_before(aio::World& world, Invocation& invocation, st
               "as they are"));
 }
 
+/// Of its own text.
+size_t count_in(std::string_view description) {
+  constexpr std::string_view before = "minCount ";
+  size_t at = description.find(before);
+  if (at == std::string_view::npos) return 1;
+  std::string_view number = description.substr(at + before.size());
+  return parse_u64(number.substr(0, number.find(';'))).value_or(1);
+}
+
+/// One that is being made up for is no controller yet, and who believes it may lose one too many.
+aio::Task<Result<std::vector<std::string>>> until_all_answer(aio::World& world,
+                                                             Invocation& invocation,
+                                                             std::string home, size_t wanted) {
+  auto authority = CO_TRY(co_await trust::Authority::open(world, home + "/controller"));
+  Login login;
+  login.fingerprint = authority.pin();
+  ControllerClient client(world, home);
+  std::string told;
+  for (Moment until = world.clock.now() + all_within;;) {
+    auto shown =
+        CO_TRY(co_await client.call("GET", fmt::format("/v1/applications/{}", application)));
+    auto urls = CO_TRY(urls_of(shown));
+    std::string silent;
+    for (const std::string& url : urls) {
+      login.url = url;
+      if (!CO_TRY(co_await answers(world, login))) silent = url + " does not answer yet";
+    }
+    if (urls.size() < wanted)
+      silent = fmt::format("{} of {} machines are there", urls.size(), wanted);
+    if (silent.empty()) co_return urls;
+    if (world.clock.now() >= until)
+      co_return fail(Error(Code::timeout, silent)
+                         .hint(fmt::format("croft status {} --home {}", application, home)));
+    if (std::exchange(told, silent) != silent) invocation.terminal.note(silent);
+    CO_TRY(co_await world.clock.sleep(look_again));
+  }
+}
+
 aio::Task<Result<Login>> login_to(aio::World& world, std::string home, Secret token,
                                   std::vector<std::string> urls) {
   auto authority = CO_TRY(co_await trust::Authority::open(world, home + "/controller"));
@@ -151,13 +191,10 @@ aio::Task<Result<int>> rent(aio::World& world, Invocation& invocation) {
   inner.home = home;
   inner.positionals = {description_file(home)};
   inner.options.insert_or_assign("--name", std::vector<std::string>{application});
-  json::Object running;
-  int code = CO_TRY(co_await bring_up(world, inner, [&running](const json::Object& shown) {
-    running = shown;
-    return Result<>{};
-  }));
+  int code =
+      CO_TRY(co_await bring_up(world, inner, [](const json::Object&) { return Result<>{}; }));
   if (code != exit_code::done) co_return code;
-  auto urls = CO_TRY(urls_of(running));
+  auto urls = CO_TRY(co_await until_all_answer(world, invocation, home, count_in(text)));
   Login login = CO_TRY(co_await login_to(world, home, std::move(token), urls));
   CO_TRY(co_await keep_login(world, invocation.home, login));
   if (invocation.json) {

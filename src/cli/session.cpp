@@ -40,6 +40,7 @@ net::ClientOptions client_options(const Result<std::optional<Login>>& login) {
 
 ControllerClient::ControllerClient(aio::World& world, std::string home)
     : world_(world),
+      home_(home),
       socket_(controller::controller_socket(home)),
       login_(login_of(home)),
       http_(world, client_options(login_)) {}
@@ -97,13 +98,34 @@ aio::Task<Result<Login>> leading(aio::World& world, Login login) {
       std::move(last).hint("croft controller rent looks after controllers that it rented"));
 }
 
+aio::Task<Result<bool>> answers(aio::World& world, Login login) {
+  net::ClientRequest request;
+  request.url = CO_TRY(net::Url::parse(login.url));
+  request.url.target = "/v1/health";
+  request.deadline = request.connect_deadline = health_within;
+  net::HttpClient http(world, client_options(std::optional(std::move(login))));
+  auto answer = co_await http.send(std::move(request));
+  if (!answer && answer.error().code == Code::cancelled) co_return fail(std::move(answer).error());
+  co_return answer.has_value();
+}
+
+aio::Task<Result<>> ControllerClient::find_leader() {
+  std::string before = (*login_)->url;
+  *login_ = CO_TRY(co_await leading(world_, **login_));
+  if (home_.empty() || (*login_)->url == before) co_return Result<>{};
+  // Else each command would first wait for one that is gone. Without it they work, too.
+  auto kept = co_await keep_login(world_, home_, **login_);
+  if (!kept && kept.error().code == Code::cancelled) co_return kept;
+  co_return Result<>{};
+}
+
 /// A controller that stands by did nothing of what it was asked.
 aio::Task<Result<net::Response>> ControllerClient::send(net::ClientRequest message) {
   bool several = *login_ && !(*login_)->others.empty();
   for (bool again = false;; again = true) {
     // One that is frozen takes a request and never answers: health is asked first, which is short.
     if (several && !std::exchange(found_, true)) {
-      *login_ = CO_TRY(co_await leading(world_, **login_));
+      CO_TRY(co_await find_leader());
       std::string target = message.url.target;
       message.url = CO_TRY(net::Url::parse((*login_)->url));
       message.url.target = std::move(target);
@@ -143,8 +165,7 @@ aio::Task<Result<wire::json::Object>> ControllerClient::call(std::string method,
 }
 
 aio::Task<Result<std::unique_ptr<net::ResponseStream>>> ControllerClient::open(std::string target) {
-  if (login_ && *login_ && !std::exchange(found_, true))
-    *login_ = CO_TRY(co_await leading(world_, **login_));
+  if (login_ && *login_ && !std::exchange(found_, true)) CO_TRY(co_await find_leader());
   auto message = CO_TRY(request("GET", std::move(target)));
   message.deadline = Duration::forever();
   auto stream = CO_TRY(co_await http_.open(std::move(message)));

@@ -38,8 +38,10 @@ class ControllerClient {
  private:
   Result<net::ClientRequest> request(std::string method, std::string target);
   aio::Task<Result<net::Response>> send(net::ClientRequest message);
+  /// Of several: the one that leads is asked from now on, by later commands of the home, too.
+  aio::Task<Result<>> find_leader();
   aio::World& world_;
-  std::string socket_;
+  std::string home_, socket_;
   Result<std::optional<Login>> login_;
   bool found_ = false;  ///< which of several leads
   net::HttpClient http_;
@@ -48,6 +50,9 @@ class ControllerClient {
 /// Of several controllers the one that leads, its URL first in the login from now on; what cannot
 /// be reached is waited for as long as another may take to lead.
 aio::Task<Result<Login>> leading(aio::World& world, Login login);
+
+/// Whether a controller of that authority answers at its url, whatever it says.
+aio::Task<Result<bool>> answers(aio::World& world, Login login);
 
 /// The Error inside {"error": {...}}; `fallback` where there is none.
 Error error_from_answer(const wire::json::Object& answer, std::string fallback);

@@ -224,6 +224,8 @@ class Application {
   std::vector<std::shared_ptr<Node>> updated_by(const plan::Plan& plan) const;
   std::shared_ptr<Node> make_node(const plan::Item& item, const Node* old);
   aio::Task<Result<>> run_step(plan::Step step);
+  aio::Task<Result<>> remove_once(const std::vector<std::string>& tops);
+  /// They and all in them. While the farm is away it is tried again, for a while.
   aio::Task<Result<>> remove_parts(std::vector<std::string> tops);
   Node& seat(const plan::Item& item);
   static plan::Recorded recorded(const Node& node);

@@ -262,6 +262,50 @@ TEST_F(ApplicationTest, what_cannot_be_removed_is_listed_and_blocks_nothing_else
   EXPECT_TRUE(proof->left.empty());
 }
 
+TEST_F(ApplicationTest, a_change_waits_for_a_farm_that_is_away_and_ends_nothing_else) {
+  ASSERT_TRUE(run(three_things(), settle));
+  auto changed = three_things();
+  changed.description.config->component("a")->set("sfClass", "Timer");
+  changed.description.digest = "changed";
+  cloud.stuck_components.insert("app:a");
+  cloud.stuck_why = Code::unavailable;
+  ASSERT_TRUE(run(changed, [this](Rig& rig) -> aio::Task<Result<>> {
+    return [](Rig& r, FakeCloud& c) -> aio::Task<Result<>> {
+      CO_TRY(co_await r.world.clock.sleep(Duration::minutes(5)));
+      EXPECT_FALSE(r.application->settled());
+      EXPECT_EQ(c.alive(), 3u) << "what runs is left alone meanwhile";
+      c.stuck_components.clear();
+      CO_TRY(co_await settle(r));
+      EXPECT_EQ(r.application->record().state, ApplicationState::up);
+      EXPECT_EQ(c.alive(), 2u);
+      co_return Result<>{};
+    }(rig, cloud);
+  }));
+  EXPECT_EQ(cloud.makes, 3) << "the others are those that they were";
+}
+
+TEST_F(ApplicationTest, a_change_that_waits_for_the_farm_is_given_up_for_a_down) {
+  ASSERT_TRUE(run(three_things(), settle));
+  auto changed = three_things();
+  changed.description.config->component("a")->set("sfClass", "Timer");
+  changed.description.digest = "changed";
+  cloud.stuck_components.insert("app:a");
+  cloud.stuck_why = Code::unavailable;
+  ASSERT_TRUE(run(changed, [this](Rig& rig) -> aio::Task<Result<>> {
+    return [](Rig& r, FakeCloud& c) -> aio::Task<Result<>> {
+      CO_TRY(co_await r.world.clock.sleep(Duration::minutes(1)));
+      CO_TRY(co_await r.application->down(false));
+      CO_TRY(co_await r.world.clock.sleep(Duration::minutes(1)));
+      EXPECT_EQ(c.alive(), 1u) << "all but what cannot go is gone";
+      c.stuck_components.clear();
+      while (r.application->record().state != ApplicationState::down)
+        CO_TRY(co_await r.application->changed().wait());
+      co_return Result<>{};
+    }(rig, cloud);
+  }));
+  EXPECT_EQ(cloud.alive(), 0u);
+}
+
 // ---- crashes ---------------------------------------------------------------------------------
 
 /// `up` that dies at crash point `at`, then `up` again, then `down` that dies, then `down` again.

@@ -18,6 +18,7 @@ namespace {
 
 constexpr Duration default_delay = Duration::seconds(15);
 constexpr int64_t default_factor = 2;
+constexpr Duration outage_patience = Duration::minutes(10), outage_pause = Duration::seconds(5);
 constexpr Duration farm_patience = Duration::seconds(30);
 constexpr Duration farm_pause = Duration::milliseconds(200);
 
@@ -345,7 +346,7 @@ Node& Application::seat(const plan::Item& item) {
   return *node;
 }
 
-aio::Task<Result<>> Application::remove_parts(std::vector<std::string> tops) {
+aio::Task<Result<>> Application::remove_once(const std::vector<std::string>& tops) {
   std::vector<plan::Recorded> all;
   for (const std::string& top : tops) {
     co_await quiesce(top);
@@ -359,15 +360,32 @@ aio::Task<Result<>> Application::remove_parts(std::vector<std::string> tops) {
   };
   ExecuteOptions options;
   options.stop_on_error = false;
-  CO_TRY(co_await execute(graph, work, at_once, options));
-  for (const std::string& top : tops)
-    for (const auto& node : attached_inside(top))
-      if (!node->ended())
-        co_return fail(Error(Code::conflict, fmt::format("{} could not be removed: {}",
-                                                         node->record.path, node->record.why))
-                           .fact("component", node->record.path)
-                           .hint("`croft up` again tries it again"));
-  co_return Result<>{};
+  co_return co_await execute(graph, work, at_once, options);
+}
+
+aio::Task<Result<>> Application::remove_parts(std::vector<std::string> tops) {
+  Moment until = services_.world.clock.now() + outage_patience;
+  for (bool told = false;; told = true) {
+    CO_TRY(co_await remove_once(tops));
+    std::shared_ptr<Node> left;
+    for (const std::string& top : tops)
+      for (const auto& node : attached_inside(top))
+        if (!left && !node->ended()) left = node;
+    if (!left) co_return Result<>{};
+    if (!is_outage(left->stuck_by.value_or(Code::conflict)) || services_.world.clock.now() >= until)
+      co_return fail(Error(Code::conflict, fmt::format("{} could not be removed: {}",
+                                                       left->record.path, left->record.why))
+                         .fact("component", left->record.path)
+                         .hint("`croft up` again tries it again"));
+    // An application is not to end of a change because its farm was away for a moment.
+    if (!told)
+      left->context.event(protocol::event::attention,
+                          fmt::format("it cannot be removed now, which is tried again for {}: {}",
+                                      outage_patience.text(), left->record.why));
+    left->waits = left->record.why;
+    node_changed();
+    CO_TRY(co_await services_.world.clock.sleep(outage_pause));
+  }
 }
 
 }  // namespace croft::engine

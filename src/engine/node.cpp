@@ -20,10 +20,6 @@ constexpr Duration first_patience = Duration::milliseconds(500);
 constexpr Duration slowest_patience = Duration::seconds(5);
 constexpr Duration terminate_pause = Duration::seconds(2);
 
-bool tells_nothing(Code code) {
-  return code == Code::unavailable || code == Code::timeout || code == Code::throttled;
-}
-
 const char* event_of(model::State state) {
   switch (state) {
     case model::State::described:
@@ -74,6 +70,10 @@ aio::Task<Result<>> run_work(Node& node) {
 }
 
 }  // namespace
+
+bool is_outage(Code code) {
+  return code == Code::unavailable || code == Code::timeout || code == Code::throttled;
+}
 
 Node::Node(Application& owner, ComponentRecord known, model::ComponentPtr text,
            const ComponentType* kind)
@@ -219,7 +219,7 @@ aio::Task<Result<>> Node::start_patiently() {
   for (;;) {
     auto done = co_await aio::deadline(clock, type->timeouts.start, object->start(context),
                                        "starting " + record.path);
-    if (done || !tells_nothing(done.error().code) || !application.has_made_anything() ||
+    if (done || !is_outage(done.error().code) || !application.has_made_anything() ||
         clock.now() >= give_up)
       co_return done;
     context.waits(fmt::format("{}; tries again, gives up in {}", done.error().line(),
@@ -304,6 +304,7 @@ void Node::keep_protected() {
 
 aio::Task<Result<>> Node::terminate() {
   if (ended()) co_return Result<>{};
+  stuck_by.reset();
   keep_protected();
   enter(model::LifeEvent::terminate);
   live = false;
@@ -336,6 +337,7 @@ aio::Task<Result<>> Node::terminate() {
     if (done.error().code == Code::cancelled) co_return done;
     bool held = !object || record.holds() || object->must_end(context);
     if (held) {
+      stuck_by = done.error().code;
       fail_with(done.error());
       application.got_stuck(record.path);
       co_return co_await application.ledger().flush();

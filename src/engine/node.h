@@ -15,6 +15,9 @@ namespace croft::engine {
 class Application;
 struct Branch;
 
+/// The farm is away: nothing that is described is to blame, and it may pass.
+bool is_outage(Code code);
+
 class Node {
  public:
   Node(Application& application, ComponentRecord record, model::ComponentPtr description,
@@ -73,7 +76,8 @@ class Node {
   bool current = true;             ///< the description (still) has it
   std::shared_ptr<Branch> branch;  ///< the topmost of an action that runs
   std::string waits;
-  std::string silence;  ///< why its last liveness checks told nothing; empty: they did
+  std::optional<Code> stuck_by;  ///< its last terminate() has ended with that and left something
+  std::string silence;           ///< why its last liveness checks told nothing; empty: they did
   WallTime waits_since;
   std::vector<Drift> drift;  ///< as the farm was last seen
   // Liveness.

@@ -23,6 +23,7 @@ struct FakeCloud {
   std::set<std::string> dead_components;   ///< their ping says they are gone
   std::set<std::string> mute_components;   ///< their ping gets no answer
   std::set<std::string> stuck_components;  ///< they cannot be removed
+  Code stuck_why = Code::conflict;
   int makes = 0;
 
   Thing* by_token(const std::string& token) {
@@ -53,7 +54,7 @@ struct FakeCloud {
     for (Thing& thing : things)
       if (thing.id == id) {
         if (stuck_components.contains(thing.component))
-          co_return fail(Code::conflict, "it is in use");
+          co_return fail(stuck_why, "it cannot go");
         thing.alive = false;
       }
     co_return co_await world.clock.sleep(flight);

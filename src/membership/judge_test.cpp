@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <random>
+
 namespace croft::membership {
 namespace {
 
@@ -150,6 +152,42 @@ RC_GTEST_PROP(JudgeProperty, LossIsNoDeath, ()) {
     ward.pass(Duration::seconds(1), true);
   }
   RC_ASSERT(ward.declared.empty());
+}
+
+/// Ten minutes of a controller that runs a fifth of the time, so that it reads late and is woken
+/// late, while every twentieth packet is lost: of beats, and of what is asked of peers.
+TEST(Judge, AStarvedControllerThatLosesPacketsHoldsNobodyDead) {
+  constexpr int hosts = 50, peers = 3;
+  constexpr Duration slice = Duration::milliseconds(100);
+  for (uint32_t seed = 1; seed <= 20; ++seed) {
+    std::mt19937 draw(seed);
+    auto lost = [&draw] { return draw() % 20 == 0; };
+    Judge judge;
+    Moment now{};
+    for (int i = 0; i < hosts; ++i) judge.add(Ward::name(i), now);
+    std::vector<std::pair<std::string, Moment>> unread;
+    std::vector<std::pair<std::string, bool>> asked;
+    Moment due = now + tick;
+    for (Moment end = now + Duration::minutes(10); now < end;) {
+      now = now + slice;
+      if (now.ns % Duration::seconds(1).ns() == 0)
+        for (int i = 0; i < hosts; ++i)
+          if (!lost()) unread.emplace_back(Ward::name(i), now);
+      if (draw() % 5 != 0) continue;  // the others run
+      for (const auto& [node, at] : unread) judge.heard(node, now);
+      unread.clear();
+      for (const auto& [node, reached] : std::exchange(asked, {})) judge.probed(node, reached);
+      if (now < due) continue;
+      for (Wish& wish : judge.tick(now, now - due)) {
+        EXPECT_NE(wish.kind, Wish::Kind::declare) << "seed " << seed << ": " << wish.why;
+        if (wish.kind != Wish::Kind::probe) continue;
+        bool reached = false;
+        for (int i = 0; i < peers; ++i) reached |= !lost() && !lost();
+        asked.emplace_back(wish.node, reached);
+      }
+      due = now + tick;
+    }
+  }
 }
 
 }  // namespace
