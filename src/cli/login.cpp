@@ -91,6 +91,7 @@ aio::Task<Result<>> keep_login(aio::World& world, std::string home, Login login)
   json::Object kept{
       {"url", login.url}, {"fingerprint", login.fingerprint}, {"token", login.token.reveal()}};
   if (!login.others.empty()) kept["others"] = json::Array(login.others.begin(), login.others.end());
+  if (!login.farm.empty()) kept["farm"] = login.farm;
   CO_TRY(co_await world.disk.make_dirs(home));
   co_return co_await world.disk.write_file(file_of(home), json::compact(kept), 0600);
 }
@@ -120,6 +121,7 @@ Result<std::optional<Login>> login_of(const std::string& home) {
     return fail(Error(Code::corrupt, fmt::format("{} is no login", file))
                     .hint("croft logout removes it, croft login makes another"));
   out.url = *std::move(url);
+  out.farm = json::string_or(*object, "farm", "").value_or("");
   if (auto others = json::array_if(*object, "others"); others && *others)
     for (const auto& each : **others)
       if (each.is_string()) out.others.emplace_back(each.get_string());
@@ -139,7 +141,7 @@ Result<> check_here(const std::string& home, std::string what) {
                     fmt::format("{} is done on the machine of the controller, and this home is "
                                 "logged in to another",
                                 what))
-                  .hint("croft logout, or another --home"));
+                  .hint("--farm aws or --farm URL, croft logout, or another --home"));
 }
 
 Command login_command() {

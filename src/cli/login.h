@@ -14,6 +14,7 @@ struct Login {
   std::vector<std::string> others;  ///< of the same store: one of them all leads
   std::string fingerprint;          ///< of the controller's authority, lower-case hex
   Secret token;
+  std::string farm;  ///< what --farm is without one; empty: as everywhere
 };
 
 class Invocation;

@@ -196,6 +196,7 @@ aio::Task<Result<int>> rent(aio::World& world, Invocation& invocation) {
   if (code != exit_code::done) co_return code;
   auto urls = CO_TRY(co_await until_all_answer(world, invocation, home, count_in(text)));
   Login login = CO_TRY(co_await login_to(world, home, std::move(token), urls));
+  login.farm = farm.kind == cloud::FarmKind::aws ? "aws" : farm.ec2->url.text();
   CO_TRY(co_await keep_login(world, invocation.home, login));
   if (invocation.json) {
     invocation.terminal.print(

@@ -50,10 +50,32 @@ wire::json::Object aws_environment() {
   return out;
 }
 
-/// Properties go the same way: conditions ask for them while the application runs.
-wire::json::Object environment_of(const Invocation& invocation,
-                                  const model::Description& description) {
+/// Files of this machine mean nothing to a controller on another: it gets what is in them.
+aio::Task<Result<wire::json::Object>> caller_environment(aio::World& world, std::string home) {
   auto out = aws_environment();
+  if (!logged_in(home)) co_return out;
+  for (const char* name : {"AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "AWS_PROFILE",
+                           "AWS_DEFAULT_PROFILE", "HOME"})
+    out.erase(name);
+  auto found =
+      co_await cloud::find_credentials(world, {.environment = cloud::process_environment()});
+  if (!found) {
+    // A description may name an account of its own.
+    if (found.error().code == Code::unauthenticated) co_return out;
+    co_return fail(std::move(found).error());
+  }
+  out["AWS_ACCESS_KEY_ID"] = found->access_key;
+  out["AWS_SECRET_ACCESS_KEY"] = found->secret_key.reveal();
+  if (!found->session_token.empty()) out["AWS_SESSION_TOKEN"] = found->session_token.reveal();
+  if (!found->region.empty() && !out.contains("AWS_REGION")) out["AWS_REGION"] = found->region;
+  co_return out;
+}
+
+/// Properties go the same way: conditions ask for them while the application runs.
+aio::Task<Result<wire::json::Object>> environment_of(aio::World& world,
+                                                     const Invocation& invocation,
+                                                     const model::Description& description) {
+  auto out = CO_TRY(co_await caller_environment(world, invocation.home));
   if (description.root)
     for (const auto& [name, text] : named_variables(*description.root)) out[name] = text;
   for (const auto& given : invocation.values("--property")) {
@@ -61,7 +83,7 @@ wire::json::Object environment_of(const Invocation& invocation,
     out[engine::property_prefix + std::string(parts ? parts->first : given)] =
         parts ? std::string(parts->second) : "true";
   }
-  return out;
+  co_return out;
 }
 
 /// PATH=ID[,ID], as often as it is given.
@@ -144,6 +166,9 @@ Result<cloud::Farm> chosen_farm(const Invocation& invocation) {
   std::string region =
       invocation.value("--region").value_or(cloud::region_of(environment, cloud::Credentials{}));
   auto chosen = cloud::choose_farm(invocation.value("--farm").value_or(""), environment, region);
+  if (chosen && chosen->kind == cloud::FarmKind::embedded && !invocation.value("--farm"))
+    if (auto login = TRY(login_of(invocation.home)); login && !login->farm.empty())
+      chosen = cloud::choose_farm(login->farm, environment, region);
   if (!chosen && invocation.value("--farm")) chosen.error().fact("command_line", "wrong");
   return chosen;
 }
@@ -233,12 +258,13 @@ aio::Task<Result<UpRequest>> prepare_up(aio::World& world, Invocation& invocatio
   out.name = invocation.value("--name").value_or(application_name(base_of(file)));
   CO_TRY(co_await ensure_both(world, invocation, farm, out));
   PlainSealer plain;
-  wire::json::Object body{{"name", out.name},
-                          {"file", file},
-                          {"description", CO_TRY(protocol::pack(description, &plain))},
-                          {"farm", out.farm},
-                          {"options", std::move(options)},
-                          {"environment", environment_of(invocation, description)}};
+  wire::json::Object body{
+      {"name", out.name},
+      {"file", file},
+      {"description", CO_TRY(protocol::pack(description, &plain))},
+      {"farm", out.farm},
+      {"options", std::move(options)},
+      {"environment", CO_TRY(co_await environment_of(world, invocation, description))}};
   if (!imports.empty()) body["imports"] = std::move(imports);
   out.body = wire::json::compact(body);
   co_return out;
@@ -248,8 +274,9 @@ aio::Task<Result<UpRequest>> prepare_account(aio::World& world, Invocation& invo
   auto farm = CO_TRY(chosen_farm(invocation));
   UpRequest out;
   CO_TRY(co_await ensure_both(world, invocation, farm, out));
-  out.body = wire::json::compact(
-      wire::json::Object{{"farm", out.farm}, {"environment", aws_environment()}});
+  out.body = wire::json::compact(wire::json::Object{
+      {"farm", out.farm},
+      {"environment", CO_TRY(co_await caller_environment(world, invocation.home))}});
   co_return out;
 }
 
