@@ -26,10 +26,18 @@ aio::Task<Result<std::unique_ptr<aio::Stream>>> connect_here(aio::World& world, 
   co_return stream;
 }
 
-/// What is read of an answer that is no tunnel. Its body is small, and ends with the connection.
-aio::Task<Result<std::string>> rest_of(aio::Stream& stream, std::string text) {
+/// The body of an answer that is no tunnel: it is small, and as long as its head says.
+aio::Task<Result<std::string>> body_of(aio::Stream& stream, const std::string& head) {
+  constexpr std::string_view name = "\r\ncontent-length:";
+  std::string lower = to_lower(head);
+  size_t at = lower.find(name), length = 0;
+  if (at != std::string::npos) {
+    std::string_view rest = std::string_view(lower).substr(at + name.size());
+    length = parse_u64(trim(rest.substr(0, rest.find('\r')))).value_or(0);
+  }
+  std::string text;
   std::vector<char> buffer(read_bytes);
-  while (text.size() < head_bytes) {
+  while (text.size() < std::min(length, head_bytes)) {
     auto got = co_await stream.read(buffer);
     if (!got || *got == 0) break;
     text.append(buffer.data(), *got);
@@ -50,7 +58,7 @@ aio::Task<Result<>> upgrade(aio::Stream& stream, std::string head) {
     answer += one;
   }
   if (answer.starts_with("HTTP/1.1 101 ")) co_return Result<>{};
-  std::string body = CO_TRY(co_await rest_of(stream, ""));
+  std::string body = CO_TRY(co_await body_of(stream, answer));
   auto told = json::parse_object(body, "the controller's answer");
   Error unknown(Code::unavailable, "the controller lets nobody through");
   co_return fail(told ? error_from_answer(*told, unknown.what) : unknown);

@@ -88,7 +88,9 @@ def test_what_is_no_token_of_this_controller_opens_nothing(served):
     elsewhere.ok("login", url, "--fingerprint", made["fingerprint"], stdin=made["token"])
     kept = os.path.join(elsewhere.home, "login.json")
     assert stat.S_IMODE(os.stat(kept).st_mode) == 0o600
-    for verb in (("exec", "app:web", "--", "true"), ("stop",), ("controller", "serve")):
+    looks = elsewhere.run("exec", "app:web", "--", "true", limit=20)
+    assert looks.code == 1 and "takes the role operate" in looks.err, looks
+    for verb in (("stop",), ("controller", "serve")):
         refused = elsewhere.run(*verb)
         assert refused.code == 1 and "logged in to another" in refused.err, refused
     again = croft.run("operator", "add", "rita")
