@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "aio/cancel.h"
 #include "aio/scope.h"
 #include "cli/session.h"
 #include "cli/tunnel.h"
@@ -19,6 +20,7 @@ namespace json = wire::json;
 namespace {
 
 constexpr size_t read_bytes = 32 << 10;
+constexpr Duration signal_within = Duration::seconds(5);
 constexpr int signal_base = 128;  // as shells tell the end by a signal
 
 /// The terminal passes every key on while this lives.
@@ -79,7 +81,8 @@ aio::Task<Result<>> pass_signals(aio::World& world, Tunnel& tunnel, bool termina
       continue;
     }
     const char* name = number == SIGINT ? "INT" : number == SIGTERM ? "TERM" : "HUP";
-    CO_TRY(co_await tunnel.ask("kill", {{"signal", name}}));
+    CO_TRY(co_await aio::deadline(world.clock, signal_within,
+                                  tunnel.ask("kill", {{"signal", name}}), "passing the signal on"));
   }
 }
 
@@ -122,12 +125,13 @@ aio::Task<Result<int>> exec(aio::World& world, Invocation& invocation) {
   RawTerminal raw(tty);
   aio::Scope beside(co_await aio::here());
   beside.spawn(pass_input(world, *tunnel));
-  beside.spawn(pass_signals(world, *tunnel, tty));
-  auto closed = co_await pass_output(*tunnel);
+  // Who cannot be told of a signal is not waited for.
+  auto ended = co_await aio::race(pass_output(*tunnel), pass_signals(world, *tunnel, tty));
   beside.cancel();
   auto joined = co_await beside.join();
   static_cast<void>(joined);  // input that nobody reads any more is no failure
-  co_return code_of(CO_TRY(std::move(closed)));
+  if (ended.index() == 1) co_return fail(std::get<1>(std::move(ended)).error());
+  co_return code_of(CO_TRY(std::get<0>(std::move(ended))));
 }
 
 int run_exec(Invocation& invocation) {
@@ -137,21 +141,22 @@ int run_exec(Invocation& invocation) {
 }  // namespace
 
 Command exec_command() {
-  return {.path = "exec",
-          .summary = "run a command, or a shell, where a component runs",
-          .details =
-              "PATH is a component that is placed on a machine, or the machine: shop:web:server. "
-              "Input, output, signals and the exit code are those of the command; 128 and its "
-              "number for a signal. Without a command a shell is started on a terminal of its own.",
-          .example = "croft exec shop:web:server -- ps ax",
-          .positionals = {{"PATH", "a component of an application"},
-                          {"COMMAND", "what to run, behind --; default: a shell", false, true, true}},
-          .options = {{"-t,--tty", "", "give it a terminal"},
-                      {"--as-process", "",
-                       "as the process of PATH runs: its user, folder, environment"},
-                      {"--directory", "DIR", "run it there"},
-                      {"--instance", "ID", "on this machine of the application"}},
-          .run = run_exec};
+  return {
+      .path = "exec",
+      .summary = "run a command, or a shell, where a component runs",
+      .details =
+          "PATH is a component that is placed on a machine, or the machine: shop:web:server. "
+          "Input, output, signals and the exit code are those of the command; 128 and its "
+          "number for a signal. Without a command a shell is started on a terminal of its own.",
+      .example = "croft exec shop:web:server -- ps ax",
+      .positionals = {{"PATH", "a component of an application"},
+                      {"COMMAND", "what to run, behind --; default: a shell", false, true, true}},
+      .options = {{"-t,--tty", "", "give it a terminal"},
+                  {"--as-process", "",
+                   "as the process of PATH runs: its user, folder, environment"},
+                  {"--directory", "DIR", "run it there"},
+                  {"--instance", "ID", "on this machine of the application"}},
+      .run = run_exec};
 }
 
 }  // namespace croft::cli

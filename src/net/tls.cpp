@@ -223,7 +223,9 @@ class TlsStream final : public aio::Stream {
       int reason = SSL_get_error(ssl_.get(), ok);
       if (reason == SSL_ERROR_ZERO_RETURN) co_return 0;
       if (reason != SSL_ERROR_WANT_READ) co_return broken("TLS: " + openssl_words());
-      CO_TRY(co_await flush());
+      // Never behind a write that waits: where both sides send and neither reads, both wait for
+      // ever.
+      if (!flushing_) CO_TRY(co_await flush());
       CO_TRY(co_await feed());
     }
   }
@@ -315,10 +317,11 @@ class TlsStream final : public aio::Stream {
     auto lock = CO_TRY(co_await sending_.lock());
     flushing_ = true;
     BIO* out = SSL_get_wbio(ssl_.get());
-    std::string records(BIO_ctrl_pending(out), '\0');
-    if (!records.empty()) BIO_read(out, records.data(), static_cast<int>(records.size()));
     Result<> sent;
-    if (!records.empty()) {
+    // What comes meanwhile of a reader who does not wait for us goes, too.
+    while (sent && BIO_ctrl_pending(out) > 0) {
+      std::string records(BIO_ctrl_pending(out), '\0');
+      BIO_read(out, records.data(), static_cast<int>(records.size()));
       std::vector<std::string_view> pieces{records};
       sent = co_await inner_->write(std::move(pieces));
     }

@@ -180,6 +180,52 @@ aio::Task<Result<Response>> ask_through_proxy(Scene& scene, std::string_view ans
   co_return result;
 }
 
+aio::Task<Result<>> send_much(aio::Stream& stream, size_t bytes) {
+  std::string piece(1 << 20, 'x');
+  for (size_t sent = 0; sent < bytes; sent += piece.size()) {
+    std::vector<std::string_view> pieces{piece};
+    CO_TRY(co_await stream.write(std::move(pieces)));
+  }
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> receive_much(aio::Stream& stream, size_t bytes) {
+  std::vector<char> buffer(64 << 10);
+  for (size_t all = 0; all < bytes;) {
+    size_t got = CO_TRY(co_await stream.read(buffer));
+    if (got == 0) co_return fail(Code::unavailable, "it ended early");
+    all += got;
+  }
+  co_return Result<>{};
+}
+
+/// More than all buffers between them hold: whoever reads must not wait for its own side's write.
+TEST(Tls, both_sides_may_send_much_at_once) {
+  TlsOptions identity = make_identity();
+  auto serving = TlsContext::server(identity);
+  TlsOptions believing;
+  believing.verify_peer = false;
+  auto calling = TlsContext::client(believing);
+  ASSERT_TRUE(serving && calling);
+  auto real = aio::RealWorld::open().value();
+  auto talk = [&](aio::World& world) -> aio::Task<Result<>> {
+    constexpr size_t much = 64 << 20;
+    auto listener = CO_TRY(world.net.listen({"127.0.0.1", 0, ""}));
+    auto plain = CO_TRY(co_await world.net.connect(listener->local()));
+    auto here = CO_TRY(tls_client(*calling, std::move(plain), "127.0.0.1"));
+    auto there = CO_TRY(tls_server(*serving, CO_TRY(co_await listener->accept())));
+    aio::Scope scope(co_await aio::here());
+    for (aio::Stream* stream : {here.get(), there.get()}) {
+      scope.spawn(send_much(*stream, much));
+      scope.spawn(receive_much(*stream, much));
+    }
+    co_return co_await scope.join();
+  };
+  auto done = real->run(
+      aio::deadline(real->world().clock, patience, talk(real->world()), "both to be through"));
+  EXPECT_TRUE(done) << done.error().render();
+}
+
 TEST(Tls, goes_through_the_tunnel_of_a_proxy) {
   run_tls([](Scene& scene) -> aio::Task<Result<>> {
     std::string head;

@@ -13,6 +13,7 @@ namespace json = wire::json;
 namespace {
 constexpr size_t read_bytes = 64 << 10;
 constexpr Duration write_limit = Duration::seconds(20);
+constexpr Duration slow_reader = Duration::seconds(10);
 constexpr Duration call_limit = Duration::seconds(30);
 /// A process may need its grace to end.
 constexpr Duration remove_limit = Duration::minutes(5);
@@ -209,9 +210,21 @@ aio::Task<Result<>> RemoteHost::take(protocol::Frame frame) {
   auto found = channels_.find(frame.channel);
   if (found == channels_.end()) co_return Result<>{};  // closed here while it was on its way
   std::shared_ptr<Channel> channel = found->second;
-  auto pushed = co_await channel->data.push(std::move(frame.bytes));
-  if (!pushed && pushed.error().code != Code::cancelled) co_return pushed;
-  co_return Result<>{};
+  auto pushed =
+      co_await aio::deadline(world_.clock, slow_reader, channel->data.push(std::move(frame.bytes)),
+                             "handing on what a machine sent");
+  if (pushed || (pushed.error().code == Code::cancelled && !(co_await aio::here()).cancelled()))
+    co_return Result<>{};
+  if (pushed.error().code != Code::timeout) co_return pushed;
+  // All that the controller has to say to that machine goes the same way: it does not wait for one.
+  log::warn("hosts", "{}: what channel {} sends is not read for {}: it is closed",
+            machine_.instance, frame.channel, slow_reader.text());
+  protocol::Closed closed;
+  closed.channel = frame.channel;
+  closed.error =
+      Error(Code::resource_exhausted, fmt::format("it was not read for {}", slow_reader.text()));
+  channel->closed = std::move(closed);
+  co_return co_await close(frame.channel);
 }
 
 aio::Task<Result<>> RemoteHost::take(protocol::AgentMessage message) {
