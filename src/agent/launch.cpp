@@ -169,8 +169,9 @@ Result<std::string> find_program(const Launch& launch) {
         access(candidate.c_str(), X_OK) == 0)
       return candidate;
   }
-  return fail(Code::not_found,
-              fmt::format("cannot start '{}': it is in no folder of {}", name, path));
+  return fail(
+      Error(Code::not_found, fmt::format("cannot start '{}': it is in no folder of {}", name, path))
+          .fact("not_started", "absent"));
 }
 
 void add_limits(const model::ProcessLimits& limits, const std::vector<std::string>& missing,
@@ -260,7 +261,10 @@ Result<Running> Launcher::start(const Launch& launch) {
     what += fmt::format(" in '{}'", orders.directory);
   else if (*orders.step)
     what += fmt::format(" ({})", orders.step);
-  return fail(aio::system_error(orders.failure, what));
+  Error error = aio::system_error(orders.failure, what);
+  // As shells tell the two apart: 127 and 126.
+  if (!*orders.step) error.fact("not_started", orders.failure == ENOENT ? "absent" : "refused");
+  return fail(std::move(error));
 }
 
 std::string Launcher::mark_file(int pid) const {

@@ -20,6 +20,7 @@ namespace json = wire::json;
 namespace {
 
 constexpr size_t read_bytes = 32 << 10;
+constexpr int not_allowed = 126, not_there = 127;  // as shells tell what could not be started
 constexpr Duration signal_within = Duration::seconds(5);
 constexpr int signal_base = 128;  // as shells tell the end by a signal
 
@@ -121,7 +122,11 @@ aio::Task<Result<int>> exec(aio::World& world, Invocation& invocation) {
     request["terminal"] = size_of_terminal();
     if (const char* term = getenv("TERM")) request["environment"] = json::Object{{"TERM", term}};
   }
-  auto tunnel = CO_TRY(co_await Tunnel::open(world, invocation.home, target, std::move(request)));
+  auto opened = co_await Tunnel::open(world, invocation.home, target, std::move(request));
+  if (!opened && !opened.error().fact("not_started").empty())
+    co_return invocation.fail(
+        opened.error(), opened.error().fact("not_started") == "absent" ? not_there : not_allowed);
+  auto tunnel = CO_TRY(std::move(opened));
   RawTerminal raw(tty);
   aio::Scope beside(co_await aio::here());
   beside.spawn(pass_input(world, *tunnel));
@@ -147,7 +152,8 @@ Command exec_command() {
       .details =
           "PATH is a component that is placed on a machine, or the machine: shop:web:server. "
           "Input, output, signals and the exit code are those of the command; 128 and its "
-          "number for a signal. Without a command a shell is started on a terminal of its own.",
+          "number for a signal, 127 where there is no such command, 126 where it may not run. "
+          "Without a command a shell is started on a terminal of its own.",
       .example = "croft exec shop:web:server -- ps ax",
       .positionals = {{"PATH", "a component of an application"},
                       {"COMMAND", "what to run, behind --; default: a shell", false, true, true}},

@@ -55,6 +55,10 @@ def test_a_process_on_a_machine_lives_and_is_looked_into(croft, describe, tmp_pa
     read = croft.ok("exec", "app:server", "--", "cat", "/srv/page.txt")
     assert read.out.strip() == "hello from the host"
     assert croft.run("exec", "app:web", "--", "sh", "-c", "echo bad >&2; exit 7").code == 7
+    for absent in ("no-such-program", "/no/such/program"):
+        failed = croft.run("exec", "app:web", "--", absent)
+        assert failed.code == 127 and absent in failed.err, failed
+    assert croft.run("exec", "app:web", "--", "/etc/passwd").code == 126
     forward = croft.start("forward", "app:server", "0:8123", "--json")
     try:
         at = json.loads(forward.stdout.readline())["address"]
