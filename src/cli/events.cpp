@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "aio/cancel.h"
 #include "base/text.h"
 #include "cli/application.h"
 #include "cli/daemons.h"
@@ -16,6 +17,8 @@
 namespace croft::cli {
 namespace {
 
+constexpr Duration silence = Duration::seconds(45), again = Duration::milliseconds(500);
+
 void print_event(Invocation& invocation, const std::string& line, const wire::json::Object* event) {
   if (invocation.flag("--human") && event)
     invocation.terminal.print(event_text(invocation.terminal, *event));
@@ -23,18 +26,51 @@ void print_event(Invocation& invocation, const std::string& line, const wire::js
     invocation.terminal.print(line);
 }
 
-aio::Task<Result<int>> print_events(ControllerClient& client, Invocation& invocation,
-                                    std::string target) {
-  LineReader lines(CO_TRY(co_await client.open(target)));
-  auto until = invocation.value("--until");
+struct Following {
+  ControllerClient& client;
+  aio::World& world;
+  Invocation& invocation;
+  bool follow = false;
+  uint64_t from = 1;
+};
+
+/// Nullopt: the stream has ended without the event that was waited for.
+aio::Task<Result<std::optional<int>>> print_stream(Following& self) {
+  LineReader lines(CO_TRY(co_await self.client.open(fmt::format(
+      "/v1/applications/{}/events?from={}{}", path_segment(self.invocation.positional(0)),
+      self.from, self.follow ? "&follow=true" : ""))));
+  auto until = self.invocation.value("--until");
+  // A controller that lives says so now and then.
+  Duration patience = self.client.several() ? silence : Duration::forever();
   while (true) {
-    auto line = CO_TRY(co_await lines.next());
-    if (!line) co_return until ? exit_code::failed : exit_code::done;
+    auto line = CO_TRY(co_await aio::deadline(self.world.clock, patience, lines.next(),
+                                              "the next word of the controller"));
+    if (!line) co_return std::optional<int>();
     if (line->empty()) continue;
     auto event = wire::json::parse_object(*line, "an event");
-    print_event(invocation, *line, event ? &*event : nullptr);
-    bool whole = event && text_member(*event, "component") == invocation.positional(0);
-    if (until && whole && text_member(*event, "event") == *until) co_return exit_code::done;
+    print_event(self.invocation, *line, event ? &*event : nullptr);
+    if (!event) continue;
+    if (auto seq = wire::json::int_or(*event, "seq", 0); seq && *seq > 0)
+      self.from = static_cast<uint64_t>(*seq) + 1;
+    bool whole = text_member(*event, "component") == self.invocation.positional(0);
+    if (until && whole && text_member(*event, "event") == *until)
+      co_return std::optional(exit_code::done);
+  }
+}
+
+aio::Task<Result<int>> print_events(Following self) {
+  for (;;) {
+    auto printed = co_await print_stream(self);
+    if (printed && *printed) co_return **printed;
+    bool goes_on = self.follow && self.client.several();
+    bool cut = !printed &&
+               (printed.error().code == Code::unavailable || printed.error().code == Code::timeout);
+    if (!goes_on || (!printed && !cut)) {
+      if (!printed) co_return fail(std::move(printed).error());
+      co_return self.invocation.value("--until") ? exit_code::failed : exit_code::done;
+    }
+    self.client.look_again();
+    CO_TRY(co_await self.world.clock.sleep(again));
   }
 }
 
@@ -87,10 +123,7 @@ aio::Task<Result<int>> events(aio::World& world, Invocation& invocation) {
   if (!health && is_no_controller(health.error()) && !invocation.flag("--follow") &&
       co_await world.disk.info(invocation.home + "/controller/controller.db"))
     co_return co_await read_store(world, invocation, from);
-  std::string target =
-      fmt::format("/v1/applications/{}/events?from={}{}", path_segment(invocation.positional(0)),
-                  from, follow ? "&follow=true" : "");
-  auto outcome = co_await aio::race(print_events(client, invocation, target),
+  auto outcome = co_await aio::race(print_events({client, world, invocation, follow, from}),
                                     world.processes.signal({SIGINT, SIGTERM}));
   if (outcome.index() == 1) co_return exit_code::interrupted;
   auto& result = std::get<0>(outcome);

@@ -191,12 +191,15 @@ aio::Task<Result<int>> rent(aio::World& world, Invocation& invocation) {
   inner.home = home;
   inner.positionals = {description_file(home)};
   inner.options.insert_or_assign("--name", std::vector<std::string>{application});
+  // The home of who watches them does not know it.
+  std::string where = farm.kind == cloud::FarmKind::aws ? "aws" : farm.ec2->url.text();
+  inner.options.insert_or_assign("--farm", std::vector<std::string>{where});
   int code =
       CO_TRY(co_await bring_up(world, inner, [](const json::Object&) { return Result<>{}; }));
   if (code != exit_code::done) co_return code;
   auto urls = CO_TRY(co_await until_all_answer(world, invocation, home, count_in(text)));
   Login login = CO_TRY(co_await login_to(world, home, std::move(token), urls));
-  login.farm = farm.kind == cloud::FarmKind::aws ? "aws" : farm.ec2->url.text();
+  login.farm = where;
   CO_TRY(co_await keep_login(world, invocation.home, login));
   if (invocation.json) {
     invocation.terminal.print(

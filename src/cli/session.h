@@ -34,6 +34,10 @@ class ControllerClient {
                                              Duration deadline = Duration::seconds(60));
   /// A body read piece by piece: the event stream.
   aio::Task<Result<std::unique_ptr<net::ResponseStream>>> open(std::string target);
+  /// One of several is asked, and another may lead when that one is gone: it is looked for at the
+  /// next call after look_again().
+  bool several() const { return login_ && *login_ && !(*login_)->others.empty(); }
+  void look_again() { found_ = false; }
 
  private:
   Result<net::ClientRequest> request(std::string method, std::string target);

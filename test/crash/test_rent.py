@@ -81,6 +81,7 @@ def test_renting_is_cut_off(place, tmp_path):
             cut = croft.run("controller", "rent", env={"CROFT_CRASH_AT": str(point)}, limit=120)
             end_watcher(croft)  # a death that has not come yet comes now
             croft.ok("controller", "rent", limit=120)
+            croft.ok("controller", "rent", env={"CROFT_FARM": ""}, limit=120)  # now the home knows the farm
             rented_once(place)
             assert croft.ok("status", "--json").json["applications"] == [], (point, cut)
             proof = croft.ok("controller", "return", "--json", limit=120).json
