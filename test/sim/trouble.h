@@ -22,8 +22,8 @@ struct Form {
 
 class Trouble {
  public:
-  /// Every third life has two controllers, one of which leads.
-  explicit Trouble(uint64_t seed) : draw_(seed), rig_(seed, {}, seed % 3 == 0 ? 2 : 1) {}
+  /// Every fifth life has two controllers, one of which leads.
+  explicit Trouble(uint64_t seed) : draw_(seed), rig_(seed, {}, seed % 5 == 0 ? 2 : 1) {}
 
   /// An error: what did not hold; story() tells what was done before.
   Result<> live() {

@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "components/aws/host_machines.h"
+#include "components/bounds.h"
 #include "components/http_action.h"
 #include "components/passwords/passwords.h"
 #include "components/registry.h"
@@ -351,10 +352,11 @@ engine::ComponentType controllers_type() {
   });
   attributes.push_back(required("ownerDigest", Type::string,
                                 "SHA-256, in hex, of the token of the operator `owner`"));
-  attributes.push_back(
-      with_default("apiPort", Type::integer, api_port, "where they answer operators, by TLS"));
-  attributes.push_back(
-      with_default("agentsPort", Type::integer, agents_port, "where agents reach them"));
+  attributes.push_back(between(
+      1, 65535,
+      with_default("apiPort", Type::integer, api_port, "where they answer operators, by TLS")));
+  attributes.push_back(between(
+      1, 65535, with_default("agentsPort", Type::integer, agents_port, "where agents reach them")));
   attributes.push_back(
       attribute("operators", Type::strings,
                 "networks from which operators may call: [\"192.0.2.0/24\"]; default: any"));
