@@ -3,8 +3,9 @@
 // (HOME/rented), which watches them from outside.
 #include <fmt/format.h>
 
-#include <filesystem>
+#include <csignal>
 
+#include "aio/cancel.h"
 #include "base/digest.h"
 #include "base/text.h"
 #include "cli/application.h"
@@ -27,6 +28,7 @@ constexpr const char* default_image = "ami-0c40f700000000001";
 constexpr size_t token_digits = 64;
 constexpr Bytes small = Bytes::mib(1);
 constexpr Duration all_within = Duration::minutes(10);
+constexpr Duration without_majority = Duration::minutes(2);
 constexpr Duration look_again = Duration::seconds(1);
 
 std::string home_of(const Invocation& invocation) {
@@ -139,15 +141,30 @@ aio::Task<Result<std::vector<std::string>>> until_all_answer(aio::World& world,
   login.fingerprint = authority.pin();
   ControllerClient client(world, home);
   std::string told;
-  for (Moment until = world.clock.now() + all_within;;) {
+  Moment majority = world.clock.now();
+  for (Moment until = majority + all_within;;) {
     auto shown =
         CO_TRY(co_await client.call("GET", fmt::format("/v1/applications/{}", application)));
     auto urls = CO_TRY(urls_of(shown));
     std::string silent;
+    size_t answering = 0;
     for (const std::string& url : urls) {
       login.url = url;
-      if (!CO_TRY(co_await answers(world, login))) silent = url + " does not answer yet";
+      if (CO_TRY(co_await answers(world, login)))
+        ++answering;
+      else
+        silent = url + " does not answer yet";
     }
+    if (answering * 2 > wanted) majority = world.clock.now();
+    if (world.clock.now() - majority > without_majority)
+      co_return fail(
+          Error(Code::unavailable,
+                fmt::format("{} of {} controllers answer: without a majority nobody leads, "
+                            "and no other can join",
+                            answering, wanted))
+              .hint("croft controller return --anyway gives them back")
+              .hint("then croft controller rent, and croft audit and croft down --lost APP "
+                    "for what they had rented"));
     if (urls.size() < wanted)
       silent = fmt::format("{} of {} machines are there", urls.size(), wanted);
     if (silent.empty()) co_return urls;
@@ -197,7 +214,10 @@ aio::Task<Result<int>> rent(aio::World& world, Invocation& invocation) {
   int code =
       CO_TRY(co_await bring_up(world, inner, [](const json::Object&) { return Result<>{}; }));
   if (code != exit_code::done) co_return code;
-  auto urls = CO_TRY(co_await until_all_answer(world, invocation, home, count_in(text)));
+  auto waited = co_await aio::race(until_all_answer(world, invocation, home, count_in(text)),
+                                   world.processes.signal({SIGINT, SIGTERM}));
+  if (waited.index() == 1) co_return exit_code::interrupted;
+  auto urls = CO_TRY(std::get<0>(std::move(waited)));
   Login login = CO_TRY(co_await login_to(world, home, std::move(token), urls));
   login.farm = where;
   CO_TRY(co_await keep_login(world, invocation.home, login));

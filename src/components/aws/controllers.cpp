@@ -237,6 +237,28 @@ aio::Task<Result<>> Controllers::until_they_answer(
   }
 }
 
+aio::Task<Result<>> Controllers::ping(Context& context) {
+  int64_t wanted = CO_TRY(context.integer_or("minCount", 1));
+  if (wanted == 1 || !noted(context, formed_note)) co_return co_await ImageInstance::ping(context);
+  auto seen = CO_TRY(co_await look(CO_TRY(co_await client(context)), open_ids(context)));
+  auto there = std::ranges::count_if(seen, [&](const auto& each) {
+    return each.second.state == cloud::InstanceState::running &&
+           noted(context, settled_note(each.first));
+  });
+  if (there * 2 > wanted) {
+    told_ = false;
+    co_return co_await ImageInstance::ping(context);
+  }
+  if (!std::exchange(told_, true))
+    context.event(
+        protocol::event::attention,
+        fmt::format("{} of {} controllers are left: without a majority nobody leads, and no "
+                    "other can join; croft controller return --anyway, then rent, and croft "
+                    "down --lost for what they had rented",
+                    there, wanted));
+  co_return Result<>{};
+}
+
 aio::Task<Result<net::HttpClient*>> Controllers::doors(Context& context) {
   if (!doors_) {
     net::TlsOptions tls;

@@ -15,6 +15,8 @@ namespace croft::components {
 class Controllers : public ImageInstance {
  public:
   aio::Task<Result<>> deploy(engine::Context& context) override;
+  /// Where the majority is gone nothing is rented that could not help.
+  aio::Task<Result<>> ping(engine::Context& context) override;
   /// Holds the doors of all: one that is silent while most are not is fenced and replaced.
   aio::Task<Result<>> work(engine::Context& context) override;
   aio::Task<Result<>> terminate(engine::Context& context,
@@ -37,6 +39,7 @@ class Controllers : public ImageInstance {
   aio::Task<Result<net::HttpClient*>> doors(engine::Context& context);
 
   std::unique_ptr<net::HttpClient> doors_;
+  bool told_ = false;  ///< that the majority is gone
   std::map<std::string, Moment> silent_;  // instance -> since when
 };
 
