@@ -48,6 +48,8 @@ class ImageInstance : public engine::Component {
   aio::Task<Result<>> fence(engine::Context& context, std::vector<std::string> lost);
   aio::Task<Result<>> fence_these(engine::Context& context, cloud::Ec2 ec2,
                                   std::vector<std::string> lost);
+  /// What is lost comes back as others: onLoss.
+  static Result<bool> replaces(const engine::Context& context);
   /// Of the call that is made or was made last.
   static std::string token_of(const engine::Context& context);
   aio::Task<Result<cloud::Ec2>> client(engine::Context& context);
@@ -79,7 +81,6 @@ class ImageInstance : public engine::Component {
   // image_zones.cpp: machines dealt over zones, by one call each.
   static bool is_renting(const engine::Context& context);
   static void next_round(engine::Context& context);
-  static Result<bool> replaces(const engine::Context& context);
   static bool all_given_back(const engine::Context& context);
   /// Machines that are gone, told of and given back.
   static aio::Task<Result<>> count_out(engine::Context& context, std::vector<std::string> gone);

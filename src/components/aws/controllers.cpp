@@ -237,26 +237,31 @@ aio::Task<Result<>> Controllers::until_they_answer(
   }
 }
 
+/// A liveness check has its bound, and a member that is made up for takes longer: that is work().
 aio::Task<Result<>> Controllers::ping(Context& context) {
-  int64_t wanted = CO_TRY(context.integer_or("minCount", 1));
-  if (wanted == 1 || !noted(context, formed_note)) co_return co_await ImageInstance::ping(context);
-  auto seen = CO_TRY(co_await look(CO_TRY(co_await client(context)), open_ids(context)));
+  if (CO_TRY(replaces(context))) co_return Result<>{};
+  co_return co_await ImageInstance::ping(context);
+}
+
+/// Told once. One that is lost cannot be made up for then.
+Result<bool> Controllers::majority_is_gone(Context& context,
+                                           const std::map<std::string, cloud::Instance>& seen) {
+  int64_t wanted = TRY(context.integer_or("minCount", 1));
+  if (wanted == 1 || !noted(context, formed_note)) return false;
   auto there = std::ranges::count_if(seen, [&](const auto& each) {
     return each.second.state == cloud::InstanceState::running &&
            noted(context, settled_note(each.first));
   });
-  if (there * 2 > wanted) {
-    told_ = false;
-    co_return co_await ImageInstance::ping(context);
-  }
-  if (!std::exchange(told_, true))
+  bool gone = there * 2 <= wanted;
+  if (gone && !told_)
     context.event(
         protocol::event::attention,
         fmt::format("{} of {} controllers are left: without a majority nobody leads, and no "
                     "other can join; croft controller return --anyway, then rent, and croft "
                     "down --lost for what they had rented",
                     there, wanted));
-  co_return Result<>{};
+  told_ = gone;
+  return gone;
 }
 
 aio::Task<Result<net::HttpClient*>> Controllers::doors(Context& context) {
@@ -284,37 +289,60 @@ aio::Task<Result<bool>> Controllers::answers(Context& context, std::string addre
 }
 
 aio::Task<Result<>> Controllers::work(Context& context) {
-  aio::Clock& clock = context.world().clock;
+  std::string before;
   for (;;) {
-    CO_TRY(co_await clock.sleep(every));
-    auto ec2 = CO_TRY(co_await client(context));
-    auto seen = co_await look(ec2, open_ids(context));
-    if (!seen && seen.error().code == Code::cancelled) co_return fail(std::move(seen).error());
-    if (!seen) continue;  // liveness tells that the farm is away
-    std::vector<std::string> lost;
-    size_t heard = 0;
-    for (const auto& [id, machine] : *seen) {
-      if (machine.state != cloud::InstanceState::running || !noted(context, settled_note(id)))
-        continue;
-      if (CO_TRY(co_await answers(context, reached_at(machine)))) {
-        ++heard;
-        silent_.erase(id);
-        continue;
-      }
-      auto since = silent_.try_emplace(id, clock.now()).first->second;
-      if (clock.now() - since >= patience) lost.push_back(id);
-    }
-    // Where most are silent it is rather this machine that is cut off.
-    if (lost.empty() || heard * 2 <= seen->size()) continue;
-    for (const std::string& id : lost) {
-      context.event(protocol::event::instances_gone,
-                    fmt::format("{} has not answered for {}", id, patience.text()));
-      silent_.erase(id);
-    }
-    auto fenced = co_await fence(context, std::move(lost));
-    if (!fenced && fenced.error().code == Code::cancelled) co_return fenced;
-    if (!fenced) context.event(protocol::event::attention, fenced.error().line());
+    CO_TRY(co_await context.world().clock.sleep(every));
+    auto tended = co_await tend(context);
+    std::string problem = tended ? "" : tended.error().line();
+    if (!tended && tended.error().code == Code::cancelled) co_return tended;
+    if (!problem.empty() && problem != before) context.event(protocol::event::attention, problem);
+    before = std::move(problem);
+    context.waits("");
   }
+}
+
+aio::Task<Result<>> Controllers::tend(Context& context) {
+  auto ec2 = CO_TRY(co_await client(context));
+  auto seen = CO_TRY(co_await look(ec2, open_ids(context)));
+  if (CO_TRY(majority_is_gone(context, seen))) co_return Result<>{};
+  CO_TRY(co_await fence_the_silent(context, seen));
+  if (!CO_TRY(replaces(context))) co_return Result<>{};
+  CO_TRY(co_await ImageInstance::ping(context));
+  // One whose settling was cut off is taken up again.
+  auto lock = CO_TRY(co_await tending_.lock());
+  seen = CO_TRY(co_await look(ec2, open_ids(context)));
+  bool all_run =
+      seen.size() == open_ids(context).size() && std::ranges::all_of(seen, [](const auto& each) {
+        return each.second.state == cloud::InstanceState::running;
+      });
+  if (!all_run) co_return Result<>{};
+  co_return co_await settle_in(context, std::move(seen));
+}
+
+aio::Task<Result<>> Controllers::fence_the_silent(
+    Context& context, const std::map<std::string, cloud::Instance>& seen) {
+  aio::Clock& clock = context.world().clock;
+  std::vector<std::string> lost;
+  size_t heard = 0;
+  for (const auto& [id, machine] : seen) {
+    if (machine.state != cloud::InstanceState::running || !noted(context, settled_note(id)))
+      continue;
+    if (CO_TRY(co_await answers(context, reached_at(machine)))) {
+      ++heard;
+      silent_.erase(id);
+      continue;
+    }
+    auto since = silent_.try_emplace(id, clock.now()).first->second;
+    if (clock.now() - since >= patience) lost.push_back(id);
+  }
+  // Where most are silent it is rather this machine that is cut off.
+  if (lost.empty() || heard * 2 <= seen.size()) co_return Result<>{};
+  for (const std::string& id : lost) {
+    context.event(protocol::event::instances_gone,
+                  fmt::format("{} has not answered for {}", id, patience.text()));
+    silent_.erase(id);
+  }
+  co_return co_await fence(context, std::move(lost));
 }
 
 aio::Task<Result<>> Controllers::repair(Context& context, std::vector<engine::Drift> drifts) {

@@ -15,7 +15,6 @@ namespace croft::components {
 class Controllers : public ImageInstance {
  public:
   aio::Task<Result<>> deploy(engine::Context& context) override;
-  /// Where the majority is gone nothing is rented that could not help.
   aio::Task<Result<>> ping(engine::Context& context) override;
   /// Holds the doors of all: one that is silent while most are not is fenced and replaced.
   aio::Task<Result<>> work(engine::Context& context) override;
@@ -25,6 +24,12 @@ class Controllers : public ImageInstance {
   std::string imports() const override { return ""; }
 
  private:
+  Result<bool> majority_is_gone(engine::Context& context,
+                                const std::map<std::string, cloud::Instance>& seen);
+  /// One round of work(): where the majority is gone nothing is rented, which could not help.
+  aio::Task<Result<>> tend(engine::Context& context);
+  aio::Task<Result<>> fence_the_silent(engine::Context& context,
+                                       const std::map<std::string, cloud::Instance>& seen);
   aio::Task<Result<>> equip(engine::Context& context, cloud::RunInstances& wanted) override;
   aio::Task<Result<>> settle_in(engine::Context& context,
                                 const std::map<std::string, cloud::Instance>& seen) override;
@@ -39,7 +44,7 @@ class Controllers : public ImageInstance {
   aio::Task<Result<net::HttpClient*>> doors(engine::Context& context);
 
   std::unique_ptr<net::HttpClient> doors_;
-  bool told_ = false;  ///< that the majority is gone
+  bool told_ = false;                     ///< that the majority is gone
   std::map<std::string, Moment> silent_;  // instance -> since when
 };
 
