@@ -1,5 +1,7 @@
 #include "cli/session.h"
 
+#include <algorithm>
+
 #include "controller/controller.h"
 #include "net/tls.h"
 #include "protocol/json_model.h"
@@ -25,6 +27,7 @@ namespace {
 constexpr Duration until_one_leads = Duration::seconds(20);
 constexpr Duration ask_again = Duration::milliseconds(250);
 constexpr Duration health_within = Duration::seconds(3);
+constexpr size_t controllers_most = 16;  // those that were lost included
 
 net::ClientOptions client_options(const Result<std::optional<Login>>& login) {
   net::ClientOptions out;
@@ -70,7 +73,8 @@ aio::Task<Result<Login>> leading(aio::World& world, Login login) {
   urls.insert(urls.begin(), login.url);
   Error last(Code::unavailable, "no controller leads");
   for (Moment until = world.clock.now() + until_one_leads; world.clock.now() < until;) {
-    for (const std::string& url : urls) {
+    for (size_t i = 0; i < urls.size(); ++i) {
+      std::string url = urls[i];
       net::ClientRequest request;
       request.url = CO_TRY(net::Url::parse(url));
       request.url.target = "/v1/health";
@@ -83,13 +87,21 @@ aio::Task<Result<Login>> leading(aio::World& world, Login login) {
         last = std::move(answer).error();
         continue;
       }
-      auto document = wire::json::parse_object(answer->body, "the controller's answer");
-      auto role = document ? wire::json::string_or(*document, "role", "") : Result<std::string>("");
-      if (answer->status == 200 && role && *role != "leads") continue;
+      auto parsed = wire::json::parse_object(answer->body, "the controller's answer");
+      wire::json::Object told = parsed ? *std::move(parsed) : wire::json::Object();
+      auto role = wire::json::string_or(told, "role", "");
+      if (answer->status == 200 && role && *role != "leads") {
+        // A machine that was lost is made up for by one that nobody here has heard of.
+        std::string leader = wire::json::string_or(told, "leaderUrl", "").value_or("");
+        if (net::Url::parse(leader) && std::ranges::find(urls, leader) == urls.end() &&
+            urls.size() < controllers_most)
+          urls.push_back(leader);
+        continue;
+      }
       // One that leads, or one that has something to say to this token.
-      login.url = url;
-      login.others = urls;
-      std::erase(login.others, url);
+      std::erase(urls, url);
+      login.url = std::move(url);
+      login.others = std::move(urls);
       co_return login;
     }
     CO_TRY(co_await world.clock.sleep(ask_again));

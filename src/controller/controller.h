@@ -6,7 +6,7 @@
 // API (HTTP/1.1, JSON; errors: {"error": {"code","what","where","hints","facts","text"}} with the
 // fitting 4xx or 5xx status; "text" is the whole message as people should see it):
 //   GET    /v1/health          {"role": "leads" or "stands
-//   by","leader"?,"version","pid","home","started","applications","held","kept"} POST
+//   by","leader"?,"leaderUrl"?,"version","pid","home","started","applications","held","kept"} POST
 //   /v1/applications    body UpRequest -> 202 {"name","change","digest","seq"}; change is
 //                              "create", "continue" or "update"; events of this `up` start at seq
 //   GET    /v1/applications    {"applications":[{"name","phase","why","since","farm","kept",...}]}
@@ -89,7 +89,10 @@ struct ControllerOptions {
   Duration idle = Duration::seconds(60);  ///< ends that long after the last application is down
   Duration home_check = Duration::seconds(5);
   std::string agents;  ///< HOST:PORT where agents of farms that are not embedded reach it; or empty
-  std::string api;     ///< HOST:PORT where operators elsewhere reach this API by TLS; or empty
+  std::string api;     ///< HOST:PORT where this API answers operators elsewhere by TLS; or empty
+  /// "https://HOST:PORT": where operators reach `api`, if not at that address; or empty. Those who
+  /// stand by tell it of the one that leads.
+  std::string reached;
   /// Where the store is: empty, HOME/controller/controller.db; else
   /// "etcd://HOST:PORT[,HOST:PORT...]"
   /// ("etcds://" by TLS), shared with other controllers, one of which leads.

@@ -61,11 +61,10 @@ aio::Task<Result<OperatorsDoor>> open_operators_door(aio::World& world,
   tls.verify_peer = false;
   auto context = CO_TRY(net::TlsContext::server(tls));
   auto plain = CO_TRY(world.net.listen(address));
-  log::info("controller", "operators reach it at https://{}, fingerprint {}", plain->local().text(),
-            authority.pin());
   OperatorsDoor out;
   out.pin = authority.pin();
-  out.url = "https://" + plain->local().text();
+  out.url = options.reached.empty() ? "https://" + plain->local().text() : options.reached;
+  log::info("controller", "operators reach it at {}, fingerprint {}", out.url, out.pin);
   out.listener = net::tls_listener(std::move(context), std::move(plain));
   co_return out;
 }

@@ -99,6 +99,9 @@ Result<Place> place_of(const SettleOptions& options, const json::Object& told) {
     const auto& peer = each.get_object();
     member.peers.push_back(
         {TRY(json::string_at(peer, "instance")), TRY(json::string_at(peer, "address"))});
+    if (member.peers.back().name == options.instance)
+      controller.reached = fmt::format("https://{}:{}", TRY(json::string_at(peer, "reached")),
+                                       TRY(json::int_at(told, "api")));
   }
   out.etcd = std::move(member);
   return out;

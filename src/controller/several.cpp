@@ -42,6 +42,17 @@ std::string own_name(const ControllerOptions& options) {
   return fmt::format("{}-{}", host, getpid());
 }
 
+/// How a candidate is known: its name, and behind it where operators reach it, if they do.
+std::string candidate(const ControllerOptions& options) {
+  return options.reached.empty() ? own_name(options)
+                                 : fmt::format("{} {}", own_name(options), options.reached);
+}
+std::pair<std::string, std::string> name_and_url(const std::string& who) {
+  auto parts = cut(who, ' ');
+  return parts ? std::pair(std::string(parts->first), std::string(parts->second))
+               : std::pair(who, std::string());
+}
+
 /// Answers on the home's socket while another leads.
 class StandBy {
  public:
@@ -106,13 +117,14 @@ class StandBy {
       co_return replied;
     }
     auto leader = co_await store::present_leader(store_, leader_key);
-    std::string who = leader && *leader ? (*leader)->who : "";
+    auto [who, url] = name_and_url(leader && *leader ? (*leader)->who : "");
     if (path == "/v1/health") {
       json::Object document{{"role", "stands by"},
                             {"version", CROFT_VERSION},
                             {"pid", static_cast<int64_t>(getpid())},
                             {"home", options_.home}};
       if (!who.empty()) document["leader"] = who;
+      if (!url.empty()) document["leaderUrl"] = url;
       co_return co_await reply(exchange, 200, std::move(document));
     }
     co_return co_await refuse(
@@ -140,7 +152,7 @@ aio::Task<Result<std::optional<Seat>>> take_seat(aio::World& world,
     seat.shared = CO_TRY(co_await store::open_etcd(world, CO_TRY(etcd_options(options.store))));
   store::Candidacy candidacy;
   candidacy.key = leader_key;
-  candidacy.who = own_name(options);
+  candidacy.who = candidate(options);
   StandBy stand_by(world, *seat.shared, options);
   auto first =
       co_await aio::race(store::campaign(world, *seat.shared, candidacy), stand_by.serve());
@@ -151,7 +163,8 @@ aio::Task<Result<std::optional<Seat>>> take_seat(aio::World& world,
     co_return std::optional<Seat>();
   }
   seat.leadership = CO_TRY(std::get<0>(std::move(first)));
-  log::info("controller", "{} leads, fencing number {}", candidacy.who, seat.leadership->fencing());
+  log::info("controller", "{} leads, fencing number {}", own_name(options),
+            seat.leadership->fencing());
   co_return std::optional(std::move(seat));
 }
 

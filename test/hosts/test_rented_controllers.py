@@ -205,6 +205,21 @@ def made_up_for(home, lost):
     return wait_until(look, f"{lost} to be replaced", 120)
 
 
+def the_new_one_is_found(home, rented):
+    """A home that knows the old addresses alone finds the leader, also when it is the machine that came in place of another."""
+    file = pathlib.Path(home.home, "login.json")
+    old = file.read_text()
+    for _ in range(30):
+        home.ok("status", "app")
+        now = json.loads(file.read_text())
+        if now["url"] not in rented["urls"]:
+            return
+        request = urllib.request.Request(now["url"] + "/v1/stop", method="POST", headers={"Authorization": f"Bearer {now['token']}"})
+        urllib.request.urlopen(request, timeout=10, context=ssl._create_unverified_context()).close()
+        file.write_text(old)
+    raise AssertionError("the one that came in place of another never led")
+
+
 def three_again_and_back(far, home, rented, lost):
     again = home.ok("controller", "rent", "--json", limit=120).json
     assert len(set(again["urls"])) == 3 and len(set(again["urls"]) & set(rented["urls"])) == 2
@@ -226,6 +241,12 @@ def test_the_loss_of_the_one_that_leads_is_made_up_for(far, home, file):
     another_leads(home, before)
     assert pid(home) == process
     made_up_for(home, leader)
+    home.ok("controller", "rent", limit=120)  # all three answer
+    stale = json.loads(pathlib.Path(home.home, "login.json").read_text())
+    pathlib.Path(home.home, "login.json").write_text(json.dumps({**stale, "url": rented["urls"][0], "others": rented["urls"][1:]}))
+    the_new_one_is_found(home, rented)
+    wait_until(lambda: site(home), "the agent to find who leads now", 60)
+    assert pid(home) == process
     three_again_and_back(far, home, rented, leader)
 
 

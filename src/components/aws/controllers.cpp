@@ -179,8 +179,9 @@ aio::Task<Result<>> Controllers::hand_out_papers(
   for (const std::string& id : open_ids(context)) {
     auto machine = seen.find(id);
     if (machine == seen.end()) continue;
-    members.emplace_back(
-        json::Object{{"instance", id}, {"address", machine->second.private_address}});
+    members.emplace_back(json::Object{{"instance", id},
+                                      {"address", machine->second.private_address},
+                                      {"reached", reached_at(machine->second)}});
   }
   std::string token = token_of(context);
   json::Object what{{"members", std::move(members)},
