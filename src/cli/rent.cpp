@@ -13,6 +13,7 @@
 #include "cli/session.h"
 #include "cli/up_request.h"
 #include "cli/verbs.h"
+#include "components/aws/controllers.h"
 #include "controller/controller.h"
 #include "controller/operators.h"
 #include "trust/authority.h"
@@ -89,7 +90,9 @@ Result<std::vector<std::string>> urls_of(const json::Object& controllers) {
   for (const char* name : {"publicAddresses", "addresses"}) {
     const auto* addresses = TRY(json::array_if(*published, name));
     for (const auto& each : addresses ? *addresses : json::Array{})
-      if (each.is_string()) out.push_back(fmt::format("https://{}:7070", each.get_string()));
+      if (each.is_string())
+        out.push_back(
+            fmt::format("https://{}:{}", each.get_string(), components::controllers_api_port));
     if (!out.empty()) return out;
   }
   return fail(Code::unavailable, "the machines of the controllers have no address");
@@ -141,8 +144,8 @@ aio::Task<Result<std::vector<std::string>>> until_all_answer(aio::World& world,
   login.fingerprint = authority.pin();
   ControllerClient client(world, home);
   std::string told;
-  Moment majority = world.clock.now();
-  for (Moment until = majority + all_within;;) {
+  Moment had_majority = world.clock.now();
+  for (Moment until = had_majority + all_within;;) {
     auto shown =
         CO_TRY(co_await client.call("GET", fmt::format("/v1/applications/{}", application)));
     auto urls = CO_TRY(urls_of(shown));
@@ -155,8 +158,8 @@ aio::Task<Result<std::vector<std::string>>> until_all_answer(aio::World& world,
       else
         silent = url + " does not answer yet";
     }
-    if (answering * 2 > wanted) majority = world.clock.now();
-    if (world.clock.now() - majority > without_majority)
+    if (answering * 2 > wanted) had_majority = world.clock.now();
+    if (world.clock.now() - had_majority > without_majority)
       co_return fail(
           Error(Code::unavailable,
                 fmt::format("{} of {} controllers answer: without a majority nobody leads, "

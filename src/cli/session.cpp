@@ -32,11 +32,7 @@ constexpr size_t controllers_most = 16;  // those that were lost included
 net::ClientOptions client_options(const Result<std::optional<Login>>& login) {
   net::ClientOptions out;
   if (!login || !*login) return out;
-  net::TlsOptions tls;
-  tls.pin = (*login)->fingerprint;
-  // The authority signs for servers nothing but its own controller.
-  tls.check_name = false;
-  if (auto context = net::TlsContext::client(tls)) out.tls = *context;
+  if (auto context = net::TlsContext::client_of((*login)->fingerprint)) out.tls = *context;
   return out;
 }
 }  // namespace

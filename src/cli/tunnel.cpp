@@ -70,13 +70,10 @@ aio::Task<Result<std::unique_ptr<aio::Stream>>> connect_there(aio::World& world,
   login = CO_TRY(co_await leading(world, std::move(login)));
   auto url = CO_TRY(net::Url::parse(login.url));
   auto addresses = CO_TRY(co_await world.net.resolve(url.host));
-  net::TlsOptions options;
-  options.pin = login.fingerprint;
-  options.check_name = false;  // the authority signs for servers nothing but its own controllers
   auto plain = CO_TRY(co_await world.net.connect(
       aio::Address{.host = addresses.front(), .port = url.port, .path = {}}));
-  auto stream =
-      CO_TRY(net::tls_client(CO_TRY(net::TlsContext::client(options)), std::move(plain), url.host));
+  auto stream = CO_TRY(net::tls_client(CO_TRY(net::TlsContext::client_of(login.fingerprint)),
+                                       std::move(plain), url.host));
   std::string head = fmt::format(
       "POST /v1/tunnel/{}?component={}&instance={}&what={} HTTP/1.1\r\nHost: {}\r\n"
       "Connection: Upgrade\r\nUpgrade: {}\r\nAuthorization: Bearer {}\r\n\r\n",

@@ -103,6 +103,9 @@ class ImageInstance : public engine::Component {
 
 /// Of both: what renting machines of one image takes and publishes.
 model::ComponentSchema image_instance_schema();
+/// For a type that is an ImageInstance but for these attributes.
+model::ComponentSchema without(model::ComponentSchema schema,
+                               std::initializer_list<std::string_view> attributes);
 Result<std::vector<plan::Rent>> image_instance_rents(const model::Component& component);
 
 /// What the signature of an image is over.

@@ -1,6 +1,8 @@
 // What ImageInstance takes and publishes.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "components/image_instance.h"
 #include "components/registry.h"
 
@@ -106,6 +108,14 @@ model::ComponentSchema image_instance_schema() {
       published("publicAddresses", Type::any, "their public addresses"),
   };
   schema.rule = check_counts;
+  return schema;
+}
+
+model::ComponentSchema without(model::ComponentSchema schema,
+                               std::initializer_list<std::string_view> attributes) {
+  std::erase_if(schema.attributes, [&](const model::AttributeSchema& each) {
+    return std::ranges::find(attributes, each.name) != attributes.end();
+  });
   return schema;
 }
 

@@ -262,13 +262,19 @@ TEST_F(ApplicationTest, what_cannot_be_removed_is_listed_and_blocks_nothing_else
   EXPECT_TRUE(proof->left.empty());
 }
 
-TEST_F(ApplicationTest, a_change_waits_for_a_farm_that_is_away_and_ends_nothing_else) {
-  ASSERT_TRUE(run(three_things(), settle));
+/// `a` is to be another thing, and what it is cannot be removed.
+Wanted a_change_while_the_farm_is_away(FakeCloud& cloud) {
   auto changed = three_things();
   changed.description.config->component("a")->set("sfClass", "Timer");
   changed.description.digest = "changed";
   cloud.stuck_components.insert("app:a");
   cloud.stuck_why = Code::unavailable;
+  return changed;
+}
+
+TEST_F(ApplicationTest, a_change_waits_for_a_farm_that_is_away_and_ends_nothing_else) {
+  ASSERT_TRUE(run(three_things(), settle));
+  auto changed = a_change_while_the_farm_is_away(cloud);
   ASSERT_TRUE(run(changed, [this](Rig& rig) -> aio::Task<Result<>> {
     return [](Rig& r, FakeCloud& c) -> aio::Task<Result<>> {
       CO_TRY(co_await r.world.clock.sleep(Duration::minutes(5)));
@@ -286,11 +292,7 @@ TEST_F(ApplicationTest, a_change_waits_for_a_farm_that_is_away_and_ends_nothing_
 
 TEST_F(ApplicationTest, a_change_that_waits_for_the_farm_is_given_up_for_a_down) {
   ASSERT_TRUE(run(three_things(), settle));
-  auto changed = three_things();
-  changed.description.config->component("a")->set("sfClass", "Timer");
-  changed.description.digest = "changed";
-  cloud.stuck_components.insert("app:a");
-  cloud.stuck_why = Code::unavailable;
+  auto changed = a_change_while_the_farm_is_away(cloud);
   ASSERT_TRUE(run(changed, [this](Rig& rig) -> aio::Task<Result<>> {
     return [](Rig& r, FakeCloud& c) -> aio::Task<Result<>> {
       CO_TRY(co_await r.world.clock.sleep(Duration::minutes(1)));

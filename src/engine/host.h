@@ -58,7 +58,7 @@ struct Joining {
 };
 
 /// What makes a rented machine a controller of the same authority as this one.
-struct ControllerSeat {
+struct RentedController {
   std::string client_token;  ///< of the call that rents it
   std::string program_url;   ///< where croft is, to be fetched by anybody who has the URL
   std::string program_sha256;
@@ -117,8 +117,8 @@ class Hosts {
   }
   /// User data that makes a machine a controller: the same for the same client token, as
   /// user_data().
-  virtual aio::Task<Result<std::string>> controller_user_data(ControllerSeat seat) {
-    static_cast<void>(seat);
+  virtual aio::Task<Result<std::string>> controller_user_data(RentedController machine) {
+    static_cast<void>(machine);
     co_return fail(Code::unsupported, "no controller is rented from here");
   }
   /// What such a machine has to know (JSON, beside the keys of this one), sealed so that machines

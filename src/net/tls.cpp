@@ -174,6 +174,13 @@ Result<std::shared_ptr<TlsContext>> TlsContext::client(const TlsOptions& options
   return std::shared_ptr<TlsContext>(new TlsContext(std::move(state)));
 }
 
+Result<std::shared_ptr<TlsContext>> TlsContext::client_of(std::string pin) {
+  TlsOptions options;
+  options.pin = std::move(pin);
+  options.check_name = false;
+  return client(options);
+}
+
 Result<std::shared_ptr<TlsContext>> TlsContext::server(const TlsOptions& options) {
   if (options.certificate_pem.empty() || options.key_pem.empty())
     return fail(Code::invalid_argument, "a TLS server needs a certificate and its key");

@@ -34,6 +34,9 @@ struct TlsOptions {
 class TlsContext {
  public:
   static Result<std::shared_ptr<TlsContext>> client(const TlsOptions& options);
+  /// For servers that an authority with this pin has signed (TlsOptions::pin), under whatever name:
+  /// such an authority signs for servers nothing but its own controllers.
+  static Result<std::shared_ptr<TlsContext>> client_of(std::string pin);
   /// verify_peer needs ca_pem or ca_file.
   static Result<std::shared_ptr<TlsContext>> server(const TlsOptions& options);
   /// PEM files read by this process at once: at start, not on a busy loop.

@@ -40,7 +40,7 @@ constexpr Duration patience = Duration::seconds(30);
 constexpr Duration answer_within = Duration::seconds(3);
 constexpr Duration group_in_use = Duration::minutes(2);
 constexpr int etcd_clients = 2379, etcd_peers = 2380;
-constexpr int32_t api_port = 7070, agents_port = 7071;
+constexpr int32_t agents_port = 7071;
 /// From where machines of one network call each other.
 const std::vector<std::string> private_networks = {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"};
 
@@ -123,7 +123,7 @@ aio::Task<Result<std::string>> Controllers::group(Context& context, cloud::Ec2 e
     CO_TRY(co_await context.settle({context.rented(group_kind, id)}));
   }
   std::string id = open_group(context)->id;
-  auto api = static_cast<int>(CO_TRY(context.integer_or("apiPort", api_port)));
+  auto api = static_cast<int>(CO_TRY(context.integer_or("apiPort", controllers_api_port)));
   auto agents = static_cast<int>(CO_TRY(context.integer_or("agentsPort", agents_port)));
   std::vector<std::string> operators;
   for (const auto& each : CO_TRY(context.vector_or_empty("operators")))
@@ -161,14 +161,14 @@ aio::Task<Result<>> Controllers::equip(Context& context, cloud::RunInstances& wa
     CO_TRY(co_await context.outside("PUT croft", s3.put_object(std::move(object))));
     context.remember(program_note, digest);
   }
-  engine::ControllerSeat seat;
-  seat.client_token = wanted.client_token;
-  seat.program_url = CO_TRY(s3.presign("GET", bucket, program_object, url_lasts));
-  seat.program_sha256 = digest;
-  seat.papers_url =
+  engine::RentedController machine;
+  machine.client_token = wanted.client_token;
+  machine.program_url = CO_TRY(s3.presign("GET", bucket, program_object, url_lasts));
+  machine.program_sha256 = digest;
+  machine.papers_url =
       CO_TRY(s3.presign("GET", bucket, papers_object(wanted.client_token), url_lasts));
   engine::Hosts* hosts = CO_TRY(context.hosts());
-  wanted.user_data = CO_TRY(co_await hosts->controller_user_data(std::move(seat)));
+  wanted.user_data = CO_TRY(co_await hosts->controller_user_data(std::move(machine)));
   wanted.security_group_ids.push_back(std::move(group_id));
   co_return Result<>{};
 }
@@ -189,7 +189,7 @@ aio::Task<Result<>> Controllers::hand_out_papers(
                     {"formed", noted(context, formed_note)},
                     {"etcd", CO_TRY(context.integer_or("minCount", 1)) > 1},
                     {"owner", CO_TRY(context.string("ownerDigest"))},
-                    {"api", CO_TRY(context.integer_or("apiPort", api_port))},
+                    {"api", CO_TRY(context.integer_or("apiPort", controllers_api_port))},
                     {"agents", CO_TRY(context.integer_or("agentsPort", agents_port))}};
   engine::Hosts* hosts = CO_TRY(context.hosts());
   cloud::PutObject papers;
@@ -267,11 +267,9 @@ Result<bool> Controllers::majority_is_gone(Context& context,
 
 aio::Task<Result<net::HttpClient*>> Controllers::doors(Context& context) {
   if (!doors_) {
-    net::TlsOptions tls;
-    tls.pin = CO_TRY(co_await CO_TRY(context.hosts())->pin());
-    tls.check_name = false;  // the authority signs for servers nothing but its own controllers
     net::ClientOptions options;
-    options.tls = CO_TRY(net::TlsContext::client(tls));
+    options.tls =
+        CO_TRY(net::TlsContext::client_of(CO_TRY(co_await CO_TRY(context.hosts())->pin())));
     doors_ = std::make_unique<net::HttpClient>(context.world(), std::move(options));
   }
   co_return doors_.get();
@@ -280,7 +278,7 @@ aio::Task<Result<net::HttpClient*>> Controllers::doors(Context& context) {
 aio::Task<Result<bool>> Controllers::answers(Context& context, std::string address) {
   net::HttpClient* client = CO_TRY(co_await doors(context));
   net::ClientRequest request;
-  auto port = CO_TRY(context.integer_or("apiPort", api_port));
+  auto port = CO_TRY(context.integer_or("apiPort", controllers_api_port));
   request.url = CO_TRY(net::Url::parse(fmt::format("https://{}:{}/v1/health", address, port)));
   request.deadline = request.connect_deadline = answer_within;
   // Without a token it is told nothing, and that is answer enough.
@@ -388,7 +386,8 @@ engine::ComponentType controllers_type() {
   type.calls_farm = true;
   type.works = true;
   type.timeouts.start = Duration::minutes(30);
-  type.schema = image_instance_schema();
+  type.schema =
+      without(image_instance_schema(), {"maxCount", "userData", "shutdown", "spread", "zones"});
   type.schema.sf_class = "croft.Controllers";
   type.schema.type = "Controllers";
   type.schema.doc =
@@ -396,16 +395,11 @@ engine::ComponentType controllers_type() {
       "etcd "
       "where they are several. `croft controller rent` deploys it.";
   auto& attributes = type.schema.attributes;
-  static constexpr std::string_view not_here[] = {"maxCount", "userData", "shutdown", "spread",
-                                                  "zones"};
-  std::erase_if(attributes, [](const auto& attribute) {
-    return std::ranges::find(not_here, attribute.name) != std::end(not_here);
-  });
   attributes.push_back(required("ownerDigest", Type::string,
                                 "SHA-256, in hex, of the token of the operator `owner`"));
-  attributes.push_back(between(
-      1, 65535,
-      with_default("apiPort", Type::integer, api_port, "where they answer operators, by TLS")));
+  attributes.push_back(between(1, 65535,
+                               with_default("apiPort", Type::integer, controllers_api_port,
+                                            "where they answer operators, by TLS")));
   attributes.push_back(between(
       1, 65535, with_default("agentsPort", Type::integer, agents_port, "where agents reach them")));
   attributes.push_back(

@@ -12,6 +12,9 @@
 
 namespace croft::components {
 
+/// Where they answer operators, unless they are told otherwise.
+inline constexpr int32_t controllers_api_port = 7070;
+
 class Controllers : public ImageInstance {
  public:
   aio::Task<Result<>> deploy(engine::Context& context) override;

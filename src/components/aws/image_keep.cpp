@@ -157,7 +157,9 @@ engine::ComponentType machine_image_type() {
   type.works = true;
   type.changes = true;
   type.timeouts.start = Duration::hours(1);
-  type.schema = image_instance_schema();
+  type.schema = without(image_instance_schema(),
+                        {"minCount", "maxCount", "shutdown", "onLoss", "spread", "zones",
+                         "instance", "instances", "addresses", "publicAddresses"});
   type.schema.sf_class = "croft.MachineImage";
   type.schema.type = "MachineImage";
   type.schema.doc =
@@ -165,12 +167,6 @@ engine::ComponentType machine_image_type() {
       "`imageID`, "
       "an image is made of it, the machine is given back. Other contents: another image.";
   auto& attributes = type.schema.attributes;
-  static constexpr std::string_view not_here[] = {
-      "minCount", "maxCount", "shutdown",  "onLoss",    "spread",
-      "zones",    "instance", "instances", "addresses", "publicAddresses"};
-  std::erase_if(attributes, [](const auto& attribute) {
-    return std::ranges::find(not_here, attribute.name) != std::end(not_here);
-  });
   type.schema.rule = {};
   for (auto& attribute : attributes) attribute.change = model::Change::update;
   auto published = [&](const char* name, const char* doc) {

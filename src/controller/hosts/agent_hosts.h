@@ -46,7 +46,7 @@ class AgentHosts : public engine::Hosts {
   aio::Task<Result<>> check_signed(std::string text, std::string signature,
                                    std::string signer) override;
   aio::Task<Result<std::string>> user_data(engine::Joining joining) override;
-  aio::Task<Result<std::string>> controller_user_data(engine::ControllerSeat seat) override;
+  aio::Task<Result<std::string>> controller_user_data(engine::RentedController machine) override;
   aio::Task<Result<std::string>> controller_papers(std::string client_token,
                                                    std::string what) override;
   aio::Task<Result<std::string>> pin() override;

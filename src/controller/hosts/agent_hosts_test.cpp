@@ -307,11 +307,11 @@ TEST_F(AgentHostsTest, ACertificateOfAnotherAuthorityIsRefused) {
 
 TEST_F(AgentHostsTest, PapersOfAControllerAreForItsCallAlone) {
   with_hosts([&](AgentHosts& hosts) -> aio::Task<Result<>> {
-    engine::ControllerSeat seat{"call-1", "http://127.0.0.1:1/croft", std::string(64, 'c'),
-                                "http://127.0.0.1:1/papers"};
-    std::string text = CO_TRY(co_await hosts.controller_user_data(seat));
-    seat.program_url = "http://127.0.0.1:1/croft?signed=later";
-    EXPECT_EQ(CO_TRY(co_await hosts.controller_user_data(seat)), text) << "the same again";
+    engine::RentedController machine{"call-1", "http://127.0.0.1:1/croft", std::string(64, 'c'),
+                                     "http://127.0.0.1:1/papers"};
+    std::string text = CO_TRY(co_await hosts.controller_user_data(machine));
+    machine.program_url = "http://127.0.0.1:1/croft?signed=later";
+    EXPECT_EQ(CO_TRY(co_await hosts.controller_user_data(machine)), text) << "the same again";
     std::string sealed =
         CO_TRY(co_await hosts.controller_papers("call-1", R"({"members":[{"instance":"i-1"}]})"));
     auto key = unbase64(token_in(text));
@@ -321,8 +321,8 @@ TEST_F(AgentHostsTest, PapersOfAControllerAreForItsCallAlone) {
     auto told = CO_TRY(wire::json::parse_object(papers.reveal()));
     const auto* files = CO_TRY(wire::json::object_at(told, "files"));
     EXPECT_EQ(files->size(), std::size(shared_keys));
-    seat.client_token = "call-2";
-    auto other = unbase64(token_in(CO_TRY(co_await hosts.controller_user_data(seat))));
+    machine.client_token = "call-2";
+    auto other = unbase64(token_in(CO_TRY(co_await hosts.controller_user_data(machine))));
     auto stranger = CO_TRY(trust::Encryption::of_key(world.random, Secret(other.value_or(""))));
     EXPECT_EQ(stranger.unseal(sealed, papers_place).error().code, Code::conflict);
     co_return Result<>{};

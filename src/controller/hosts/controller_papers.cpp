@@ -22,16 +22,16 @@ Secret papers_key(const trust::Encryption& encryption, std::string_view client_t
 
 }  // namespace
 
-aio::Task<Result<std::string>> AgentHosts::controller_user_data(engine::ControllerSeat seat) {
-  if (auto kept = CO_TRY(co_await records_.user_data(seat.client_token)))
+aio::Task<Result<std::string>> AgentHosts::controller_user_data(engine::RentedController machine) {
+  if (auto kept = CO_TRY(co_await records_.user_data(machine.client_token)))
     co_return std::move(*kept);
   ControllerUserData data;
-  data.program_url = std::move(seat.program_url);
-  data.program_sha256 = std::move(seat.program_sha256);
-  data.papers_url = std::move(seat.papers_url);
-  data.papers_key = papers_key(encryption_, seat.client_token);
+  data.program_url = std::move(machine.program_url);
+  data.program_sha256 = std::move(machine.program_sha256);
+  data.papers_url = std::move(machine.papers_url);
+  data.papers_key = papers_key(encryption_, machine.client_token);
   std::string text = CO_TRY(text_of(data));
-  CO_TRY(co_await records_.keep_user_data(seat.client_token, "", text));
+  CO_TRY(co_await records_.keep_user_data(machine.client_token, "", text));
   co_return text;
 }
 
