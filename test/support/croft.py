@@ -20,7 +20,7 @@ TALK_KEY = "EmlMg61YbNoThisIsNotMyKey"
 
 
 def wait_until(check, what, limit=WAIT):
-    """Calls `check` until it gives something true, and returns that."""
+    """Calls `check` until it gives something true, and returns that. `what`: text, or what gives it once it is too late."""
     end = time.monotonic() + limit
     pause = 0.01
     while True:
@@ -28,7 +28,7 @@ def wait_until(check, what, limit=WAIT):
         if found:
             return found
         if time.monotonic() > end:
-            raise AssertionError(f"not within {limit} s: {what}")
+            raise AssertionError(f"not within {limit} s: {what() if callable(what) else what}")
         time.sleep(pause)
         pause = min(pause * 1.5, 0.25)
 
@@ -130,6 +130,7 @@ def alive(pid):
 
 class Farm:
     """`croft farm serve` in the foreground on a data folder of its own."""
+    address, inside = "127.0.0.1", ()  # where it listens, and what enters its network namespace
 
     def __init__(self, data=None, port=None, options=(), **env):
         self.own = data is None
@@ -142,12 +143,12 @@ class Farm:
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.address}:{self.port}"
 
     def start(self):
         self.log_file = open(pathlib.Path(self.data) / "serve.log", "ab")
         self.process = subprocess.Popen(
-            [BINARY, "farm", "serve", "--data", self.data, "--listen", f"127.0.0.1:{self.port}", *self.options],
+            [*self.inside, BINARY, "farm", "serve", "--data", self.data, "--listen", f"{self.address}:{self.port}", *self.options],
             stdout=self.log_file, stderr=self.log_file, env=self.env)
         wait_until(self.healthy, "the farm answers /_croft/health", 30)
 

@@ -10,7 +10,8 @@ import threading
 from botocore.exceptions import BotoCoreError, ClientError
 
 from support.clients import client
-from support.croft import BINARY, Croft, Farm, alive, wait_until
+from support.croft import Croft, Farm, alive, wait_until
+from support.netns import inside, run
 
 # The far namespace is the computer that the farm is on: what it passes on to machines comes from there.
 FIREWALL = '''
@@ -36,11 +37,6 @@ CALL = "import socket, sys; socket.create_connection((sys.argv[1], int(sys.argv[
 LIVE = ("pending", "running", "shutting-down", "stopping", "stopped")
 
 
-def run(*words, stdin=None):
-    done = subprocess.run(words, input=stdin, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, f"{' '.join(words)}: {done.stderr}"
-
-
 class Elsewhere(Farm):
     process = watching = None
 
@@ -50,6 +46,7 @@ class Elsewhere(Farm):
         self.space, self.near, self.far = f"croft-far-{number}", f"near{number}", f"far{number}"
         network = 4 * random.randrange(1 << 14)
         self.here, self.there = (f"10.99.{network >> 8}.{(network & 255) + host}" for host in (1, 2))
+        self.address, self.inside = self.there, inside(self.space)
         self.over, self.ways = threading.Event(), set()
         try:
             self._make_network()
@@ -76,18 +73,6 @@ class Elsewhere(Farm):
         assert self.calls_here(20), "the network between the two is there"
         run("ip", "netns", "exec", self.space, "nft", "-f", "-", stdin=FIREWALL % self.here)
 
-    @property
-    def url(self):
-        return f"http://{self.there}:{self.port}"
-
-    def start(self):
-        self.log_file = open(pathlib.Path(self.data) / "serve.log", "ab")
-        # ip netns exec would hide the cgroups.
-        self.process = subprocess.Popen(
-            ["nsenter", f"--net=/run/netns/{self.space}", BINARY, "farm", "serve", "--data", self.data, "--listen",
-             f"{self.there}:{self.port}"], stdout=self.log_file, stderr=self.log_file, env=self.env)
-        wait_until(self.healthy, "the farm answers /_croft/health", 30)
-
     def home(self):
         """One on this computer, whose commands rent there."""
         return Croft(CROFT_FARM=self.url, AWS_ACCESS_KEY_ID=self.keys[0], AWS_SECRET_ACCESS_KEY=self.keys[1])
@@ -96,8 +81,8 @@ class Elsewhere(Farm):
         """Whether who is there reaches a port that is open here."""
         with socket.create_server((self.here, 0)) as listener:
             port = listener.getsockname()[1]
-            done = subprocess.run(["nsenter", f"--net=/run/netns/{self.space}", "/usr/bin/python3", "-c", CALL,
-                                   self.here, str(port), str(limit)], capture_output=True, timeout=60)
+            done = subprocess.run([*self.inside, "/usr/bin/python3", "-c", CALL, self.here, str(port), str(limit)],
+                                  capture_output=True, timeout=60)
         return done.returncode == 0
 
     def machines(self, *states):

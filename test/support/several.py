@@ -20,15 +20,14 @@ sfConfig extends Compound {
 
 
 class Several:
+    etcd = farm = None
+
     def __init__(self, count=2):
-        self.etcd = Etcd()
-        # Each has its own ways to the store.
-        self.doors = [[Door(port) for port, _ in self.etcd.ports] for _ in range(count)]
-        self.farm = Farm()
+        self.homes, self.processes, self.doors, self.count = [], {}, [], count
+        self.open()
         account = self.farm.account("several")
         self.keys = (account["accessKey"], account["secretKey"])
         self.env = {"AWS_ACCESS_KEY_ID": self.keys[0], "AWS_SECRET_ACCESS_KEY": self.keys[1]}
-        self.homes, self.processes = [], {}
         for i in range(count):
             self.homes.append(Croft())
             if i:
@@ -37,9 +36,22 @@ class Several:
             self.start(i)
             wait_until(lambda: self.role(i), "the controller answers")
 
+    def open(self):
+        self.etcd = Etcd()
+        # Each has its own ways to the store.
+        self.doors = [[Door(port) for port in self.etcd.clients] for _ in range(self.count)]
+        self.farm = Farm()
+
+    def inside(self, i):
+        """What enters the network namespace of a controller."""
+        return []
+
+    def api(self, i):
+        return f"127.0.0.1:{free_port()}"
+
     def start(self, i):
         self.processes[i] = subprocess.Popen(
-            [BINARY, "controller", "serve", "--store", self.url(i), "--name", f"c{i}", "--api", f"127.0.0.1:{free_port()}",
+            [*self.inside(i), BINARY, "controller", "serve", "--store", self.url(i), "--name", f"c{i}", "--api", self.api(i),
              "--pid-file", os.path.join(self.homes[i].home, "controller.pid")], env=self.homes[i].env,
             stdout=subprocess.DEVNULL, stderr=open(os.path.join(self.homes[i].home, "controller.log"), "a"))
 
@@ -62,10 +74,11 @@ class Several:
             process.wait(30)
         for home in self.homes:
             home.close()
-        self.farm.close()
         for door in (door for doors in self.doors for door in doors):
             door.close()
-        self.etcd.close()
+        for part in (self.farm, self.etcd):
+            if part:
+                part.close()
 
 
 def things(several):
