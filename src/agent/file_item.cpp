@@ -80,7 +80,11 @@ class FileItem final : public Item {
     const auto* then = next ? std::get_if<model::FileWork>(&next->what) : nullptr;
     if (then && then->path == file.path && then->kind == file.kind) co_return Result<>{};
     auto done = CO_TRY(co_await place_.folder.load_done(work_.name));
-    bool ours = file.kind == model::FileWork::Kind::file || (done && done->why == made_by_us);
+    struct stat info{};
+    bool folder = lstat(file.path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+    // A folder where a file was wanted was never ours: put() has refused it.
+    bool ours =
+        file.kind == model::FileWork::Kind::file ? !folder : done && done->why == made_by_us;
     if (!file.keep && ours) {
       std::error_code error;
       if (file.kind == model::FileWork::Kind::directory)

@@ -90,6 +90,7 @@ bool strip_secrets(model::HostWork& work) {
 }
 
 Folder::~Folder() {
+  if (ground_) return;
   // Only empty ones go: nothing is left in memory of an agent that had nothing to keep.
   if (!run_.empty()) {
     for (const char* each : {"/works", marks[0], marks[1]}) rmdir((run_ + each).c_str());
@@ -138,20 +139,24 @@ Result<> Folder::make_marks(const std::string& name) {
   return fail(aio::system_error(errno, fmt::format("cannot make '{}'", own)));
 }
 
-aio::Task<Result<>> Folder::open() {
-  for (const char* each : {"", "/works", "/logs", "/data"})
-    CO_TRY(co_await world_.disk.make_dirs(path_ + each, *each ? 0700 : 0711));
+Result<> Folder::take_lock() {
   chmod(path_.c_str(), 0711);
   chmod((path_ + "/data").c_str(), 0711);
   lock_ = ::open((path_ + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (lock_ < 0 || flock(lock_, LOCK_EX | LOCK_NB) != 0)
-    co_return fail(errno == EWOULDBLOCK
-                       ? Error(Code::conflict, fmt::format("another agent runs in {}", path_))
-                       : aio::system_error(errno, fmt::format("cannot lock {}", path_)));
-  for (std::string& name : CO_TRY(co_await world_.disk.list(path_ + "/works")))
-    if (name.ends_with(".done")) done_.insert(std::move(name));
+  if (lock_ >= 0 && flock(lock_, LOCK_EX | LOCK_NB) == 0) return {};
+  return fail(errno == EWOULDBLOCK
+                  ? Error(Code::conflict, fmt::format("another agent runs in {}", path_))
+                  : aio::system_error(errno, fmt::format("cannot lock {}", path_)));
+}
+
+/// Memory that goes with the machine, and what was kept of its last start.
+aio::Task<Result<>> Folder::find_ground() {
+  if (ground_) {
+    run_ = ground_->memory;
+    boot_ = ground_->boot;
+    co_return co_await world_.disk.make_dirs(run_);
+  }
   if (auto found = find_tmpfs(); !found) log::warn("agent", "{}", found.error().line());
-  CO_TRY(co_await open_works());
   boot_ = boot_id();
   auto before = co_await world_.disk.read_file(path_ + "/boot", key_most);
   bool same = before && *before == boot_;
@@ -161,6 +166,16 @@ aio::Task<Result<>> Folder::open() {
   }
   if (same) co_return Result<>{};
   co_return co_await world_.disk.write_file(path_ + "/boot", boot_);
+}
+
+aio::Task<Result<>> Folder::open() {
+  for (const char* each : {"", "/works", "/logs", "/data"})
+    CO_TRY(co_await world_.disk.make_dirs(path_ + each, *each ? 0700 : 0711));
+  if (!ground_) CO_TRY(take_lock());
+  for (std::string& name : CO_TRY(co_await world_.disk.list(path_ + "/works")))
+    if (name.ends_with(".done")) done_.insert(std::move(name));
+  CO_TRY(co_await find_ground());
+  co_return co_await open_works();
 }
 
 /// What an agent of an earlier version kept in a file each moves into the one of all.

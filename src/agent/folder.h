@@ -4,6 +4,7 @@
 // and belongs to the agent. One agent owns a folder: it holds a lock. Loop thread only.
 #pragma once
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -33,10 +34,17 @@ struct Done {
   WallTime at;
 };
 
+/// What the machine is otherwise asked for. Given by a simulation, whose machines are not this one:
+/// there is then no lock, and no process to leave a mark.
+struct Ground {
+  std::string memory;  ///< RUN: a folder that goes when the machine loses its power
+  std::string boot;    ///< changes with every start of the machine
+};
+
 class Folder {
  public:
-  Folder(aio::World& world, std::string path)
-      : world_(world), path_(std::move(path)), works_(world) {}
+  Folder(aio::World& world, std::string path, std::optional<Ground> ground = {})
+      : world_(world), path_(std::move(path)), ground_(std::move(ground)), works_(world) {}
   ~Folder();
   Folder(const Folder&) = delete;
   Folder& operator=(const Folder&) = delete;
@@ -88,9 +96,12 @@ class Folder {
  private:
   Result<> find_tmpfs();
   Result<> make_marks(const std::string& name);
+  Result<> take_lock();
+  aio::Task<Result<>> find_ground();
   aio::Task<Result<>> open_works();
   aio::World& world_;
   std::string path_, run_, boot_;
+  std::optional<Ground> ground_;
   Works works_;
   std::vector<Works::Text> loaded_;
   std::set<std::string> done_;  ///< file names of those that are there: most items have none

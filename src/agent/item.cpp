@@ -8,10 +8,17 @@
 
 #include "agent/plain_files.h"
 #include "aio/system_error.h"
+#include "base/mask.h"
 #include "base/text.h"
 
 namespace croft::agent {
 namespace {
+
+std::vector<model::SecretFile> secrets_in(const model::HostWork& work) {
+  if (const auto* process = std::get_if<model::ProcessWork>(&work.what)) return process->secrets;
+  if (const auto* run = std::get_if<model::RunWork>(&work.what)) return run->secrets;
+  return {};
+}
 
 std::unexpected<Error> refused(const char* what, const std::string& path) {
   return fail(aio::system_error(errno, fmt::format("cannot {} '{}'", what, path)));
@@ -33,9 +40,17 @@ Item::Item(Place& place, model::HostWork work, std::function<void(const model::W
   state_.name = work_.name;
   state_.digest = work_.digest;
   state_.since = place_.world.clock.wall();
+  for (const model::SecretFile& each : secrets_in(work_)) add_masked(secrets_, each.value.reveal());
+}
+
+std::string Item::written(const std::string& log_file, uint64_t from) const {
+  std::string out = last_lines(log_file, from);
+  mask(out, secrets_);
+  return out;
 }
 
 void Item::say(Phase phase, std::string why) {
+  mask(why, secrets_);
   if (state_.phase == phase && state_.why == why) return;
   if (state_.phase != phase) state_.since = place_.world.clock.wall();
   state_.phase = phase;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 
 #include "agent/folder.h"
 #include "agent/launch.h"
@@ -40,19 +41,26 @@ class Item {
 
   const model::WorkState& state() const { return state_; }
   const model::HostWork& work() const { return work_; }
-  /// Tells a change, once: the same phase with the same words is none.
+  /// Tells a change, once: the same phase with the same words is none. Its secrets are masked.
   void say(Phase phase, std::string why = "");
   /// Its secrets went with the machine's memory: it is not what it was any more, and says so.
   void lacks_secrets() { state_.digest.clear(); }
 
  protected:
+  /// What its program wrote, to be told: its secrets are masked.
+  std::string written(const std::string& log_file, uint64_t from) const;
+
   Place& place_;
   model::HostWork work_;
   model::WorkState state_;
 
  private:
   std::function<void(const model::WorkState&)> changed_;
+  std::set<std::string> secrets_;
 };
+
+using ItemMaker = std::function<std::unique_ptr<Item>(
+    Place& place, model::HostWork work, std::function<void(const model::WorkState&)> changed)>;
 
 /// Of the kind that `work` is.
 std::unique_ptr<Item> make_item(Place& place, model::HostWork work,

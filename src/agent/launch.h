@@ -10,6 +10,7 @@
 
 #include "agent/cgroup.h"
 #include "aio/world.h"
+#include "base/signals.h"
 #include "model/host_work.h"
 
 namespace croft::agent {
@@ -114,8 +115,5 @@ class Launcher {
 
 /// Of a process that runs: ticks; nullopt when there is none.
 std::optional<uint64_t> start_ticks(int pid);
-/// The number of "TERM", "SIGTERM" or "15".
-Result<int> signal_number(std::string_view name);
-std::string signal_name(int number);  ///< "TERM"
 
 }  // namespace croft::agent

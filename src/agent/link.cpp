@@ -62,6 +62,7 @@ aio::Task<Result<std::unique_ptr<aio::Stream>>> Link::dial(std::string controlle
   net::TlsOptions options;
   options.pin = identity_.pin;
   options.check_name = false;  // addresses change; the authority does not
+  options.clock = &world_.clock;
   if (with_key) {
     options.certificate_pem = keys_.certificate;
     options.key_pem = keys_.key;
@@ -148,6 +149,12 @@ aio::Task<Result<>> Link::run() {
               .hint("--token-file names a file with a token that was not used yet"));
     keys_ = CO_TRY(std::move(kept));
   }
+  auto outcome = co_await aio::race(keep_connected(), hear_beats());
+  co_return outcome.index() == 0 ? std::get<0>(std::move(outcome))
+                                 : std::get<1>(std::move(outcome));
+}
+
+aio::Task<Result<>> Link::keep_connected() {
   Backoff backoff(limits_.pause, limits_.pause_most);
   Moment ended = world_.clock.now();
   bool silent = false;  // a machine that is gone does not even refuse
@@ -214,13 +221,7 @@ aio::Task<Result<>> Link::converse(Session& session) {
   scope.spawn(read_all(session));
   scope.spawn(write_all(session));
   scope.spawn(beat(session));
-  if (session.welcome.heartbeat_port != 0) {
-    bool six = session.stream->peer().host.find(':') != std::string::npos;
-    if (auto socket = world_.net.datagrams({six ? "::" : "0.0.0.0", 0, ""})) {
-      session.datagrams = *std::move(socket);
-      scope.spawn(hear_beats(session));
-    }
-  }
+  if (session.welcome.heartbeat_port != 0) session.beats_pass = open_datagrams(session);
   scope.spawn(renew(session));
   co_return co_await scope.join();
 }

@@ -54,7 +54,10 @@ class Link {
   aio::Task<Result<>> read_all(Session& session);
   aio::Task<Result<>> write_all(Session& session);
   aio::Task<Result<>> beat(Session& session);
-  aio::Task<Result<>> hear_beats(Session& session);
+  aio::Task<Result<>> keep_connected();
+  /// Also between two connections: peers that ask whether we live are answered.
+  aio::Task<Result<>> hear_beats();
+  bool open_datagrams(const Session& session);
   /// Asks another agent whether it lives, with a datagram that the controller has sealed for it.
   aio::Task<Result<>> reach(const wire::json::Object& request);
   aio::Task<Result<>> renew(Session& session);
@@ -82,6 +85,11 @@ class Link {
   Folder::Keys keys_;
   aio::Mutex saving_;
   Session* session_ = nullptr;
+  std::shared_ptr<aio::Datagrams> datagrams_;  ///< from the first connection on
+  aio::Signal opened_;
+  // Of the last connection.
+  Secret beat_key_;
+  std::string beats_host_;
   bool busy_ = false;  ///< calls were answered since the last beat
   uint64_t beats_ = 0;
   uint32_t changes_ = 0;

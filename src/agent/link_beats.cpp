@@ -20,6 +20,7 @@ namespace croft::agent {
 namespace {
 
 constexpr int unanswered_beats = 5;
+constexpr Duration beat_pause = Duration::seconds(1);
 constexpr uint64_t beats_unanswered_max =
     2 * protocol::heartbeats_an_answer;  // then over the connection too
 constexpr Duration renew_retry = Duration::minutes(1);
@@ -31,21 +32,21 @@ constexpr Duration reach_patience = Duration::milliseconds(400);
 }  // namespace
 
 aio::Task<Result<>> Link::beat(Session& session) {
-  Secret key(unhex(session.welcome.heartbeat_key).value_or(""));
+  Secret key = beat_key_;
   Duration period = std::max(session.welcome.period, Duration::milliseconds(10));
   aio::Address to = session.stream->peer();
   to.port = session.welcome.heartbeat_port;
   for (;;) {
     ++beats_;
-    if (session.datagrams) {
+    if (session.beats_pass) {
       protocol::Heartbeat heartbeat{session.node, beats_,
                                     static_cast<uint64_t>(world_.clock.now().ns), changes_};
       ++session.beats;
-      auto sent = co_await session.datagrams->send(to, protocol::sealed(heartbeat, key));
+      auto sent = co_await datagrams_->send(to, protocol::sealed(heartbeat, key));
       if (!sent && sent.error().code == Code::cancelled) co_return sent;
     }
     // Where no answer comes, datagrams may be lost on the way.
-    if (session.beats - session.answered > beats_unanswered_max || !session.datagrams)
+    if (session.beats - session.answered > beats_unanswered_max || !session.beats_pass)
       CO_TRY(co_await session.say(protocol::Alive{beats_, changes_}));
     CO_TRY(co_await supervisor_.tend_logs());
     // With a beat, so that an idle host is not woken for it.
@@ -130,28 +131,46 @@ aio::Task<Result<>> Link::report(Session& session) {
   co_return Result<>{};
 }
 
-aio::Task<Result<>> Link::hear_beats(Session& session) {
-  Secret key(unhex(session.welcome.heartbeat_key).value_or(""));
+/// One socket for all connections, so that peers find us where the controller last heard us.
+bool Link::open_datagrams(const Session& session) {
+  beat_key_ = Secret(unhex(session.welcome.heartbeat_key).value_or(""));
+  beats_host_ = session.stream->peer().host;
+  bool six = beats_host_.find(':') != std::string::npos;
+  if (datagrams_ && six == (datagrams_->local().host.find(':') != std::string::npos)) return true;
+  auto socket = world_.net.datagrams({six ? "::" : "0.0.0.0", 0, ""});
+  if (!socket) return false;
+  if (datagrams_) datagrams_->close();
+  datagrams_ = *std::move(socket);
+  opened_.notify();
+  return true;
+}
+
+aio::Task<Result<>> Link::hear_beats() {
   std::array<char, 512> buffer;
   for (;;) {
-    auto got = co_await session.datagrams->receive(buffer);
+    std::shared_ptr<aio::Datagrams> datagrams = datagrams_;
+    if (!datagrams) {
+      CO_TRY(co_await opened_.wait());
+      continue;
+    }
+    auto got = co_await datagrams->receive(buffer);
     if (!got && got.error().code == Code::cancelled) co_return fail(std::move(got).error());
     if (!got) {
       // Nobody at that port now: the next beat tries again.
-      CO_TRY(co_await world_.clock.sleep(session.welcome.period));
+      CO_TRY(co_await world_.clock.sleep(beat_pause));
       continue;
     }
-    auto heartbeat = protocol::open_heartbeat({buffer.data(), got->size}, key);
+    auto heartbeat = protocol::open_heartbeat({buffer.data(), got->size}, beat_key_);
     if (!heartbeat) continue;
-    if (got->from.host != session.stream->peer().host) {
+    if (got->from.host != beats_host_) {
       // Sealed by our controller and brought by another host: it asks whether we live.
       std::string_view question(buffer.data(), got->size);
-      auto sent = co_await session.datagrams->send(got->from, question);
+      auto sent = co_await datagrams->send(got->from, question);
       if (!sent && sent.error().code == Code::cancelled) co_return sent;
-      continue;
+    } else if (session_) {
+      session_->heard = world_.clock.now();
+      session_->answered = session_->beats;
     }
-    session.heard = world_.clock.now();
-    session.answered = session.beats;
   }
 }
 

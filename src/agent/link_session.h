@@ -23,7 +23,7 @@ struct Link::Session {
   bool looking = false;              ///< whether another leads
   bool moved = false;                ///< one does
   uint64_t beats = 0, answered = 0;  ///< datagrams sent; how many there were at the last answer
-  std::unique_ptr<aio::Datagrams> datagrams;
+  bool beats_pass = false;           ///< the controller takes datagrams
   std::optional<trust::KeyPair> coming;
   Moment reported;          ///< when the last Report was begun
   bool reporting = false;   ///< one is under way

@@ -178,6 +178,7 @@ aio::Task<Result<>> ProcessItem::watch() {
     ready_ = true;
     place_.launcher.note_ready(running_->pid());
   }
+  state_.output.clear();
   tell(Phase::ready, "");
   auto outcome = co_await aio::race(process_.alive ? stay_alive() : forever(),
                                     socket_ ? hear_on() : forever());
@@ -278,6 +279,7 @@ aio::Task<Result<>> ProcessItem::bury(Ended ended) {
   if (!cleared) log::warn("agent", "{}: {}", work_.name, cleared.error().line());
   place_.launcher.forget(*mark_);
   running_.reset();
+  state_.output = written(place_.folder.log_file(work_.name), mark_->log_from);
   state_.exit_code.reset();
   state_.exit_signal.reset();
   if (ended.known && ended.signal) state_.exit_signal = ended.signal;

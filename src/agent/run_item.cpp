@@ -94,7 +94,7 @@ aio::Task<Result<Ended>> RunItem::finish() {
   if (!ended && ended.error().code != Code::timeout) co_return ended;
   CO_TRY(co_await running_->clear());
   place_.launcher.forget(*mark_);
-  state_.output = last_lines(place_.folder.log_file(work_.name), mark_->log_from);
+  state_.output = written(place_.folder.log_file(work_.name), mark_->log_from);
   state_.pid = 0;
   running_.reset();
   co_return ended;

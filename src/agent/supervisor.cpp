@@ -22,7 +22,7 @@ Result<> check_name(const std::string& name) {
 std::shared_ptr<Supervisor::Entry> Supervisor::add(model::HostWork work) {
   auto entry = std::make_shared<Entry>();
   entry->name = work.name;
-  entry->item = make_item(place_, std::move(work), [this](const auto& state) { changed(state); });
+  entry->item = make_(place_, std::move(work), [this](const auto& state) { changed(state); });
   entries_[entry->name] = entry;
   return entry;
 }
@@ -125,8 +125,8 @@ aio::Task<Result<bool>> Supervisor::change(Entry& entry) {
   }
   entry.half_changed = false;
   entry.lacks_secrets = false;
-  entry.item = make_item(place_, *std::exchange(entry.next, std::nullopt),
-                         [this](const auto& state) { changed(state); });
+  entry.item = make_(place_, *std::exchange(entry.next, std::nullopt),
+                     [this](const auto& state) { changed(state); });
   co_return false;
 }
 

@@ -14,8 +14,9 @@ namespace croft::agent {
 
 class Supervisor {
  public:
-  Supervisor(aio::World& world, Folder& folder, Launcher& launcher)
-      : place_{world, folder, launcher} {}
+  /// `make`: another makes the items (a simulation's, which start no processes).
+  Supervisor(aio::World& world, Folder& folder, Launcher& launcher, ItemMaker make = make_item)
+      : place_{world, folder, launcher}, make_(std::move(make)) {}
 
   /// Takes up what the folder holds. The running coroutine must await finish() at the end.
   aio::Task<Result<>> start();
@@ -68,6 +69,7 @@ class Supervisor {
   }
 
   Place place_;
+  ItemMaker make_;
   Entries entries_;
   std::optional<aio::Scope> scope_;
 };

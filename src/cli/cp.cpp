@@ -53,7 +53,9 @@ aio::Task<Result<std::shared_ptr<aio::Child>>> start_tar(aio::World& world,
                                                          std::vector<std::string> arguments,
                                                          bool reads) {
   aio::ProcessOptions options;
-  options.command = {"tar"};
+  // What comes from a host must not become a device here.
+  if (reads && geteuid() == 0) options.command = {"setpriv", "--bounding-set", "-mknod"};
+  options.command.push_back("tar");
   std::ranges::move(arguments, std::back_inserter(options.command));
   options.environment = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8"};
   options.pipe_input = reads;
@@ -93,7 +95,7 @@ aio::Task<Result<bool>> is_directory_there(aio::World& world, std::string home, 
 
 aio::Task<Result<>> fetch(aio::World& world, Invocation& invocation, Place from, Place to) {
   std::string source = without_slashes(from.path), target = without_slashes(to.path);
-  std::vector<std::string> arguments{"-xf", "-", "--no-same-owner"};
+  std::vector<std::string> arguments{"-xf", "-", "--no-same-owner", "--no-same-permissions"};
   if (is_directory(to.path) || to.path.ends_with('/')) {
     if (!is_directory(to.path))
       co_return fail(Code::not_found, fmt::format("there is no folder '{}' here", to.path));

@@ -11,12 +11,20 @@ namespace json = wire::json;
 
 namespace {
 
+std::string host_words(bool connected, const std::string& health, int64_t heard) {
+  if (!connected) return "away";
+  if (health == "dead") return "lost";
+  if (health != "suspect") return "connected";
+  return fmt::format("silent for {}", Duration::milliseconds(heard).text());
+}
+
 Result<> print_host(terminal::Terminal& terminal, const json::Object& host) {
   bool connected = TRY(json::bool_or(host, "connected", false));
   terminal.print(fmt::format("{}  {}  {}  {}", TRY(json::string_at(host, "instance")),
                              TRY(json::string_at(host, "address")),
                              TRY(json::string_at(host, "component")),
-                             connected ? "connected" : "away"));
+                             host_words(connected, TRY(json::string_or(host, "health", "")),
+                                        TRY(json::int_or(host, "heard", 0)))));
   const auto* works = TRY(json::array_if(host, "works"));
   for (const auto& each : works ? *works : json::Array{}) {
     const auto& work = each.get_object();

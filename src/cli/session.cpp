@@ -158,7 +158,10 @@ aio::Task<Result<wire::json::Object>> ControllerClient::call(std::string method,
     if (*login_)
       answer.error().hint(fmt::format("this home is logged in to {}", (*login_)->url));
     else if (answer.error().fact("sent") == "no" || answer.error().code == Code::not_found)
-      answer.error().fact("no_controller", socket_);
+      co_return fail(Error(Code::unavailable, "no controller runs under " + home_)
+                         .fact("no_controller", socket_)
+                         .fact("sent", "no")
+                         .hint("croft up FILE starts one"));
     else
       add_end_of_controller(answer.error());
     co_return fail(std::move(answer).error());

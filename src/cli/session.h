@@ -12,13 +12,18 @@
 
 namespace croft::cli {
 
+/// Nothing listens under this home.
+bool is_no_controller(const Error& error);
+
 /// Runs a verb's coroutine on a fresh World and turns an Error into an exit code.
 template <class Verb>
 int run_verb(Invocation& invocation, Verb verb) {
   auto real = aio::RealWorld::open();
   if (!real) return invocation.fail(real.error());
   Result<int> code = (*real)->run(verb((*real)->world(), invocation));
-  return code ? *code : invocation.fail(code.error());
+  if (code) return *code;
+  return invocation.fail(
+      code.error(), is_no_controller(code.error()) ? exit_code::no_controller : exit_code::failed);
 }
 
 /// The controller's API over its unix socket, or by TLS where the home is logged in elsewhere.
@@ -60,8 +65,6 @@ aio::Task<Result<bool>> answers(aio::World& world, Login login);
 
 /// The Error inside {"error": {...}}; `fallback` where there is none.
 Error error_from_answer(const wire::json::Object& answer, std::string fallback);
-/// Nothing listens under this home.
-bool is_no_controller(const Error& error);
 /// "talk" from "examples/talk/talk.sf": letters, digits, '-' and '_' are kept.
 std::string application_name(std::string_view file);
 /// %-encodes a name for a path.

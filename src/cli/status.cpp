@@ -43,11 +43,6 @@ aio::Task<Result<int>> status(aio::World& world, Invocation& invocation) {
   bool watch = invocation.flag("--watch");
   while (true) {
     auto answer = co_await client.call("GET", target);
-    if (!answer && is_no_controller(answer.error())) {
-      Error error(Code::unavailable, "no controller runs under " + invocation.home);
-      error.hint("croft up FILE starts one");
-      co_return invocation.fail(error, exit_code::no_controller);
-    }
     if (!answer) co_return fail(std::move(answer).error());
     if (invocation.json) {
       invocation.terminal.print(watch ? wire::json::compact(*answer) : wire::json::pretty(*answer));

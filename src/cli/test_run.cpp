@@ -192,10 +192,11 @@ class Runner {
                               http_,
                               retrier_,
                               [this](std::string admin, model::ComponentPtr farm,
-                                     std::map<std::string, std::string> environment) {
-                                return controller::prepare_embedded_farm(http_, std::move(admin),
-                                                                         std::move(farm),
-                                                                         std::move(environment));
+                                     std::map<std::string, std::string> environment,
+                                     std::map<std::string, std::string> before) {
+                                return controller::prepare_embedded_farm(
+                                    http_, std::move(admin), std::move(farm),
+                                    std::move(environment), std::move(before));
                               },
                               {},
                               worker.home + "/work"};

@@ -29,7 +29,7 @@ aio::Task<Result<Account>> account_of(State& state, AccountBody body) {
   auto variables = body.environment;
   if (body.farm.kind == cloud::FarmKind::embedded && !body.farm_admin.empty())
     for (auto& [name, text] :
-         CO_TRY(co_await state.prepare_farm(body.farm_admin, nullptr, body.environment)))
+         CO_TRY(co_await state.prepare_farm(body.farm_admin, nullptr, body.environment, {})))
       variables[name] = text;
   cloud::CredentialsSearch search;
   search.environment = cloud::fixed_environment(std::move(variables));

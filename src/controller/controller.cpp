@@ -68,9 +68,16 @@ aio::Task<Result<>> Controller::State::open() {
   CO_TRY(co_await open_signing_key());
   operators = std::make_unique<Operators>(world, *store);
   if (!options.owner_digest.empty()) CO_TRY(co_await operators->keep_owner(options.owner_digest));
-  hosts = CO_TRY(co_await AgentHosts::open(
-      world, *store, *encryption, http,
-      {.home = options.home, .listen = options.agents, .program = agent_program()}));
+  hosts =
+      CO_TRY(co_await AgentHosts::open(world, *store, *encryption, http,
+                                       {.home = options.home,
+                                        .listen = options.agents,
+                                        .program = options.agent ? *options.agent : agent_program(),
+                                        .report = options.agent_report}));
+  hosts->on_notice = [this](const engine::Machine& machine, const std::string& what) {
+    auto found = applications.find(machine.application);
+    if (found != applications.end()) found->second->notice(machine.component, what);
+  };
   registry = components::make_registry();
   CO_TRY(add_routes());
   for (const std::string& name : CO_TRY(co_await engine::Ledger::names(*store))) {
@@ -138,8 +145,10 @@ engine::Services Controller::State::services() {
           http,
           retrier,
           [this](std::string admin, model::ComponentPtr farm,
-                 std::map<std::string, std::string> environment) {
-            return prepare_farm(std::move(admin), std::move(farm), std::move(environment));
+                 std::map<std::string, std::string> environment,
+                 std::map<std::string, std::string> before) {
+            return prepare_farm(std::move(admin), std::move(farm), std::move(environment),
+                                std::move(before));
           },
           [this](std::string_view name) { return instances_of_others(name); },
           options.home + "/work",
@@ -150,7 +159,8 @@ engine::Services Controller::State::services() {
 }
 
 aio::Task<Result<std::map<std::string, std::string>>> Controller::State::prepare_farm(
-    std::string admin, model::ComponentPtr farm, std::map<std::string, std::string> environment) {
+    std::string admin, model::ComponentPtr farm, std::map<std::string, std::string> environment,
+    std::map<std::string, std::string> before) {
   for (const auto& [name, other] : applications) {
     const auto& root = other->description().root;
     auto theirs = root ? root->component("farm") : nullptr;
@@ -160,7 +170,7 @@ aio::Task<Result<std::map<std::string, std::string>>> Controller::State::prepare
     CO_TRY(same_accounts(*farm, name, *theirs));
   }
   co_return co_await prepare_embedded_farm(http, std::move(admin), std::move(farm),
-                                           std::move(environment));
+                                           std::move(environment), std::move(before));
 }
 
 int64_t Controller::State::instances_of_others(std::string_view name) const {

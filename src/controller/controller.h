@@ -25,7 +25,8 @@
 //                              ?until=settled)
 //   POST   /v1/applications/N/ping     asks liveness now -> {"failed":[{"path","why"}]}
 //   GET    /v1/applications/N/hosts    {"hosts":[{"instance","address","component","connected",
-//                              "agent","heard" (ms ago),"works":[{"name","phase","why","pid",
+//                              "health" ("alive", "suspect", "dead"),"agent","heard" (ms
+//                              ago),"works":[{"name","phase","why","pid",
 //                              "restarts","since","exitCode"?,"exitSignal"?}]}]}
 //   GET    /v1/secrets         {"secrets":[{"name","since"}]}
 //   PUT    /v1/secrets/N       body {"value" (base64)}: kept for Secrets from "STORE" -> {"name"}
@@ -79,6 +80,7 @@
 
 #include "aio/world.h"
 #include "engine/component.h"
+#include "engine/host.h"
 #include "store/leadership.h"
 #include "store/store.h"
 
@@ -104,6 +106,9 @@ struct ControllerOptions {
   std::string owner_digest;
   std::string metrics;     ///< HOST:PORT where GET /metrics is answered to anybody; or empty
   bool simulated = false;  ///< sockets without peer credentials are trusted: the simulation's
+  /// What machines fetch and run; null: this croft's own agent.
+  const engine::AgentProgram* agent = nullptr;
+  Duration agent_report = Duration::seconds(10);  ///< of what agents and processes use; 0: never
 };
 
 /// What the one of several controllers that leads works on.

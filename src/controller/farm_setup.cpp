@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "protocol/json_model.h"
 #include "wire/json.h"
 
@@ -12,6 +14,7 @@ namespace json = wire::json;
 
 constexpr Duration call_deadline = Duration::seconds(30);
 constexpr const char* id_variable = "AWS_ACCESS_KEY_ID";
+constexpr const char* own_account = "croft";
 
 /// A component's attributes, those below `name` when it is a component.
 std::vector<model::Attribute> parts_of(const model::Component& farm, std::string_view name) {
@@ -48,6 +51,22 @@ std::map<std::string, std::string> variables_of(const json::Object& account) {
        key = json::string_or(account, "secretKey", "");
   if (!id || !key || id->empty()) return {};
   return {{id_variable, *id}, {"AWS_SECRET_ACCESS_KEY", *key}, {"AWS_SESSION_TOKEN", ""}};
+}
+
+/// The one that was made here, or the oldest; null: there is none.
+const json::Object* preferred(const json::Array& accounts) {
+  const json::Object* out = nullptr;
+  int64_t since = 0;
+  for (const auto& account : accounts) {
+    if (!account.is_object()) continue;
+    const json::Object& each = account.get_object();
+    if (json::string_or(each, "name", "").value_or("") == own_account) return &each;
+    int64_t created = json::int_or(each, "created", 0).value_or(0);
+    if (out && created >= since) continue;
+    out = &each;
+    since = created;
+  }
+  return out;
 }
 
 bool knows(const json::Object& account, std::string_view id) {
@@ -130,7 +149,7 @@ Result<> same_accounts(const model::Component& mine, std::string_view other,
 
 aio::Task<Result<std::map<std::string, std::string>>> prepare_embedded_farm(
     net::HttpClient& http, std::string admin_socket, model::ComponentPtr farm,
-    std::map<std::string, std::string> environment) {
+    std::map<std::string, std::string> environment, std::map<std::string, std::string> before) {
   std::map<std::string, std::string> first;
   std::vector<model::Attribute> accounts, images;
   if (farm) {
@@ -164,16 +183,22 @@ aio::Task<Result<std::map<std::string, std::string>>> prepare_embedded_farm(
   auto known = CO_TRY(co_await ask_embedded_farm(http, admin_socket, "GET", "/accounts", ""));
   const json::Array none;
   const json::Array& list = known.is_array() ? known.get_array() : none;
-  auto own = environment.find(id_variable);
-  for (const auto& account : list) {
-    if (!account.is_object()) continue;
-    if (own != environment.end() && knows(account.get_object(), own->second))
-      co_return std::map<std::string, std::string>{};
-    if (first.empty()) first = variables_of(account.get_object());
-  }
+  auto named = [](const std::map<std::string, std::string>& variables) {
+    auto found = variables.find(id_variable);
+    return found == variables.end() ? std::string() : found->second;
+  };
+  auto is_known = [&list](const std::string& id) {
+    return !id.empty() && std::ranges::any_of(list, [&id](const auto& account) {
+      return account.is_object() && knows(account.get_object(), id);
+    });
+  };
+  if (is_known(named(environment))) co_return std::map<std::string, std::string>{};
+  if (first.empty() && is_known(named(before))) co_return before;
+  if (first.empty())
+    if (const json::Object* account = preferred(list)) first = variables_of(*account);
   if (!first.empty()) co_return first;
-  auto made = CO_TRY(
-      co_await ask_embedded_farm(http, admin_socket, "POST", "/accounts", R"({"name":"croft"})"));
+  auto made = CO_TRY(co_await ask_embedded_farm(
+      http, admin_socket, "POST", "/accounts", json::compact(json::Object{{"name", own_account}})));
   co_return made.is_object() ? variables_of(made.get_object()) : first;
 }
 

@@ -228,8 +228,12 @@ aio::Task<Result<>> list_hosts(State& state, net::Exchange& exchange,
   auto application = CO_TRY(state.find(match["name"]));
   json::Array all;
   Moment now = state.world.clock.now();
-  for (const auto& host : state.hosts->of(application->name()))
-    all.emplace_back(host_view(*host, now));
+  for (const auto& host : state.hosts->of(application->name())) {
+    json::Object view = host_view(*host, now);
+    view["health"] = membership::name_of(state.hosts->judge().health(
+        fmt::format("{}/{}", host->machine().application, host->name())));
+    all.emplace_back(std::move(view));
+  }
   co_return co_await reply(exchange, 200, {{"hosts", std::move(all)}});
 }
 

@@ -41,7 +41,8 @@ struct Controller::State {
   int64_t instances_of_others(std::string_view name) const;
   /// prepare_embedded_farm, where no other live application wants its accounts otherwise.
   aio::Task<Result<std::map<std::string, std::string>>> prepare_farm(
-      std::string admin, model::ComponentPtr farm, std::map<std::string, std::string> environment);
+      std::string admin, model::ComponentPtr farm, std::map<std::string, std::string> environment,
+      std::map<std::string, std::string> before);
   /// Nothing is up or on its way, and nothing is kept.
   bool idle() const;
   size_t kept() const;

@@ -34,10 +34,10 @@ struct Services {
   net::Retrier& retrier;
   /// Makes the embedded farm as the description's `farm` (may be null) says, and gives the
   /// variables that hold the credentials of its account, where the caller's are unknown to that
-  /// farm.
+  /// farm. `before`: what was given the last time, which stays as long as that account is there.
   std::function<aio::Task<Result<std::map<std::string, std::string>>>(
       std::string admin_socket, model::ComponentPtr farm,
-      std::map<std::string, std::string> environment)>
+      std::map<std::string, std::string> environment, std::map<std::string, std::string> before)>
       prepare_farm;
   /// Instances that other applications rent now.
   std::function<int64_t(std::string_view application)> instances_of_others;
@@ -79,6 +79,10 @@ class Application {
   void shutdown();
 
   // ---- requests; durable on return, carried out by run() ----
+  /// Something a person should look at, of a component.
+  void notice(std::string component, std::string what) {
+    tell(std::move(component), protocol::event::attention, std::move(what));
+  }
   aio::Task<Result<UpChange>> up(Wanted wanted);
   /// Code::conflict where a component is protected.
   aio::Task<Result<>> down(bool remove_kept, std::string by = "croft");
@@ -204,6 +208,8 @@ class Application {
   Result<> keep_environment();
   aio::Task<Result<>> load_environment();
   aio::Task<Result<>> prepare_farm();
+  aio::Task<Result<>> same_account(const Wanted& wanted);
+  void note_replaced(Node& node);
   void note(std::string by, std::string action, std::string why = "");
   void forget_old_versions();
   void end_moves(std::vector<ComponentRecord>& records);

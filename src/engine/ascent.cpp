@@ -2,8 +2,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/log.h"
+#include "base/mask.h"
 #include "engine/application.h"
 #include "engine/branch.h"
 #include "engine/redact.h"
@@ -169,7 +171,7 @@ void Application::hide_secrets(std::string& text) const {
     secrets_ = secrets_of(*description_.root);
     secrets_root_ = description_.root;
   }
-  hide(text, *secrets_);
+  mask(text, *secrets_);
 }
 
 aio::Task<Result<>> Application::prepare_farm() {
@@ -177,11 +179,13 @@ aio::Task<Result<>> Application::prepare_farm() {
   model::ComponentPtr farm = description_.root ? description_.root->component("farm") : nullptr;
   aio::Clock& clock = services_.world.clock;
   Moment give_up = clock.now() + farm_patience;
-  auto more = co_await services_.prepare_farm(record_.farm_admin, farm, callers_variables_);
+  auto more = co_await services_.prepare_farm(record_.farm_admin, farm, callers_variables_,
+                                              farm_variables_);
   while (!more && more.error().code == Code::unavailable &&
          clock.now() < give_up) {  // it may be starting
     CO_TRY(co_await clock.sleep(farm_pause));
-    more = co_await services_.prepare_farm(record_.farm_admin, farm, callers_variables_);
+    more = co_await services_.prepare_farm(record_.farm_admin, farm, callers_variables_,
+                                           farm_variables_);
   }
   if (!more) co_return fail(std::move(more).error());
   if (*more == farm_variables_) co_return Result<>{};
@@ -210,12 +214,8 @@ aio::Task<Result<>> Application::bring_up_parts() {
     if (!item.left_out &&
         (item.change == plan::Change::replace || item.change == plan::Change::remove))
       gone.push_back(item.path);
-  for (const plan::Item& item : plan.items)
-    if (!item.left_out && item.change == plan::Change::replace)
-      for (const auto& node : attached_inside(item.path)) {
-        node->record.memory[replaced_note] = "yes";
-        ledger_.put(node->record);
-      }
+  for (const std::string& path : gone)
+    for (const auto& node : attached_inside(path)) note_replaced(*node);
   if (!gone.empty()) CO_TRY(co_await remove_parts(gone));
   co_await stop_works_taken_over(*this, plan);
   auto updated = updated_by(plan);  // before they read the new description
@@ -325,8 +325,20 @@ void Application::take_over(const plan::Plan& plan) {
     next_position_ = std::max(next_position_, item.position + 1);
     if (item.change == plan::Change::keep) ledger_.put(node.record);
   }
+  auto made_at_run_time = [&](std::string_view path) {
+    for (auto at = plan::parent_path(path); !at.empty(); at = plan::parent_path(at))
+      if (const plan::Item* above = plan.find(at)) return above->actions;
+    return false;
+  };
+  for (auto& [path, node] : nodes_)
+    if (!node->current && node->ended() && !in_branch(path) && !made_at_run_time(path))
+      note_replaced(*node);
   describe_branches();
   changed_.notify();
+}
+
+void Application::note_replaced(Node& node) {
+  if (node.record.memory.insert_or_assign(replaced_note, "yes").second) ledger_.put(node.record);
 }
 
 /// The node of a planned component, reading its description.
@@ -348,9 +360,11 @@ Node& Application::seat(const plan::Item& item) {
 
 aio::Task<Result<>> Application::remove_once(const std::vector<std::string>& tops) {
   std::vector<plan::Recorded> all;
+  std::set<std::string> known;  // one may lie inside another, and each is to end once
   for (const std::string& top : tops) {
     co_await quiesce(top);
-    for (auto& node : attached_inside(top)) all.push_back(recorded(*node));
+    for (auto& node : attached_inside(top))
+      if (known.insert(node->record.path).second) all.push_back(recorded(*node));
   }
   plan::Graph graph = plan::removal(all);
   StepWork work = [this](plan::Step step) { return run_step(std::move(step)); };

@@ -4,12 +4,12 @@
 #include <cctype>
 #include <set>
 
+#include "base/mask.h"
+
 namespace croft::engine {
 namespace {
 
 constexpr int depth_limit = 300;
-constexpr std::string_view mask_text = "***";  // a length would tell something of the secret
-constexpr size_t shortest = 4;  // masking "a" everywhere would hide nothing and spoil every message
 
 void collect(const model::Component& component, int depth, std::set<std::string>& into,
              std::set<const model::Component*>& seen) {
@@ -17,17 +17,12 @@ void collect(const model::Component& component, int depth, std::set<std::string>
   for (const auto& attribute : component.attributes()) {
     if (auto child = attribute.value.as_component()) collect(*child, depth + 1, into, seen);
     if (!attribute.secret) continue;
-    if (auto* text = attribute.value.get<std::string>(); text && text->size() >= shortest)
+    if (auto* text = attribute.value.get<std::string>(); text && text->size() >= shortest_masked)
       into.insert(*text);
   }
 }
 
-void mask(std::string& text, const std::set<std::string>& secrets) {
-  for (const std::string& secret : secrets)
-    for (size_t at = text.find(secret); at != std::string::npos;
-         at = text.find(secret, at + mask_text.size()))
-      text.replace(at, secret.size(), std::string(mask_text));
-}
+using croft::mask;  // beside those for what holds texts
 
 /// The caret goes on pointing at the same word.
 void mask(Where& where, const std::set<std::string>& secrets) {
@@ -107,10 +102,6 @@ std::set<std::string> secrets_of(const model::Component& root) {
   std::set<const model::Component*> seen;
   collect(root, 0, secrets, seen);
   return secrets;
-}
-
-void hide(std::string& text, const std::set<std::string>& secrets) {
-  mask(text, secrets);
 }
 
 void redact(Error& error, const model::Component& root) {

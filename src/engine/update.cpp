@@ -103,6 +103,8 @@ aio::Task<Result<>> Node::update() {
         std::move(done).error().frame("updating " + record.path).fact("component", record.path));
   }
   record.memory.erase(updating_note);
+  record.why.clear();
+  waits.clear();
   context.event(protocol::event::updated, "it has taken its changed attributes");
   missed = 0;
   start_work();

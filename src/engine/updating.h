@@ -7,8 +7,9 @@
 namespace croft::engine {
 
 inline constexpr const char* updating_note = "croft.updating";
-/// It ends so that another takes its place: whoever goes on after a crash makes that one, and does
-/// not hold it for ended by itself.
+/// It ends so that another takes its place, or because the description has it no longer: whoever
+/// goes on after a crash, or describes it again, makes that one and does not hold it for ended by
+/// itself.
 inline constexpr const char* replaced_note = "croft.replaced";
 
 }  // namespace croft::engine

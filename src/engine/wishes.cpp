@@ -16,6 +16,7 @@ using protocol::DownProof;
 namespace {
 
 constexpr wire::json::Limits environment_limits{Bytes::mib(1), 4};
+constexpr size_t filter_most = 200;  // values that EC2 takes in a filter
 constexpr const char *callers_key = "environment", *farms_key = "farm-environment";
 
 using Variables = std::map<std::string, std::string>;
@@ -158,6 +159,61 @@ aio::Task<Result<UpChange>> Application::roll_back(uint64_t version, std::string
                                fmt::format("to version {}", version));
 }
 
+/// Other credentials than before have to be of the account that has what it rents: with those of
+/// another all of it would seem to be gone.
+aio::Task<Result<>> Application::same_account(const Wanted& wanted) {
+  std::set<std::string> machines, buckets;
+  cloud::CredentialsSearch then, now;
+  then.environment = environment_;
+  auto before = co_await cloud::find_credentials(services_.world, std::move(then));
+  if (!before) co_return Result<>{};
+  for (const auto& node : nodes_inside(name())) {
+    if (!node->object || std::ranges::none_of(node->record.rented, &Rented::open)) continue;
+    auto keys = co_await node->object->account(node->context);
+    if (!keys || !*keys) continue;
+    const std::string& own = (*keys)->access_key;  // its description may name another's
+    if (!own.empty() && own != before->access_key) continue;
+    for (const Rented& thing : node->record.rented)
+      if (thing.open() && (thing.kind == "instance" || thing.kind == "bucket"))
+        (thing.kind == "instance" ? machines : buckets).insert(thing.id);
+  }
+  if (machines.empty() && buckets.empty()) co_return Result<>{};
+  Variables farms = farm_variables_;
+  if (!wanted.farm_admin.empty() && services_.prepare_farm) {
+    auto root = wanted.description.root;
+    auto given = co_await services_.prepare_farm(
+        wanted.farm_admin, root ? root->component("farm") : nullptr, wanted.environment, farms);
+    if (!given) co_return Result<>{};  // bringing it up says what is wrong
+    farms = *std::move(given);
+  }
+  now.environment = cloud::fixed_environment(merged(wanted.environment, farms));
+  auto after = co_await cloud::find_credentials(services_.world, std::move(now));
+  if (!after || after->access_key == before->access_key) co_return Result<>{};
+  cloud::Connection connection{services_.world, services_.http, services_.retrier};
+  bool found = false;
+  if (!machines.empty()) {
+    cloud::Ec2 ec2(connection, CO_TRY(record_.farm.endpoint(cloud::Service::ec2)), *after);
+    cloud::DescribeInstances query;
+    auto end =
+        std::next(machines.begin(), static_cast<ptrdiff_t>(std::min(machines.size(), filter_most)));
+    query.filters = {{"instance-id", {machines.begin(), end}}};
+    found = !CO_TRY(co_await ec2.describe_instances(std::move(query))).empty();
+  } else {
+    cloud::S3 s3(connection, CO_TRY(record_.farm.endpoint(cloud::Service::s3)), *after);
+    for (const auto& bucket : CO_TRY(co_await s3.list_buckets()))
+      found = found || buckets.contains(bucket.name);
+  }
+  if (found) co_return Result<>{};
+  const std::string& one = machines.empty() ? *buckets.begin() : *machines.begin();
+  co_return fail(
+      Error(Code::conflict,
+            fmt::format("{} rents {} and more with the access key {}; the one of this `up`, {}, is "
+                        "of an account that has none of it",
+                        name(), one, before->access_key, after->access_key))
+          .hint("give the credentials of the account that it runs in")
+          .hint(fmt::format("croft down {} first, where it is to move", name())));
+}
+
 aio::Task<Result<UpChange>> Application::change_to(Wanted wanted, std::string action,
                                                    std::string why) {
   bool running = record_.desired == Desired::up;
@@ -168,6 +224,7 @@ aio::Task<Result<UpChange>> Application::change_to(Wanted wanted, std::string ac
         Error(Code::conflict, fmt::format("{} runs on {}, not on {}", name(), record_.farm.text(),
                                           wanted.farm.text()))
             .hint(fmt::format("croft down {} first, or give this one another --name", name())));
+  if (running) CO_TRY(co_await same_account(wanted));
   bool up = running && record_.state == ApplicationState::up;
   if (up)
     for (const std::string& note : CO_TRY(co_await refresh()))

@@ -193,7 +193,9 @@ aio::Task<Result<>> Farm::State::open_parts(std::string farm_id) {
   };
   add_routes();
   if (options.ec2) {
-    auto opened = co_await ec2::open_service(*context);
+    ec2::ServiceOptions service;
+    if (options.machines) service.machines = options.machines(world);
+    auto opened = co_await ec2::open_service(*context, std::move(service));
     if (opened)
       ec2 = std::move(*opened);
     else if (opened.error().code == Code::permission_denied ||

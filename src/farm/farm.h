@@ -2,11 +2,16 @@
 // it and serves; tests do so inside one process. Owns its folder while open (the store's lock).
 // Loop thread only.
 #pragma once
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "aio/world.h"
 #include "farm/api/context.h"
+
+namespace croft::sandbox {
+class Machines;
+}
 
 namespace croft::farm {
 
@@ -18,7 +23,9 @@ struct FarmOptions {
   bool in_memory = false;                         ///< nothing kept: tests
   bool fake_machines = false;
   Duration fake_start = Duration::milliseconds(10);  ///< how long such a machine takes to start
-  bool ec2 = true;                                   ///< false: S3 alone, no sandboxes
+  /// Makes the machines, instead of the farm. A simulation's.
+  std::function<std::unique_ptr<sandbox::Machines>(aio::World&)> machines;
+  bool ec2 = true;                      ///< false: S3 alone, no sandboxes
   bool sync = true;                     ///< false: nothing is forced to the disk (benches)
   Bytes inline_limit = Bytes::kib(32);  ///< objects up to this lie in the store
   bool defend = true;  ///< false: overload is met by waiting without bound (a bench's control)

@@ -151,7 +151,7 @@ struct WorkState {
   int64_t restarts = 0;                       ///< since the item is what it is
   std::optional<int> exit_code, exit_signal;  ///< of the last end
   WallTime since;                             ///< of the phase
-  std::string output;                         ///< of a RunWork: its last lines
+  std::string output;                         ///< the last lines of a program that ended
   friend bool operator==(const WorkState&, const WorkState&) = default;
 };
 std::string_view name_of(WorkState::Phase phase);  ///< "waiting", "starting", ...

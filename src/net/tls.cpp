@@ -103,6 +103,7 @@ struct TlsContext::State {
   bool verify = true;
   bool check_name = true;
   std::string pin;
+  aio::Clock* clock = nullptr;
 };
 
 namespace {
@@ -148,6 +149,7 @@ Result<std::unique_ptr<TlsContext::State>> make_state(const TlsOptions& options,
   state->verify = options.verify_peer;
   state->check_name = options.check_name;
   state->pin = options.pin;
+  state->clock = options.clock;
   SSL_CTX* context = state->context.get();
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
@@ -368,6 +370,8 @@ Result<Ssl> make_ssl(const TlsContext& context) {
   }
   BIO_set_mem_eof_return(in, -1);
   SSL_set_bio(ssl.get(), in, out);
+  if (aio::Clock* clock = context.state().clock)
+    X509_VERIFY_PARAM_set_time(SSL_get0_param(ssl.get()), clock->wall().unix_seconds());
   return ssl;
 }
 

@@ -28,6 +28,8 @@ struct TlsOptions {
   /// Server with verify_peer: clients without a certificate are let in, too (peer_certificate tells
   /// them apart); a certificate that is not ours is still refused.
   bool peer_may_be_unknown = false;
+  /// Whose time certificates are held against; null: the system's. It outlives the context.
+  aio::Clock* clock = nullptr;
 };
 
 /// Certificates, keys and settings, read once; shared by all streams made from it.

@@ -264,6 +264,33 @@ TEST(Tls, refuses_unknown_authorities) {
   });
 }
 
+struct OtherTime final : aio::Clock {
+  explicit OtherTime(Duration ahead_in) : ahead(ahead_in) {}
+  Moment now() override { return {}; }
+  WallTime wall() override { return WallTime::from_unix_seconds(time(nullptr)) + ahead; }
+  TimerId call_at(Moment, std::move_only_function<void()>) override { return 0; }
+  void stop(TimerId) override {}
+  Duration ahead;
+};
+
+TEST(Tls, holds_certificates_against_the_time_it_is_given) {
+  run_tls([](Scene& scene) -> aio::Task<Result<>> {
+    for (Duration ahead : {Duration(), Duration::hours(2), Duration::hours(-2)}) {
+      OtherTime clock(ahead);
+      TlsOptions options;
+      options.ca_file = scene.ca_file;
+      options.clock = &clock;
+      auto stream =
+          CO_TRY(tls_client(CO_TRY(TlsContext::client(options)),
+                            CO_TRY(co_await scene.world.net.connect(scene.at)), "localhost"));
+      std::vector<std::string_view> request{"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"};
+      auto sent = co_await stream->write(request);
+      EXPECT_EQ(sent.has_value(), ahead == Duration()) << ahead.text();
+    }
+    co_return Result<>{};
+  });
+}
+
 TEST(Tls, plain_text_and_garbage_are_turned_away) {
   run_tls([](Scene& scene) -> aio::Task<Result<>> {
     std::string answer =

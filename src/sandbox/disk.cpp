@@ -64,6 +64,9 @@ Result<> populate(const std::string& tree) {
       chmod((tree + "/root/tmp").c_str(), 01777) != 0) {
     return fail_system("set modes in a root disk");
   }
+  // What this machine's packages set for users and groups that a fresh machine has not: dpkg would
+  // refuse to work at all.
+  TRY(write_new(tree + "/dpkg/statoverride", "", 0644));
   return write_new(tree + "/root/etc/resolv.conf",
                    "nameserver 169.254.169.253\noptions timeout:2 attempts:2\n", 0644);
 }
@@ -71,7 +74,8 @@ Result<> populate(const std::string& tree) {
 }  // namespace
 
 Result<std::string> disk_template(const std::string& folder, Bytes size) {
-  std::string image = fmt::format("{}/disk-{}.img", folder, size.count());
+  // The number is of what is in it: a farm's folder may hold one of an earlier version.
+  std::string image = fmt::format("{}/disk-{}.2.img", folder, size.count());
   if (exists(image)) return image;
   TRY(make_folders(folder, 0700));
   std::string tree = fmt::format("{}/tree-{}", folder, getpid());

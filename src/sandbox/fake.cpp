@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <csignal>
 
 namespace croft::sandbox {
@@ -27,20 +28,24 @@ aio::Task<Result<Machine>> FakeMachines::start(MachineSpec spec) {
   record.console += fmt::format("croft-init: booting {}\n", record.spec.hostname);
   if (record.spec.first_boot && on_user_data) record.console += on_user_data(record.spec);
   Machine machine{id, record.pid, static_cast<uint64_t>(record.pid), {}};
+  if (on_start) on_start(record.spec, machine);
   co_return machine;
 }
 
 aio::Task<Result<>> FakeMachines::stop(std::string id, Duration) {
   CO_TRY(co_await world_.clock.sleep(stop_time));
   auto at = records_.find(id);
-  if (at != records_.end()) at->second.runs = false;
+  if (at != records_.end()) note_end(at->second);
   std::erase_if(volumes, [&](const auto& item) { return item.second == id; });
   co_return Result<>{};
 }
 
 aio::Task<Result<>> FakeMachines::destroy(std::string id) {
   CO_TRY(co_await world_.clock.sleep(stop_time));
-  records_.erase(id);
+  if (auto at = records_.find(id); at != records_.end()) {
+    note_end(at->second);
+    records_.erase(at);
+  }
   std::erase_if(volumes, [&](const auto& item) { return item.second == id; });
   co_return Result<>{};
 }
@@ -182,8 +187,20 @@ aio::Task<Result<>> FakeMachines::close() {
 bool FakeMachines::end(const std::string& id, std::string reason, bool by_guest) {
   auto at = records_.find(id);
   if (at == records_.end() || !at->second.runs) return false;
-  at->second.runs = false;
+  note_end(at->second);
   return exits_.try_push({id, std::move(reason), by_guest});
+}
+
+void FakeMachines::found(MachineSpec spec, const Machine& machine) {
+  Record& record = records_[spec.id];
+  for (const VolumeSpec& volume : spec.volumes) {
+    disks.insert(volume.image);
+    volumes[volume.image] = spec.id;
+  }
+  record.spec = std::move(spec);
+  record.pid = machine.pid;
+  record.runs = true;
+  next_pid_ = std::max(next_pid_, machine.pid + 1);
 }
 
 Bytes FakeMachines::size_of(const std::string& id, const std::string& volume) const {

@@ -44,6 +44,11 @@ class FakeMachines final : public Machines {
 
   /// Called at the first boot, in place of running the user data; its text goes to the console.
   std::function<std::string(const MachineSpec&)> on_user_data;
+  /// Called at every start, and whenever one that runs does not any more.
+  std::function<void(const MachineSpec&, const Machine&)> on_start;
+  std::function<void(const std::string& id)> on_end;
+  /// It runs from before this farm's start.
+  void found(MachineSpec spec, const Machine& machine);
   /// Starts of these machines fail, with this error, once each.
   std::map<std::string, Error> failing_starts;
   Duration start_time = Duration::milliseconds(10);
@@ -72,6 +77,9 @@ class FakeMachines final : public Machines {
     int pid = 0;
     std::string console;
   };
+  void note_end(Record& record) {
+    if (std::exchange(record.runs, false) && on_end) on_end(record.spec.id);
+  }
   aio::World& world_;
   std::map<std::string, Record> records_;
   aio::Channel<MachineExit> exits_{4096};

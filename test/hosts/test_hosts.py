@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import signal
 import socket
 import ssl
@@ -342,7 +343,7 @@ def test_a_machine_that_only_we_do_not_hear_is_left_alone(croft, describe):
     victim = hosts_of(croft)[0]["instance"]
     fault = croft.ok("farm", "fault", "add", "link", "--instance", victim, "--to", "gateway", "--for", "10m", "--data",
                      f"{croft.home}/farm", "--json")
-    wait_until(lambda: next(h for h in hosts_of(croft) if h["instance"] == victim)["heard"] > 8000, "eight seconds of silence")
+    wait_until(lambda: next(h for h in hosts_of(croft) if h["instance"] == victim)["heard"] > 20000, "twenty seconds of silence: more than any connection lasts")
     assert {host["instance"] for host in hosts_of(croft)} == {name.split(":")[2] for name in before}
     croft.ok("farm", "fault", "undo", fault.json["id"], "--data", f"{croft.home}/farm")
     wait_until(lambda: all(host["connected"] and host["heard"] < 3000 for host in hosts_of(croft)), "it to be heard again")
@@ -356,6 +357,30 @@ def test_the_way_in_is_in_no_process_list_and_no_token_is_left(croft, describe):
     seen = croft.ok("exec", f"app:workers:{victim}", "--", "sh", "-c", "cat /proc/[0-9]*/cmdline; ls /var/lib/croft").out
     assert "X-Amz-Signature" not in seen
     assert "\ntoken\n" not in seen
+    croft.ok("down", "app", limit=120)
+
+
+def test_who_reads_the_user_data_of_a_host_cannot_end_it(croft, tmp_path):
+    file = tmp_path / "app.sf"
+    file.write_text(WITH_ACCOUNT + GROUP.replace(IMAGE, IMAGE + ' id "AKIDME"; key "secret-of-me-0001";'))
+    url = croft.ok("up", file, "--json", limit=120).json["farm"]["url"]
+    victim, other = hosts_of(croft)[:2]
+    ec2 = client("ec2", url, "AKIDME", "secret-of-me-0001")
+    data = base64.b64decode(ec2.describe_instance_attribute(InstanceId=victim["instance"], Attribute="userData")["UserData"]["Value"]).decode()
+    token, controller, pin = (re.search(pattern, data)[1] for pattern in (r"'([^']*)' > token", r"--controller '([^']*)'", r"--pin '([^']*)'"))
+    joined = croft.run("exec", f"app:workers:{other['instance']}", "--", "sh", "-c",
+                       f"printf %s '{token}' > /tmp/token; cp /var/lib/croft/croft-agent /tmp/thief; exec timeout 20 /tmp/thief run "
+                       f"--folder /tmp/thief.d --controller {controller} --pin {pin} --instance {victim['instance']} "
+                       f"--address {victim['address']} --token-file /tmp/token")
+    assert joined.code == 64 and "it called from" in joined.out + joined.err, joined
+
+    def told():
+        return [e for e in croft.ok("events", "app", "--json").lines() if e["event"] == "ATTENTION" and victim["instance"] in e["why"]]
+    assert "tried to join with the token" in wait_until(told, "the attempt is told")[0]["why"]
+    before = works_of(croft)
+    wait_until(lambda: next(h for h in hosts_of(croft) if h["instance"] == victim["instance"])["heard"] < 1500, "it is heard")
+    croft.ok("exec", f"app:workers:{victim['instance']}", "--", "true")
+    assert {name: work["pid"] for name, work in works_of(croft).items()} == {name: work["pid"] for name, work in before.items()}
     croft.ok("down", "app", limit=120)
 
 

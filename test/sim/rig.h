@@ -22,6 +22,7 @@
 #include "trust/authority.h"
 #include "trust/encryption.h"
 #include "wire/json.h"
+#include "yard.h"
 
 namespace croft::simtest {
 
@@ -38,13 +39,20 @@ struct Seat {
   bool ended = false;
   std::string why;  ///< it ended
   store::testing::Line line;
+  std::string agents;  ///< "HOST:PORT" where agents call it; empty: they do not
 };
+
+/// What machines fetch; what they run is in yard.h.
+inline const engine::AgentProgram simulated_agent{"an agent", "0"};
 
 inline aio::Task<Result<>> serve_controller(aio::World& world, Seat& seat, store::Store* shared) {
   controller::ControllerOptions options;
   options.home = seat.home;
   options.idle = Duration::hours(24);
   options.simulated = true;
+  options.agents = seat.agents;
+  options.agent = &simulated_agent;
+  options.agent_report = {};  // what they use is what this computer does
   if (shared) {
     options.name = seat.name;
     options.open_store =
@@ -56,11 +64,13 @@ inline aio::Task<Result<>> serve_controller(aio::World& world, Seat& seat, store
   co_return Result<>{};
 }
 
-inline aio::Task<Result<>> serve_farm(aio::World& world, std::string& url, std::string topology) {
+inline aio::Task<Result<>> serve_farm(aio::World& world, Yard* yard, std::string& url,
+                                      std::string topology) {
   farm::FarmOptions options;
   options.data = farm_data;
   options.listen = "10.0.0.9:7480";
   options.fake_machines = true;
+  if (yard) options.machines = [yard](aio::World& own) { return yard->door(own); };
   if (!topology.empty()) {
     options.topology = "/zones.json";
     CO_TRY(co_await world.disk.write_file(options.topology, std::move(topology)));
@@ -87,12 +97,15 @@ inline Result<model::Description> resolved(const std::string& file, std::string 
 /// The client's side: one HTTP connection pool in a process of its own.
 class Client {
  public:
-  Client(aio::World& world, std::string farm_url, std::vector<std::string> homes = {home})
+  /// `elsewhere`: controllers know no more of the farm than its URL.
+  Client(aio::World& world, std::string farm_url, std::vector<std::string> homes = {home},
+         bool elsewhere = false)
       : world_(world),
         http_(world),
         retrier_(world, {}),
         farm_(std::move(farm_url)),
-        homes_(std::move(homes)) {}
+        homes_(std::move(homes)),
+        elsewhere_(elsewhere) {}
 
   /// Of several controllers the one that leads is asked.
   aio::Task<Result<json::Object>> call(std::string method, std::string target,
@@ -146,13 +159,13 @@ class Client {
   aio::Task<Result<json::Object>> up(std::string name, model::Description description) {
     CO_TRY(co_await ready());
     controller::PlainSealer plain;
+    json::Object farm{
+        {"kind", elsewhere_ ? "url" : "embedded"}, {"url", farm_}, {"region", "us-east-1"}};
+    if (!elsewhere_) farm["admin"] = farm::admin_socket(farm_data);
     json::Object body{{"name", name},
                       {"file", description.file},
                       {"description", CO_TRY(protocol::pack(description, &plain))},
-                      {"farm", json::Object{{"kind", "embedded"},
-                                            {"url", farm_},
-                                            {"region", "us-east-1"},
-                                            {"admin", farm::admin_socket(farm_data)}}},
+                      {"farm", std::move(farm)},
                       {"options", json::Object{{"owner", "tester"}}},
                       {"environment", json::Object{}}};
     CO_TRY(co_await call("POST", "/v1/applications", json::compact(body)));
@@ -181,6 +194,17 @@ class Client {
       if (instance.state == cloud::InstanceState::running ||
           instance.state == cloud::InstanceState::pending)
         ++out[cloud::tag_value(instance.tags, cloud::tag_component)];
+    co_return out;
+  }
+  /// Component of each live instance.
+  aio::Task<Result<std::map<std::string, std::string>>> placed(std::string id, std::string key) {
+    auto farm = CO_TRY(cloud::farm_at(farm_, "us-east-1"));
+    cloud::Ec2 ec2({world_, http_, retrier_}, *farm.ec2, credentials(id, key));
+    std::map<std::string, std::string> out;
+    for (const auto& instance : CO_TRY(co_await ec2.describe_instances({})))
+      if (instance.state == cloud::InstanceState::running ||
+          instance.state == cloud::InstanceState::pending)
+        out[instance.id] = cloud::tag_value(instance.tags, cloud::tag_component);
     co_return out;
   }
   /// Live instances by zone.
@@ -235,16 +259,21 @@ class Client {
   std::string farm_;
   std::vector<std::string> homes_;
   size_t at_ = 0;  // who led when it was asked last
+  bool elsewhere_;
 };
 
 /// The three processes; or more, where several controllers share a store.
 struct Rig {
-  explicit Rig(uint64_t seed, std::string topology = {}, size_t controllers = 1)
-      : sim(seed),
+  /// `hosts`: the farm's machines become hosts; controllers know the farm by its URL alone.
+  explicit Rig(uint64_t seed, std::string topology = {}, size_t controllers = 1, bool hosts = false)
+      : yard(sim),
+        sim(seed),
+        with_hosts(hosts),
         farm(&sim.start_process("farm", &sim.add_disk())),
         person(sim.start_process("client")) {
-    log::set_level(log::Level::off);  // killed processes complain
-    sim.spawn(*farm, serve_farm(farm->world(), url, std::move(topology)));
+    log::set_level(getenv("SIMLOG") ? log::Level::info
+                                    : log::Level::off);  // killed processes complain
+    sim.spawn(*farm, serve_farm(farm->world(), door(), url, std::move(topology)));
     seats.resize(controllers);
     seats[0] = {.home = home, .name = "first", .process = &sim.main()};
     if (controllers > 1) {
@@ -255,7 +284,10 @@ struct Rig {
                     .process = &sim.start_process("controller", &sim.add_disk())};
       share_keys();
     }
-    for (size_t i = 0; i < controllers; ++i) start_controller(i);
+    for (size_t i = 0; i < controllers; ++i) {
+      if (hosts) seats[i].agents = fmt::format("10.0.0.{}:7071", i + 1);
+      start_controller(i);
+    }
   }
   /// The store is of a process of the world, and goes before it, but after who uses it.
   ~Rig() {
@@ -270,8 +302,9 @@ struct Rig {
   /// In the place of one that was killed.
   void start_farm() {
     farm = &sim.start_process("farm", &farm->disk());
-    sim.spawn(*farm, serve_farm(farm->world(), url, {}));
+    sim.spawn(*farm, serve_farm(farm->world(), door(), url, {}));
   }
+  Yard* door() { return with_hosts ? &yard : nullptr; }
   void start_controller(size_t i = 0) {
     Seat& seat = seats[i];
     seat.ended = false;
@@ -307,13 +340,13 @@ struct Rig {
   template <class T>
   Result<T> ask(std::function<aio::Task<Result<T>>(Client&)> question) {
     return sim.run_in(person, with_client<T>(person.world(), "http://10.0.0.9:7480", homes(),
-                                             std::move(question)));
+                                             with_hosts, std::move(question)));
   }
   template <class T>
   static aio::Task<Result<T>> with_client(aio::World& world, std::string url,
-                                          std::vector<std::string> homes,
+                                          std::vector<std::string> homes, bool elsewhere,
                                           std::function<aio::Task<Result<T>>(Client&)> question) {
-    Client client(world, std::move(url), std::move(homes));
+    Client client(world, std::move(url), std::move(homes), elsewhere);
     co_return co_await question(client);
   }
   /// What is sealed in the store is read by all.
@@ -346,7 +379,9 @@ struct Rig {
 
   std::vector<Seat> seats;  ///< controllers that unwind still look at theirs
   std::string url;
+  Yard yard;  ///< agents that unwind still look at their machines
   aio::SimWorld sim;
+  bool with_hosts;
   std::unique_ptr<store::Store> shared;  ///< of several controllers
   aio::SimProcess* farm;
   aio::SimProcess& person;

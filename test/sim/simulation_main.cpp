@@ -1,6 +1,7 @@
 // simulation [--from SEED] [--seeds COUNT] [--tell] [--all]: so many lives full of trouble, each of
 // one seed. Prints how many seeds a second; the first that fails with its story, and ends with 1.
 // `--tell` prints every story: a seed replays exactly. `--all` goes on where one has failed.
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -34,10 +35,11 @@ std::optional<Options> options_of(int count, char** words) {
 /// False: it failed.
 bool live(uint64_t seed, bool tell) {
   Trouble trouble(seed);
+  auto print = [](const std::string& line) { fmt::print("{}\n", line); };
+  if (tell) trouble.on_tell = print;
   auto lived = trouble.live();
-  if (lived && !tell) return true;
-  for (const auto& line : trouble.story()) fmt::print("{}\n", line);
   if (lived) return true;
+  if (!tell) std::ranges::for_each(trouble.story(), print);
   fmt::print("seed {} failed: {}\nreplay: simulation --from {} --seeds 1 --tell\n", seed,
              lived.error().render(), seed);
   return false;

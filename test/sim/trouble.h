@@ -9,70 +9,45 @@
 #include <random>
 #include <set>
 
-#include "rig.h"
+#include "form.h"
+#include "kinds.h"
 
 namespace croft::simtest {
 
-/// What is wanted of the application: drawn, and changed in the middle of its life.
-struct Form {
-  int service = 1, other = 0;
-  bool bucket = false;
-  friend auto operator<=>(const Form&, const Form&) = default;
-};
-
 class Trouble {
  public:
-  /// Every fifth life has two controllers, one of which leads.
-  explicit Trouble(uint64_t seed) : draw_(seed), rig_(seed, {}, seed % 5 == 0 ? 2 : 1) {}
+  /// Every fifth life has two controllers, one of which leads; in every third machines become
+  /// hosts.
+  explicit Trouble(uint64_t seed)
+      : draw_(seed), rig_(seed, {}, seed % 5 == 0 ? 2 : 1, seed % 3 == 0) {
+    seed_openssl(seed);
+  }
 
   /// An error: what did not hold; story() tells what was done before.
   Result<> live() {
+    if (rig_.with_hosts) TRY(prepare_farm());
     Form form = a_form();
     TRY(reach(form, "up"));
     if (one_in(2)) {
       form = a_form();
       TRY(reach(form, "a change"));
     }
-    if (form.service > 0 && one_in(2)) {
+    if (one_in(2)) {
       TRY(lose_one());
       TRY(settle(form, "a loss"));
     }
     return end();
   }
   const std::vector<std::string>& story() const { return story_; }
+  std::function<void(const std::string&)> on_tell;  ///< hears the story as it goes
   uint64_t hash() const { return rig_.sim.hash(); }
 
  private:
-  static constexpr const char* id = "AKIDSIM";
-  static constexpr const char* key = "secret-of-sim-0001";
+  static constexpr const char* id = life_id;
+  static constexpr const char* key = life_key;
   static constexpr const char* farm_url = "http://10.0.0.9:7480";
   static constexpr Duration slice = Duration::milliseconds(50);
   static constexpr Duration bound = Duration::minutes(20);  ///< of virtual time, after the trouble
-
-  enum class Kind {
-    crash,
-    kill,
-    power,
-    pause,
-    clock,
-    full,
-    broken,
-    farm,
-    cut,
-    silence,
-    slow,
-    refuse,
-    store_cut,
-    store_lossy,
-    store_slow,
-    hand_over
-  };
-  struct Event {
-    Moment at;
-    Duration lasts;
-    Kind kind;
-    uint64_t number = 0;
-  };
 
   uint64_t up_to(uint64_t most) { return 1 + draw_() % most; }
   bool one_in(uint64_t n) { return draw_() % n == 0; }
@@ -85,48 +60,33 @@ class Trouble {
   void tell(std::string what) {
     story_.push_back(fmt::format(
         "{:9.3f} s  {}", static_cast<double>((rig_.sim.now() - Moment{}).ns()) / 1e9, what));
+    if (on_tell) on_tell(story_.back());
   }
   Form a_form() {
     Form out;
+    out.bucket = one_in(2);
+    if (rig_.with_hosts) {
+      out.service = 0;
+      out.workers = static_cast<int>(up_to(3));
+      out.front = one_in(2);
+      out.version = static_cast<int>(up_to(2));
+      return out;
+    }
     out.service = static_cast<int>(up_to(3));
     out.other = static_cast<int>(draw_() % 3);
-    out.bucket = one_in(2);
     return out;
   }
 
-  static std::string text_of(const Form& form) {
-    std::string out = R"(#include "/org/smartfrog/services/amazon/s3/components.sf"
-#include "/org/smartfrog/services/amazon/ec2/components.sf"
-farm extends EmbeddedFarm {
-  accounts extends { sim extends Account { id "AKIDSIM"; key "secret-of-sim-0001"; instances 9; } }
-  images extends { any "ami-26b6534f"; }
-}
-sfConfig extends Compound {
-)";
-    constexpr const char* keys = "id \"AKIDSIM\"; key \"secret-of-sim-0001\";";
-    auto machines = [&](const char* name, int count) {
-      if (count > 0)
-        out += fmt::format(
-            "  {} extends ImageInstance {{ {} imageID \"ami-26b6534f\"; minCount {}; maxCount {}; "
-            "onLoss \"REPLACE\"; sfLivenessDelay 2; }}\n",
-            name, keys, count, count);
-    };
-    machines("service", form.service);
-    machines("other", form.other);
-    if (form.bucket)
-      out +=
-          "  store extends TransientS3Bucket { bucket \"sim-store\"; username \"AKIDSIM\"; "
-          "password \"secret-of-sim-0001\"; }\n";
-    return out + "}\n";
-  }
-
-  /// Resolved once a process, for all seeds: it takes longer than most of a life.
-  static const model::Description& description_of(const Form& form) {
-    static std::map<Form, model::Description> known;
-    auto found = known.find(form);
-    if (found == known.end())
-      found = known.emplace(form, resolved("trouble.sf", text_of(form)).value()).first;
-    return found->second;
+  /// Its controllers know no more than its URL.
+  Result<> prepare_farm() {
+    json::Object account{{"name", "sim"}, {"accessKey", id}, {"secretKey", key}};
+    account["quotas"] = json::Object{{"instances", 9}};
+    json::Object image{{"id", "ami-26b6534f"}, {"name", "any"}};
+    for (auto [path, body] : {std::pair{"/accounts", account}, std::pair{"/images", image}})
+      TRY(ask<json::Object>([path, body](Client& client) {
+        return client.admin("POST", path, json::compact(body));
+      }));
+    return {};
   }
 
   // ---- trouble ----
@@ -149,6 +109,9 @@ sfConfig extends Compound {
         {Kind::crash, Kind::crash, Kind::kill, Kind::power, Kind::clock, Kind::full, Kind::broken});
     if (rig_.shared)
       line({Kind::store_cut, Kind::store_lossy, Kind::store_slow, Kind::hand_over, Kind::pause});
+    if (rig_.with_hosts)
+      line({Kind::agent_crash, Kind::agent_kill, Kind::agent_pause, Kind::agent_full,
+            Kind::machine_cut, Kind::process_end, Kind::door_silence});
     line({Kind::farm, Kind::cut, Kind::silence, Kind::slow, Kind::refuse, Kind::pause});
     std::ranges::stable_sort(out, {}, &Event::at);
     return out;
@@ -156,25 +119,10 @@ sfConfig extends Compound {
 
   void begin(const Event& event) {
     aio::Address farm_door = aio::Address::parse("10.0.0.9:7480").value();
-    static constexpr const char* names[] = {"the controller dies at a crash point",
-                                            "the controller is killed",
-                                            "the controller loses power",
-                                            "the controller stands still",
-                                            "the controller's clock is set",
-                                            "the controller's disk is full",
-                                            "the controller's disk is broken",
-                                            "the farm is killed",
-                                            "the farm is cut off",
-                                            "the farm is silent",
-                                            "the network is slow",
-                                            "the farm refuses",
-                                            "the controller does not reach the store",
-                                            "the way to the store loses much",
-                                            "the way to the store is slow",
-                                            "the controller is stopped"};
     Seat& seat = seat_of(event);
-    tell(fmt::format("{}{}, {}", rig_.shared ? seat.name + ": " : "",
-                     names[static_cast<size_t>(event.kind)], event.lasts.text()));
+    Box* box = event.kind >= Kind::agent_crash ? hit(event) : nullptr;
+    std::string whom = box ? box->spec.id + ": " : rig_.shared ? seat.name + ": " : "";
+    tell(fmt::format("{}{}, {}", whom, text_of(event.kind), event.lasts.text()));
     switch (event.kind) {
       case Kind::crash:
         seat.process->crash_at(1 + event.number % 40);
@@ -227,8 +175,43 @@ sfConfig extends Compound {
       case Kind::hand_over:
         stop(seat);
         return;
+      case Kind::door_silence:
+        rig_.sim.network().silence(door_of(seat));
+        return;
+      case Kind::agent_crash:
+      case Kind::agent_kill:
+      case Kind::agent_pause:
+      case Kind::agent_full:
+      case Kind::machine_cut:
+      case Kind::process_end:
+        if (box) begin_at(*box, event);
+        return;
     }
   }
+  /// Which machine it meets: nobody's before one becomes a host.
+  Box* hit(const Event& event) {
+    std::vector<Box*> boxes = rig_.yard.running();
+    std::erase_if(boxes, [](const Box* box) { return !box->agent; });
+    if (boxes.empty() || event.kind == Kind::door_silence) return nullptr;
+    Box* box = boxes[event.number / 3 % boxes.size()];
+    hit_[event.number] = box->spec.id;
+    return box;
+  }
+  void begin_at(Box& box, const Event& event) {
+    if (event.kind == Kind::machine_cut)
+      return rig_.sim.network().isolate(box.spec.private_address);
+    if (event.kind == Kind::process_end) {
+      std::string name = rig_.yard.end_one(box, event.number);
+      return tell(name.empty() ? "of which there is none" : name);
+    }
+    if (box.agent->dead()) return;
+    if (event.kind == Kind::agent_crash) box.agent->crash_at(1 + event.number % 12);
+    if (event.kind == Kind::agent_kill) box.agent->kill("trouble");
+    if (event.kind == Kind::agent_pause) box.agent->pause(event.lasts);
+    if (event.kind == Kind::agent_full)
+      box.disk->fail_at(aio::SimDisk::Fault::full, 1 + event.number % 4, event.lasts);
+  }
+  static aio::Address door_of(const Seat& seat) { return aio::Address::parse(seat.agents).value(); }
   Seat& seat_of(const Event& event) { return rig_.seats[event.number / 7 % rig_.seats.size()]; }
   void stop(const Seat& seat) {
     std::string socket = controller::controller_socket(seat.home);
@@ -271,7 +254,25 @@ sfConfig extends Compound {
       case Kind::refuse:
       case Kind::hand_over:
         return;
+      case Kind::door_silence:
+        rig_.sim.network().heal(door_of(seat_of(event)));
+        return;
+      case Kind::agent_crash:
+      case Kind::agent_kill:
+      case Kind::agent_pause:
+      case Kind::agent_full:
+      case Kind::machine_cut:
+      case Kind::process_end:
+        end_at(event);
+        return;
     }
+  }
+  void end_at(const Event& event) {
+    auto met = hit_.extract(event.number);
+    Box* box = met ? rig_.yard.find(met.mapped()) : nullptr;
+    if (!box) return;
+    if (event.kind == Kind::machine_cut) rig_.sim.network().rejoin(box->spec.private_address);
+    if (event.kind == Kind::agent_crash && !box->agent->dead()) box->agent->crash_at(0);
   }
   void refuse(const Event& event) {
     static constexpr const char* codes[] = {"InternalError", "RequestLimitExceeded",
@@ -292,8 +293,8 @@ sfConfig extends Compound {
   };
   static aio::Task<Result<>> run_errand(
       std::shared_ptr<Errand> errand, aio::World& world, std::vector<std::string> homes,
-      std::function<aio::Task<Result<json::Object>>(Client&)> what) {
-    Client client(world, farm_url, std::move(homes));
+      bool elsewhere, std::function<aio::Task<Result<json::Object>>(Client&)> what) {
+    Client client(world, farm_url, std::move(homes), elsewhere);
     errand->answer = co_await what(client);
     co_return Result<>{};
   }
@@ -311,6 +312,7 @@ sfConfig extends Compound {
                        why.empty() ? "" : ", which had ended: " + why));
       rig_.restart_controller(power_cut, i);
     }
+    for (const std::string& id : rig_.yard.tend()) tell(id + ": its agent starts again");
   }
 
   /// Asks again and again while trouble comes and goes, until it is over and `reached` says yes.
@@ -345,8 +347,8 @@ sfConfig extends Compound {
       }
       if (!errand) {
         errand = std::make_shared<Errand>();
-        rig_.sim.spawn(rig_.person,
-                       run_errand(errand, rig_.person.world(), rig_.homes(), question));
+        rig_.sim.spawn(rig_.person, run_errand(errand, rig_.person.world(), rig_.homes(),
+                                               rig_.with_hosts, question));
       }
       if (calm && now - *calm > bound)
         return fail(Code::timeout, fmt::format("{} is not reached {} after the trouble: {}", what,
@@ -369,8 +371,7 @@ sfConfig extends Compound {
 
   Result<> reach(const Form& form, const std::string& what) {
     TRY(insist(
-        fmt::format("{}: {} of service, {} of other{}", what, form.service, form.other,
-                    form.bucket ? ", a bucket" : ""),
+        fmt::format("{}: {}", what, form.text()),
         [this, &form](Client& client) { return up(client, form); },
         [](const Result<json::Object>& answer) {
           return answer && json::string_or(*answer, "phase", "").value_or("") == "running";
@@ -390,33 +391,55 @@ sfConfig extends Compound {
 
   /// Until the farm has what is described: at once after an up, a while after a loss.
   Result<> settle(const Form& form, const std::string& what) {
-    std::map<std::string, int> wanted;
-    if (form.service > 0) wanted["app:service"] = form.service;
-    if (form.other > 0) wanted["app:other"] = form.other;
-    std::vector<std::string> buckets;
-    if (form.bucket) buckets.emplace_back("sim-store");
+    std::set<std::string> buckets;
+    if (form.bucket) buckets.emplace("sim-store");
     Moment end = rig_.sim.now() + Duration::minutes(5);
     for (;;) {
-      auto machines = TRY((ask<std::map<std::string, int>>(
-          [](Client& client) { return client.instances(id, key); })));
+      auto placed = TRY((ask<std::map<std::string, std::string>>(
+          [](Client& client) { return client.placed(id, key); })));
       auto stores = TRY(
           (ask<std::vector<std::string>>([](Client& client) { return client.buckets(id, key); })));
-      if (machines == wanted && stores == buckets) {
+      // Agents are brought by a bucket for each component that has hosts.
+      std::erase_if(stores, [&](const std::string& name) {
+        return form.workers > 0 && name.starts_with("croft-agents-");
+      });
+      std::string lacks = difference(form, placed);
+      if (std::set(stores.begin(), stores.end()) != buckets)
+        lacks += fmt::format(" {} buckets", stores.size());
+      if (lacks.empty()) {
         tell("all is there");
-        return {};
+        break;
       }
       if (rig_.sim.now() > end) {
-        std::string has;
-        for (const auto& [name, count] : machines) has += fmt::format(" {} of {}", count, name);
         auto document = rig_.ask<json::Object>(
             [](Client& client) { return client.call("GET", "/v1/applications/app"); });
         return fail(Code::conflict,
-                    fmt::format("after {} the farm has{}, {} buckets; its controller says {}", what,
-                                has, stores.size(),
+                    fmt::format("after {} the farm has{}; its controller says {}", what, lacks,
                                 document ? json::compact(*document) : document.error().line()));
       }
       step_to(rig_.sim.now() + Duration::milliseconds(500));
     }
+    if (std::string wrong = rig_.yard.wrong(); !wrong.empty()) return fail(Code::conflict, wrong);
+    return {};
+  }
+
+  /// How machines and what runs on them differ from what is described.
+  std::string difference(const Form& form, const std::map<std::string, std::string>& placed) {
+    std::string out;
+    std::map<std::string, int> counts;
+    for (const auto& [machine, component] : placed) {
+      ++counts[component];
+      std::multiset<std::string> runs;
+      if (Box* box = rig_.yard.find(machine))
+        for (const auto& [name, workload] : box->workloads)
+          if (workload.runs) runs.insert(join(workload.command, " "));
+      if (runs != form.processes(component))
+        out += fmt::format(" {} of {} with [{}]", machine, component,
+                           join(std::vector<std::string>(runs.begin(), runs.end()), ", "));
+    }
+    if (counts == form.machines()) return out;
+    for (const auto& [name, count] : counts) out += fmt::format(" {} of {}", count, name);
+    return out + " machines";
   }
 
   Result<> lose_one() {
@@ -441,7 +464,7 @@ sfConfig extends Compound {
           proof = *answer;
           return true;
         }));
-    TRY(settle(Form{0, 0, false}, "down"));
+    TRY(settle(Form::none(), "down"));
     account_for(proof);
     // A life that failed before its `up` was answered has no proof that was asked for: its events
     // are still there.
@@ -462,7 +485,8 @@ sfConfig extends Compound {
   std::mt19937_64 draw_;
   Rig rig_;
   std::set<Seat*> power_cut_;
-  std::set<std::string> accounted_;  ///< ids in the proofs of all its lives
+  std::map<uint64_t, std::string> hit_;  ///< machines that trouble under way has met
+  std::set<std::string> accounted_;      ///< ids in the proofs of all its lives
   std::vector<std::string> story_;
 };
 

@@ -141,7 +141,8 @@ class SimStream final : public Stream {
   bool arrived() {
     auto& segments = incoming().segments;
     return !segments.empty() && segments.front().at <= network_.loop_.now() &&
-           !network_.silent_.contains(connection_->target);
+           !network_.silent_.contains(connection_->target) &&
+           network_.reach(connection_->ends[0].host, connection_->ends[1].host);
   }
   size_t take(std::span<char> into) {
     auto& pipe = incoming();
@@ -262,11 +263,12 @@ class SimDatagrams final : public Datagrams {
     if (copies == 1 && network_.loop_.random.chance(network_.options.datagram_twice)) ++copies;
     for (; copies > 0; --copies)
       network_.loop_.events.add(network_.loop_.now() + network_.delay(),
-                                [&network = network_, key = to.text(), from = local_,
-                                 text = std::string(data)]() mutable {
+                                [&network = network_, key = to.text(), host = to.host,
+                                 from = local_, text = std::string(data)]() mutable {
                                   auto found = network.datagrams_.find(key);
-                                  bool lost =
-                                      network.silent_.contains(key) || network.cut_.contains(key);
+                                  bool lost = network.silent_.contains(key) ||
+                                              network.cut_.contains(key) ||
+                                              !network.reach(from.host, host);
                                   if (found != network.datagrams_.end() && !lost)
                                     found->second->deliver(std::move(from), std::move(text));
                                 });
@@ -344,6 +346,21 @@ void SimNetwork::heal(const Address& listener) {
     if (auto connection = each.lock(); connection && connection->target == key) wake(*connection);
 }
 
+void SimNetwork::isolate(const std::string& host) {
+  loop_.trace("isolate " + host);
+  isolated_.insert(host);
+}
+
+void SimNetwork::rejoin(const std::string& host) {
+  loop_.trace("rejoin " + host);
+  isolated_.erase(host);
+  for (const auto& each : connections_) {
+    auto connection = each.lock();
+    if (connection && (connection->ends[0].host == host || connection->ends[1].host == host))
+      wake(*connection);
+  }
+}
+
 Result<> SimNet::alive() const {
   if (dead_) return fail(Code::cancelled, "this process was killed");
   return {};
@@ -356,14 +373,16 @@ Task<Result<std::unique_ptr<Stream>>> SimNet::connect(Address to) {
   Counted counted(network_.loop_.waiting.connects);
   CO_TRY(co_await clock_.sleep(network_.delay()));
   // A silent address neither accepts nor refuses; the caller's deadline ends this.
-  while (network_.silent_.contains(key)) CO_TRY(co_await clock_.sleep(Duration::seconds(1)));
+  std::string own = host_.empty() ? to.host : host_;
+  while (network_.silent_.contains(key) || !network_.reach(own, to.host))
+    CO_TRY(co_await clock_.sleep(Duration::seconds(1)));
   CO_TRY(alive());
   auto found = network_.listeners_.find(key);
   if (found == network_.listeners_.end() || network_.cut_.contains(key))
     co_return fail(Code::unavailable, fmt::format("cannot connect to {}: connection refused", key));
   auto connection = std::make_shared<SimNetwork::Connection>();
   connection->target = key;
-  connection->ends[0] = to.is_unix() ? Address{} : network_.free_address(Address{to.host, 0, ""});
+  connection->ends[0] = to.is_unix() ? Address{} : network_.free_address(Address{own, 0, ""});
   connection->ends[1] = to;
   if (!found->second->offer(connection))
     co_return fail(Code::unavailable, fmt::format("cannot connect to {}: its queue is full", key));
@@ -382,7 +401,9 @@ Result<std::unique_ptr<Listener>> SimNet::listen(const Address& at) {
 
 Result<std::unique_ptr<Datagrams>> SimNet::datagrams(const Address& at) {
   TRY(alive());
-  Address local = network_.free_address(at);
+  Address wanted = at;
+  if (wanted.host == "0.0.0.0" && !host_.empty()) wanted.host = host_;
+  Address local = network_.free_address(wanted);
   if (network_.datagrams_.contains(local.text()))
     return fail(Code::already_exists,
                 fmt::format("cannot receive on {}: address already in use", local.text()));

@@ -1,5 +1,6 @@
 // The network between the processes of a simulation: ordered byte streams with drawn delays, and
-// datagrams that may be lost. Faults are switched per listening address. One thread.
+// datagrams that may be lost. Faults are switched per listening address, or per machine. One
+// thread.
 #pragma once
 #include <list>
 #include <map>
@@ -30,6 +31,9 @@ class SimNetwork {
   /// Nothing arrives any more, nothing breaks: connects and reads hang until heal().
   void silence(const Address& listener);
   void heal(const Address& listener);
+  /// Nothing reaches the machine of that address or leaves it, and nothing breaks, until rejoin().
+  void isolate(const std::string& host);
+  void rejoin(const std::string& host);
   /// What resolve() answers. Names not set are not found, but for "localhost".
   void set_name(std::string name, std::vector<std::string> addresses) {
     names_[std::move(name)] = std::move(addresses);
@@ -45,6 +49,9 @@ class SimNetwork {
   struct Connection;
   void remember(const std::shared_ptr<Connection>& connection);
   void wake(Connection& connection);
+  bool reach(const std::string& one, const std::string& other) const {
+    return !isolated_.contains(one) && !isolated_.contains(other);
+  }
   Duration delay() { return loop_.random.between(options.delay_min, options.delay_max); }
   Address free_address(Address at);
 
@@ -52,7 +59,7 @@ class SimNetwork {
   std::map<std::string, class SimListener*> listeners_;
   std::map<std::string, class SimDatagrams*> datagrams_;
   std::vector<std::weak_ptr<Connection>> connections_;  // in the order of making
-  std::set<std::string> cut_, silent_;
+  std::set<std::string> cut_, silent_, isolated_;
   std::map<std::string, std::vector<std::string>> names_;
   static constexpr uint16_t first_free_port = 40000;
   uint16_t next_port_ = first_free_port;
@@ -62,7 +69,9 @@ class SimNetwork {
 /// The network as one process sees it.
 class SimNet final : public Net {
  public:
-  SimNet(SimNetwork& network, Clock& clock) : network_(network), clock_(clock) {}
+  /// `host`: the address of its machine, from which it calls; empty: that of whom it calls.
+  SimNet(SimNetwork& network, Clock& clock, std::string host)
+      : network_(network), clock_(clock), host_(std::move(host)) {}
   Task<Result<std::unique_ptr<Stream>>> connect(Address to) override;
   Result<std::unique_ptr<Listener>> listen(const Address& at) override;
   Result<std::unique_ptr<Listener>> adopt_listener(int fd) override;
@@ -81,6 +90,7 @@ class SimNet final : public Net {
   Result<> alive() const;
   SimNetwork& network_;
   Clock& clock_;
+  std::string host_;
   bool dead_ = false;
   // In the order of making: an order by address would differ from run to run.
   std::list<class SimStream*> streams_;

@@ -373,13 +373,13 @@ struct SimProcess::Parts {
   Parts(SimProcess& self, std::string name_in, SimLoop& loop_in, SimNetwork& network,
         SimDisk& disk_in, SimProcessOptions options_in)
       : name(std::move(name_in)),
-        options(options_in),
+        options(std::move(options_in)),
         loop(loop_in),
         machine_disk(disk_in),
         points([&self](std::string why) { self.kill(std::move(why)); }),
         disk_steps([&self](std::string why) { self.kill(std::move(why)); }),
         clock(loop, options.started),
-        net(network, clock),
+        net(network, clock, options.host),
         process_disk(disk_in, disk_steps),
         disk(loop, clock, process_disk, options),
         processes(loop, self),
@@ -391,7 +391,8 @@ struct SimProcess::Parts {
 
 SimProcess::SimProcess(std::string name, SimLoop& loop, SimNetwork& network, SimDisk& disk,
                        SimProcessOptions options)
-    : parts_(std::make_unique<Parts>(*this, std::move(name), loop, network, disk, options)) {}
+    : parts_(std::make_unique<Parts>(*this, std::move(name), loop, network, disk,
+                                     std::move(options))) {}
 SimProcess::~SimProcess() = default;
 
 const std::string& SimProcess::name() const {

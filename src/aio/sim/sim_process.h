@@ -18,6 +18,7 @@ struct SimProcessOptions {
   Duration disk_delay_max = Duration::milliseconds(1);
   Duration pool_delay_max = Duration::milliseconds(1);
   WallTime started = WallTime::from_unix_seconds(1'207'562'400);  ///< wall time at virtual second 1
+  std::string host;  ///< the address of its machine; empty: that of whom it calls
 };
 
 class SimProcess {

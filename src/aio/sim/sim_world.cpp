@@ -23,9 +23,11 @@ SimWorld::~SimWorld() {
   unwind(false);
 }
 
-SimProcess& SimWorld::start_process(std::string name, SimDisk* disk) {
+SimProcess& SimWorld::start_process(std::string name, SimDisk* disk, std::string host) {
+  SimProcessOptions options = options_.process;
+  options.host = std::move(host);
   auto process = std::make_unique<SimProcess>(std::move(name), loop_, network_,
-                                              disk ? *disk : this->disk(), options_.process);
+                                              disk ? *disk : this->disk(), std::move(options));
   return *processes_.emplace_back(std::move(process));
 }
 

@@ -37,8 +37,8 @@ class SimWorld {
   SimNetwork& network() { return network_; }
   Moment now() const { return loop_.now(); }
 
-  /// Another process, on the main machine's disk or on `disk`.
-  SimProcess& start_process(std::string name, SimDisk* disk = nullptr);
+  /// Another process, on the main machine's disk or on `disk`, at the address `host` or at none.
+  SimProcess& start_process(std::string name, SimDisk* disk = nullptr, std::string host = {});
   SimDisk& add_disk();
   /// A new main process on the same disk; the old one is killed. With `power_cut` unsynced data are
   /// lost as SimDisk::crash() says.

@@ -144,6 +144,46 @@ Task<Result<>> network_faults(SimWorld& sim) {
   co_return Result<>{};
 }
 
+Task<Result<>> machine_is_cut_off(SimWorld& sim, World& guest) {
+  auto one = CO_TRY(sim.world().net.datagrams(Address{"10.0.0.5", 9, ""}));
+  auto other = CO_TRY(guest.net.datagrams(Address{"0.0.0.0", 9, ""}));
+  EXPECT_EQ(other->local().host, "10.0.0.7");
+  EXPECT_EQ(CO_TRY(co_await ask(guest, server_address, "one")), "one");
+  auto stream = CO_TRY(co_await guest.net.connect(server_address));
+
+  sim.network().isolate("10.0.0.7");
+  EXPECT_EQ(CO_TRY(co_await ask(sim.world(), server_address, "others")), "others");
+  std::array<char, 8> buffer;
+  auto hung = co_await deadline(guest.clock, second * 5, ask(guest, server_address, "two"), "it");
+  EXPECT_EQ(hung.error().code, Code::timeout);
+  CO_TRY(co_await other->send(one->local(), "lost"));
+  CO_TRY(co_await one->send(other->local(), "lost"));
+  std::vector<std::string_view> late{"late"};
+  CO_TRY(co_await stream->write(late));
+  hung = co_await deadline(guest.clock, second, ask(guest, server_address, "three"), "it");
+  EXPECT_EQ(hung.error().code, Code::timeout);
+
+  sim.network().rejoin("10.0.0.7");
+  size_t got = CO_TRY(co_await stream->read(buffer));
+  EXPECT_EQ(std::string_view(buffer.data(), got), "late");  // nothing broke
+  CO_TRY(co_await other->send(one->local(), "here"));
+  auto came = CO_TRY(co_await one->receive(buffer));
+  EXPECT_EQ(std::string_view(buffer.data(), came.size), "here");
+  EXPECT_EQ(came.from, other->local());
+  co_return Result<>{};
+}
+
+TEST(SimWorld, a_machine_is_cut_off_and_comes_back) {
+  SimOptions options;
+  options.network.short_read = 0;
+  SimWorld sim(3, options);
+  auto& server = sim.start_process("server");
+  auto& guest = sim.start_process("guest", &sim.add_disk(), "10.0.0.7");
+  sim.spawn(server, echo_server(server.world(), server_address));
+  auto result = sim.run(machine_is_cut_off(sim, guest.world()));
+  EXPECT_TRUE(result) << result.error().render();
+}
+
 TEST(SimWorld, network) {
   for (uint64_t seed = 0; seed < 10; ++seed) {
     SimWorld sim(seed);

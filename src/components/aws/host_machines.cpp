@@ -162,6 +162,7 @@ aio::Task<Result<std::vector<std::string>>> wait_for_hosts(Context& context,
       if (host && !host->connected()) until = context.world().clock.now() + join_within;
       if (host && host->lost()) lost.push_back(id);
     }
+    if (!lost.empty() || missing.empty()) context.waits("");
     if (!lost.empty()) co_return lost;
     // All of the call are known and in: the call will not be repeated.
     if (missing.empty()) {

@@ -95,6 +95,14 @@ Result<std::string> Fields::text_of(std::string_view name, const model::Value& v
   return fail(wrong(name, "a text", value));
 }
 
+Result<std::string> Fields::joined(std::string_view name, const model::Value& value) const {
+  const auto* list = value.get<model::Vector>();
+  if (!list) return text_of(name, value);
+  std::vector<std::string> texts;
+  for (const auto& item : *list) texts.push_back(TRY(text_of(name, item)));
+  return join(texts, ",");
+}
+
 Result<std::vector<std::string>> Fields::strings(std::string_view name) const {
   std::vector<std::string> out;
   auto found = TRY(find(name));
@@ -108,9 +116,9 @@ Result<std::vector<std::string>> Fields::strings(std::string_view name) const {
 
 Result<std::vector<std::string>> Fields::command(std::string_view name) const {
   auto found = TRY(find(name));
-  if (found && found->is(model::Value::Kind::string))
-    return std::vector<std::string>{"/bin/sh", "-c", *found->get<std::string>()};
-  auto out = TRY(strings(name));
+  const auto* text = found ? found->get<std::string>() : nullptr;
+  if (text && !trim(*text).empty()) return std::vector<std::string>{"/bin/sh", "-c", *text};
+  auto out = text ? std::vector<std::string>{} : TRY(strings(name));
   if (!out.empty() && !out.front().empty()) return out;
   return fail(Error(Code::invalid_argument, fmt::format("{} names no program", name), where(name))
                   .hint(fmt::format("write {} [\"/usr/bin/env\", \"python3\"], or one string for "
@@ -135,10 +143,29 @@ Result<std::map<std::string, std::string>> Fields::texts(std::string_view name) 
   Fields fields(context_, inner);
   for (const auto& attribute : inner->attributes()) {
     if (attribute.name.starts_with(engine_words)) continue;
+    if (attribute.name.find('=') != std::string::npos)
+      return fail(
+          Code::invalid_argument,
+          fmt::format("'{}' is no name of a variable: it holds a '='", printable(attribute.name)),
+          fields.where(attribute.name));
     if (auto value = TRY(fields.find(attribute.name)))
-      out[attribute.name] = TRY(fields.text_of(attribute.name, *value));
+      out[attribute.name] = TRY(fields.joined(attribute.name, *value));
   }
   return out;
+}
+
+Result<> Fields::only(const std::vector<std::string>& names) const {
+  for (const auto& attribute : part_->attributes()) {
+    if (attribute.name.starts_with(engine_words)) continue;
+    if (std::ranges::find(names, attribute.name) != names.end()) continue;
+    Error error(Code::invalid_argument,
+                fmt::format("there is no '{}' here: {} are known", printable(attribute.name),
+                            join(names, ", ")),
+                where(attribute.name));
+    if (std::string hint = did_you_mean(attribute.name, names); !hint.empty()) error.hint(hint);
+    return fail(std::move(error));
+  }
+  return {};
 }
 
 Result<model::ComponentPtr> Fields::part(std::string_view name) const {

@@ -35,8 +35,10 @@ class Fields {
   Result<std::vector<std::string>> command(std::string_view name) const;
   /// Lines for a shell: one string, or a list with a line each.
   Result<std::string> lines(std::string_view name) const;
-  /// The attributes of the component that `name` is, as texts.
+  /// The attributes of the component that `name` is, as texts; a list's items with commas between.
   Result<std::map<std::string, std::string>> texts(std::string_view name) const;
+  /// Code::invalid_argument where the part has another attribute than these.
+  Result<> only(const std::vector<std::string>& names) const;
   /// Null where it is absent.
   Result<model::ComponentPtr> part(std::string_view name) const;
   /// 0644 of "0644", "644" or of a number whose decimal digits are these.
@@ -49,6 +51,7 @@ class Fields {
  private:
   Error wrong(std::string_view name, std::string_view wanted, const model::Value& value) const;
   Result<std::string> text_of(std::string_view name, const model::Value& value) const;
+  Result<std::string> joined(std::string_view name, const model::Value& value) const;
 
   const engine::Context& context_;
   model::ComponentPtr part_;

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "engine/placement.h"
 #include "protocol/agent.h"
+#include "protocol/events.h"
 
 namespace croft::components {
 
@@ -41,7 +42,10 @@ Error placed_nowhere(const Context& context) {
 
 Error failing(const Context& context, const WorkState& state, const Host& host) {
   Error error(Code::conflict, told(state, host), context.place());
-  if (!trim(state.output).empty()) error.hint("it wrote: " + printable(trim(state.output)));
+  std::string text;
+  for (const std::string& line : split(trim(state.output), '\n'))
+    text += "\n    " + printable(trim(line));
+  if (!trim(text).empty()) error.hint("it wrote:" + text);
   return error;
 }
 
@@ -233,13 +237,31 @@ aio::Task<Result<>> HostComponent::bring(Context& context) {
     if (!host) co_return fail(placed_nowhere(context));
     CO_TRY(co_await leave_old_host(context, host->name()));
     CO_TRY(co_await apply(context, host));
-    if (CO_TRY(co_await until_ready(context, host))) co_return Result<>{};
+    if (!CO_TRY(co_await until_ready(context, host))) continue;
+    context.waits("");
+    co_return Result<>{};
   }
+}
+
+/// What failed as it started is tried again when it is started again: its host would only say once
+/// more how that went.
+aio::Task<Result<>> HostComponent::begin_anew(Context& context) {
+  auto host = context.host_now();
+  if (context.ran_before() || !host || !host->connected() || noted_host(context) != host->name())
+    co_return Result<>{};
+  auto state = host->state(context.path());
+  bool failed =
+      state &&
+      (state->phase == Phase::failing ||
+       (state->phase == Phase::ended && (state->exit_signal || state->exit_code.value_or(0) != 0)));
+  if (failed) CO_TRY(co_await remove_from(context, host->name()));
+  co_return Result<>{};
 }
 
 aio::Task<Result<>> HostComponent::start(Context& context) {
   ending_ = false;
-  auto done = co_await bring(context);
+  auto done = co_await begin_anew(context);
+  if (done) done = co_await bring(context);
   context.waits("");
   co_return done;
 }
@@ -266,17 +288,35 @@ aio::Task<Result<>> HostComponent::ping(Context& context) {
   co_return Result<>{};
 }
 
+void HostComponent::tell_restarts(Context& context, const Host& host, const WorkState& state) {
+  int64_t before = std::exchange(restarts_, state.restarts);
+  if (state.restarts <= before) return;
+  std::string how = state.exit_signal
+                        ? fmt::format("it was killed by signal {}", *state.exit_signal)
+                        : fmt::format("it ended with {}", state.exit_code.value_or(0));
+  context.event(protocol::event::restarting,
+                fmt::format("on {}: {}, and was started again there; {} times so far", host.name(),
+                            how, state.restarts));
+}
+
 /// What its host says is heard at once, not at the next liveness check.
 aio::Task<Result<>> HostComponent::watch(Context& context) {
+  if (auto host = context.host_now())
+    if (auto state = host->state(context.path())) restarts_ = state->restarts;
   for (;;) {
     auto host = context.host_now();
-    if (host && host->name() != noted_host(context)) CO_TRY(co_await bring(context));
+    if (host && host->name() != noted_host(context)) {
+      CO_TRY(co_await bring(context));
+      context.event(protocol::event::message, fmt::format("it runs on {} now", host->name()));
+      restarts_ = 0;
+    }
     auto state = host ? host->state(context.path()) : std::nullopt;
     if (host && host->connected() && lacks_secrets(state)) {
       CO_TRY(co_await apply(context, host));
       continue;
     }
     if (host && host->connected() && state && state->digest == digest_) {
+      tell_restarts(context, *host, *state);
       std::optional<TerminationRecord> end;
       if (state->phase == Phase::ended || state->phase == Phase::failing)
         end = CO_TRY(end_of(context, *host, *state));
@@ -284,7 +324,10 @@ aio::Task<Result<>> HostComponent::watch(Context& context) {
         context.end(*end);
         co_return Result<>{};
       }
-      if (state->phase == Phase::ready) CO_TRY(co_await look_after(context, host, *state));
+      if (state->phase == Phase::ready) {
+        context.waits("");
+        CO_TRY(co_await look_after(context, host, *state));
+      }
     }
     CO_TRY(co_await news(context, host));
   }

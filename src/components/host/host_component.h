@@ -52,6 +52,9 @@ class HostComponent : public engine::Component {
  private:
   using HostPtr = std::shared_ptr<engine::Host>;
   aio::Task<Result<>> leave_old_host(engine::Context& context, std::string now);
+  aio::Task<Result<>> begin_anew(engine::Context& context);
+  void tell_restarts(engine::Context& context, const engine::Host& host,
+                     const model::WorkState& state);
   aio::Task<Result<>> apply(engine::Context& context, HostPtr host);
   bool stays(engine::Context& context, const engine::Host& host, const std::string& fingerprint);
   Result<model::HostWork> described(engine::Context& context);
@@ -64,6 +67,7 @@ class HostComponent : public engine::Component {
   std::string digest_;       // as the host tells it
   std::string fingerprint_;  // of its description
   bool ending_ = false;      // what a liveness check began must not be brought there again
+  int64_t restarts_ = 0;     // by its host, as far as they were told
 };
 
 /// A type of this family. Its template says sfUpdatable: what changes is applied in place.

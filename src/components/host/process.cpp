@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/digest.h"
+#include "base/signals.h"
 #include "components/bounds.h"
 #include "components/host/host_component.h"
 #include "components/host/probes.h"
@@ -28,6 +29,7 @@ Result<model::ProcessLimits> limits_of(const Fields& process) {
   auto part = TRY(process.part("limits"));
   if (!part) return out;
   Fields fields(process.context(), part);
+  TRY(fields.only({"memory", "cpu", "processes", "files", "core"}));
   out.memory = TRY(fields.bytes("memory", {}));
   if (auto cores = TRY(fields.find("cpu"))) {
     auto number = cores->as_number();
@@ -50,6 +52,16 @@ Result<ProcessWork::Restart> restart_of(const Fields& fields) {
   return fail(Code::invalid_argument,
               fmt::format("restart is '{}'; it is ALWAYS, ON_FAILURE or NEVER", word),
               fields.where("restart"));
+}
+
+Result<std::string> signal_in(const Fields& fields, std::string_view name,
+                              std::string_view fallback) {
+  std::string word = TRY(fields.string(name, fallback));
+  auto number = signal_number(word);
+  if (number) return word;
+  Error error = std::move(number).error();
+  error.where = fields.where(name);
+  return fail(std::move(error));
 }
 
 /// As systemd's RuntimeDirectory.
@@ -88,7 +100,7 @@ Result<> fill_restart(const Fields& fields, ProcessWork& out) {
     return fail(Code::invalid_argument, "backoffMax is less than backoff",
                 fields.where("backoffMax"));
   out.crash_loop = static_cast<int>(TRY(fields.integer("crashLoop", out.crash_loop, 1, 1000)));
-  out.stop_signal = TRY(fields.string("stopSignal", out.stop_signal));
+  out.stop_signal = TRY(signal_in(fields, "stopSignal", out.stop_signal));
   out.stop_within = TRY(fields.duration("stopWithin", out.stop_within));
   return {};
 }
@@ -141,6 +153,7 @@ class Process : public HostComponent {
     TRY(fill_probes(fields, out));
     TRY(fill_metrics(fields, out));
     TRY(fill_restart(fields, out));
+    TRY(signal_in(fields, "reloadSignal", "HUP"));
     out.log_most = TRY(fields.bytes("logMax", out.log_most));
     out.log_files = static_cast<int>(TRY(fields.integer("logFiles", out.log_files, 1, 100)));
     TRY(secret_names(context, "secrets"));

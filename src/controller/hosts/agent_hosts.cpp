@@ -21,6 +21,7 @@ namespace {
 constexpr Duration first_word = Duration::seconds(15);   // from connecting to Join or Hello
 constexpr Duration farm_lag = Duration::seconds(60);     // a machine may call before it is expected
 constexpr Duration asked_again = Duration::seconds(60);  // a join whose answer was lost
+constexpr Duration notice_pause = Duration::minutes(1);
 constexpr Duration agent_certificate = Duration::hours(24);
 constexpr size_t joining_most = 2000, connections_most = 16'000;
 constexpr size_t read_bytes = 16 << 10;
@@ -133,6 +134,7 @@ aio::Task<Result<>> AgentHosts::forget(std::string application, std::string inst
     judge_.remove(found->first);
     hosts_.erase(found);
     beating_.erase(instance);
+    noticed_.erase(instance);
     host->hang_up();
     changed_.notify();
   }
@@ -167,6 +169,14 @@ Result<> AgentHosts::may_join(const MachineRecord& record, const protocol::Join&
   return fail(Code::permission_denied, "its token was used before");
 }
 
+/// Whoever has a token may come again and again.
+void AgentHosts::notice(const engine::Machine& machine, const std::string& what) {
+  auto [told, first] = noticed_.try_emplace(machine.instance, world_.clock.now());
+  if (!first && world_.clock.now() - told->second < notice_pause) return;
+  told->second = world_.clock.now();
+  if (on_notice) on_notice(machine, what);
+}
+
 aio::Task<Result<protocol::Joined>> AgentHosts::join(protocol::Join join, std::string from) {
   if (join.version != protocol::agent_protocol_version)
     co_return fail(
@@ -187,15 +197,21 @@ aio::Task<Result<protocol::Joined>> AgentHosts::join(protocol::Join join, std::s
   std::string request = sha256_hex(join.request);
   auto allowed = may_join(record, join, from, request);
   if (!allowed) {
-    // Somebody has the token of a machine that joined: one of the two is not who it says.
-    bool twice =
-        record.joined.ns > 0 && !record.suspended &&
+    bool genuine =
         constant_time_equal(join.token, records_.token_of(record.machine.client_token).reveal());
-    if (twice) {
+    // Two on the machine itself have used its token: one of them is not who it says. From anywhere
+    // else nothing was reached by it, and whoever can read a token must not end a host with it.
+    bool twice = genuine && record.joined.ns > 0 && from == record.machine.address;
+    if (twice && !record.suspended) {
       record.suspended = true;
       CO_TRY(co_await records_.put(record));
       if (auto host = remote(record.machine.application, record.machine.instance)) host->hang_up();
+      give_up(record.machine.application, record.machine.instance,
+              "its token was used twice on it, so that its agent is not believed any more");
     }
+    if (genuine)
+      notice(record.machine, fmt::format("somebody at {} tried to join with the token of {}: {}",
+                                         from, record.machine.instance, allowed.error().what));
     co_return fail(std::move(allowed).error());
   }
   std::string certificate = CO_TRY(sign(record.machine, join.request));
@@ -286,7 +302,7 @@ aio::Task<Result<>> AgentHosts::serve_agent(std::shared_ptr<Door> door,
     if (!joined && joined.error().code == Code::cancelled) co_return Result<>{};
     protocol::AgentMessage answer =
         joined ? protocol::AgentMessage(std::move(*joined))
-               : protocol::AgentMessage(protocol::Answer{0, joined.error(), {}});
+               : protocol::AgentMessage(protocol::Closed{0, {}, joined.error()});
     if (joined)
       log::info("hosts", "{} has joined", instance);
     else
@@ -303,7 +319,7 @@ aio::Task<Result<>> AgentHosts::serve_agent(std::shared_ptr<Door> door,
   if (hello && !certificate.empty()) record = co_await known(std::move(certificate));
   if (!record) {
     log::warn("hosts", "an agent at {} is not let in: {}", from, record.error().line());
-    std::string frame = protocol::frame_of(protocol::Answer{0, record.error(), {}});
+    std::string frame = protocol::frame_of(protocol::Closed{0, {}, record.error()});
     std::vector<std::string_view> pieces{frame};
     auto told = co_await stream->write(std::move(pieces));
     static_cast<void>(told);

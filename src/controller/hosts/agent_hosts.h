@@ -2,6 +2,7 @@
 // dial in over TLS; a machine joins once with the token of its user data, for a certificate that
 // its later connections show. Loop thread only; the store and the encryption outlive it.
 #pragma once
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -63,6 +64,9 @@ class AgentHosts : public engine::Hosts {
                std::string why) override;
   aio::Signal& changed() override { return changed_; }
 
+  /// Told what a person should hear of a machine: its application makes an event of it.
+  std::function<void(const engine::Machine& machine, const std::string& what)> on_notice;
+
   std::shared_ptr<RemoteHost> remote(std::string_view application, std::string_view instance) const;
   std::vector<std::shared_ptr<RemoteHost>> of(std::string_view application) const;
   const membership::Judge& judge() const { return judge_; }
@@ -102,6 +106,8 @@ class AgentHosts : public engine::Hosts {
   aio::Task<Result<>> take_heartbeat(Door& door, std::string_view datagram, aio::Address from);
   aio::Task<Result<>> serve_agent(std::shared_ptr<Door> door, std::unique_ptr<aio::Stream> stream);
   aio::Task<Result<protocol::Joined>> join(protocol::Join join, std::string from);
+  void notice(const engine::Machine& machine, const std::string& what);
+  void alarm(const std::string& what);
   Result<> may_join(const MachineRecord& record, const protocol::Join& join,
                     const std::string& from, const std::string& request) const;
   aio::Task<Result<MachineRecord>> known(std::string certificate);
@@ -122,6 +128,7 @@ class AgentHosts : public engine::Hosts {
   MachineRecords records_;
   std::map<std::string, std::shared_ptr<RemoteHost>, std::less<>> hosts_;  // "application/instance"
   std::unordered_map<std::string, std::shared_ptr<RemoteHost>> beating_;   // by instance
+  std::unordered_map<std::string, Moment> noticed_;                        // when, by instance
   std::map<std::string, std::shared_ptr<Door>> doors_;  // by farm's admin socket; "": others
   std::map<std::string, std::string, std::less<>> rendezvous_urls_;  // "application/component"
   aio::Mutex opening_;

@@ -115,7 +115,7 @@ class AgentHostsTest : public ::testing::Test {
   }
   static std::string refusal(const Result<AgentMessage>& answer) {
     if (!answer) return "no answer: " + answer.error().line();
-    const auto* told = std::get_if<protocol::Answer>(&*answer);
+    const auto* told = std::get_if<protocol::Closed>(&*answer);
     return told && told->error ? told->error->what : "it was let in";
   }
 
@@ -244,6 +244,8 @@ TEST_F(AgentHostsTest, AMachineJoinsOnceAndComesBackWithItsCertificate) {
 
 TEST_F(AgentHostsTest, StolenWrongAndForeignTokensAreRefused) {
   with_hosts([&](AgentHosts& hosts) -> aio::Task<Result<>> {
+    size_t notices = 0;
+    hosts.on_notice = [&notices](const engine::Machine&, const std::string&) { ++notices; };
     std::string token = token_in(CO_TRY(co_await hosts.user_data(joining())));
     CO_TRY(co_await hosts.expect(machine()));
     CO_TRY(co_await hosts.expect(machine("i-2", "10.77.0.9")));
@@ -264,6 +266,9 @@ TEST_F(AgentHostsTest, StolenWrongAndForeignTokensAreRefused) {
     auto thief = trust::make_key("thief").value();
     EXPECT_EQ(refusal(co_await ask_to_join(token, "i-1", thief.request_pem)),
               "its token was used before");
+    EXPECT_EQ(hosts.find("shop", "i-1")->lost(),
+              "its token was used twice on it, so that its agent is not believed any more");
+    EXPECT_EQ(notices, 1u);  // and once a minute at most
     // One of the two is a thief, and nobody knows which.
     auto line = CO_TRY(co_await Line::open(world, at, certificate, key.key_pem));
     CO_TRY(co_await line.say(protocol::Hello{}));

@@ -63,6 +63,7 @@ aio::Task<Result<std::shared_ptr<AgentHosts::Door>>> AgentHosts::open_door(std::
   tls.key_pem = key.key_pem;
   tls.ca_pem = authority_->certificate_pem();
   tls.peer_may_be_unknown = true;
+  tls.clock = &world_.clock;
   out->tls = CO_TRY(net::TlsContext::server(tls));
   co_return out;
 }

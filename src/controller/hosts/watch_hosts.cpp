@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "base/log.h"
 #include "base/text.h"
@@ -59,7 +60,22 @@ aio::Task<Result<>> AgentHosts::ask_peers(std::shared_ptr<RemoteHost> host) {
   for (auto& peer : peers) scope.spawn(ask(std::move(peer)));
   CO_TRY(co_await scope.join());
   judge_.probed(node, reached);
+  if (reached)
+    notice(host->machine(),
+           fmt::format("nothing is heard of {}, and its peers reach it: it is left "
+                       "alone",
+                       host->name()));
   co_return Result<>{};
+}
+
+/// To every application that has hosts.
+void AgentHosts::alarm(const std::string& what) {
+  std::set<std::string> told;
+  for (const auto& [name, host] : hosts_) {
+    engine::Machine whole = host->machine();
+    whole.component = whole.application;
+    if (on_notice && told.insert(whole.application).second) on_notice(whole, what);
+  }
 }
 
 void AgentHosts::act(const membership::Wish& wish) {
@@ -81,9 +97,11 @@ void AgentHosts::act(const membership::Wish& wish) {
       return;
     case Kind::brake:
       log::error("hosts", "{}", wish.why);
+      alarm(wish.why);
       return;
     case Kind::release:
       log::info("hosts", "{}", wish.why);
+      alarm(wish.why);
       return;
   }
 }
