@@ -334,6 +334,8 @@ void ImageInstance::publish(Context& context, const std::map<std::string, cloud:
   context.publish("instances", std::move(ids));
   context.publish("addresses", std::move(addresses));
   context.publish("publicAddresses", std::move(public_addresses));
+  // What is placed on it looks again: its machine may have joined before it was known here.
+  if (auto hosts = context.hosts()) (*hosts)->changed().notify();
 }
 
 aio::Task<Result<>> ImageInstance::wait_until_running(Context& context, cloud::Ec2 ec2) {
@@ -355,12 +357,8 @@ aio::Task<Result<>> ImageInstance::wait_until_running(Context& context, cloud::E
     CO_TRY(enough);
     size_t running = static_cast<size_t>(std::ranges::count_if(
         seen, [](const auto& item) { return item.second.state == InstanceState::running; }));
-    if (!gone.empty()) CO_TRY(co_await context.settle({}, gone));
-    bool hosts = holds_hosts(context);
-    if (hosts) {
-      CO_TRY(co_await forget_hosts(context, gone));
-      CO_TRY(co_await expect_hosts(context, token_of(context), seen));
-    }
+    if (!gone.empty()) CO_TRY(co_await settle_gone(context, gone));
+    if (holds_hosts(context)) CO_TRY(co_await expect_hosts(context, token_of(context), seen));
     if (running + gone.size() >= ids.size()) {
       publish(context, seen);
       co_return co_await settle_in(context, seen);
@@ -413,8 +411,7 @@ aio::Task<Result<>> ImageInstance::fence_these(Context& context, cloud::Ec2 ec2,
     if (auto host = CO_TRY(context.hosts())->find(context.application(), id))
       context.event(protocol::event::instances_gone,
                     fmt::format("{}: {}", id, host->lost().value_or("")));
-  if (!lost.empty()) CO_TRY(co_await give_back(context, ec2, lost));
-  CO_TRY(co_await forget_hosts(context, std::move(lost)));
+  if (!lost.empty()) CO_TRY(co_await give_back(context, ec2, std::move(lost)));
   auto done = co_await look_after(context, ec2, true);
   machines_changed();
   co_return done;
@@ -462,8 +459,7 @@ aio::Task<Result<>> ImageInstance::terminate(Context& context, const model::Term
   bool keep =
       CO_TRY(context.boolean_or("keep", false)) || !CO_TRY(context.boolean_or("shutdown", true));
   if (!keep || context.remove_kept()) {
-    if (!ids.empty()) CO_TRY(co_await give_back(context, ec2, ids));
-    CO_TRY(co_await forget_hosts(context, std::move(ids)));
+    if (!ids.empty()) CO_TRY(co_await give_back(context, ec2, std::move(ids)));
     co_return co_await leave_hosts(context, keys, token_of(context));
   }
   if (ids.empty()) co_return Result<>{};
@@ -483,7 +479,7 @@ aio::Task<Result<>> ImageInstance::give_back(Context& context, cloud::Ec2 ec2,
       bool over = found == seen.end() || found->second.state == InstanceState::terminated;
       (over ? gone : left).push_back(id);
     }
-    if (left.empty()) co_return co_await context.settle({}, gone);
+    if (left.empty()) co_return co_await settle_gone(context, gone);
     if (!asked) {
       CO_TRY(co_await context.intend(terminate_intent, {{"instances", join(left, " ")}}));
       CO_TRY(co_await context.outside(terminate_intent, ec2.terminate_instances(left)));

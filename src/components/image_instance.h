@@ -84,6 +84,7 @@ class ImageInstance : public engine::Component {
   static bool all_given_back(const engine::Context& context);
   /// Machines that are gone, told of and given back.
   static aio::Task<Result<>> count_out(engine::Context& context, std::vector<std::string> gone);
+  static aio::Task<Result<>> settle_gone(engine::Context& context, std::vector<std::string> gone);
   static Result<bool> is_spread(const engine::Context& context);
   aio::Task<Result<std::vector<std::string>>> zones_of(engine::Context& context, cloud::Ec2 ec2);
   aio::Task<Result<>> deal(engine::Context& context, cloud::Ec2 ec2, cloud::RunInstances wanted);

@@ -37,8 +37,14 @@ Result<bool> ImageInstance::replaces(const Context& context) {
 aio::Task<Result<>> ImageInstance::count_out(Context& context, std::vector<std::string> gone) {
   if (gone.empty()) co_return Result<>{};
   context.event(protocol::event::instances_gone, listed(gone));
-  CO_TRY(co_await context.settle({}, gone));
-  co_return co_await forget_hosts(context, std::move(gone));
+  co_return co_await settle_gone(context, std::move(gone));
+}
+
+/// First what was placed there is not waited for any more: a crash in between would leave a host
+/// that no component has.
+aio::Task<Result<>> ImageInstance::settle_gone(Context& context, std::vector<std::string> gone) {
+  CO_TRY(co_await forget_hosts(context, gone));
+  co_return co_await context.settle({}, gone);
 }
 
 /// Lost machines come back as others, as many as minCount lacks.
@@ -68,8 +74,7 @@ aio::Task<Result<>> ImageInstance::give_up(Context& context, std::vector<std::st
   auto ec2 = CO_TRY(co_await client(context));
   auto still = open_ids(context);
   std::erase_if(ids, [&](const auto& id) { return std::ranges::find(still, id) == still.end(); });
-  if (!ids.empty()) CO_TRY(co_await give_back(context, ec2, ids));
-  CO_TRY(co_await forget_hosts(context, std::move(ids)));
+  if (!ids.empty()) CO_TRY(co_await give_back(context, ec2, std::move(ids)));
   publish(context, CO_TRY(co_await look(ec2, open_ids(context))));
   co_return Result<>{};
 }
@@ -102,8 +107,7 @@ aio::Task<Result<>> ImageInstance::repair(Context& context, std::vector<engine::
     CO_TRY(co_await give_back(context, ec2, extra));
   }
   if (!gone.empty()) {
-    CO_TRY(co_await context.settle({}, gone));
-    CO_TRY(co_await forget_hosts(context, gone));
+    CO_TRY(co_await settle_gone(context, gone));
     CO_TRY(co_await replace_lost(context, ec2));
   }
   auto done = co_await look_after(context, ec2, true);

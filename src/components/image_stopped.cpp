@@ -62,10 +62,7 @@ aio::Task<Result<bool>> ImageInstance::start_stopped(Context& context, cloud::Ec
     seen.erase(id);
     starts_.erase(id);
   }
-  if (!hopeless.empty()) {
-    CO_TRY(co_await give_back(context, ec2, hopeless));
-    CO_TRY(co_await forget_hosts(context, hopeless));
-  }
+  if (!hopeless.empty()) CO_TRY(co_await give_back(context, ec2, hopeless));
   if (stopped.empty()) co_return !hopeless.empty();
   context.event(protocol::event::drifted, fmt::format("{} stopped", listed(stopped)));
   CO_TRY(co_await context.intend(start_intent, {{"instances", join(stopped, " ")}}));

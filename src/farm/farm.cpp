@@ -193,9 +193,8 @@ aio::Task<Result<>> Farm::State::open_parts(std::string farm_id) {
   };
   add_routes();
   if (options.ec2) {
-    ec2::ServiceOptions service;
-    if (options.machines) service.machines = options.machines(world);
-    auto opened = co_await ec2::open_service(*context, std::move(service));
+    auto opened = co_await ec2::open_service(
+        *context, {.machines = options.machines ? options.machines(world) : nullptr});
     if (opened)
       ec2 = std::move(*opened);
     else if (opened.error().code == Code::permission_denied ||

@@ -75,7 +75,7 @@ sfConfig extends Compound {
   if (form.front)
     out += machines("machine", "ImageInstance", 1) + "}\n" +
            fmt::format("  site extends Compound {{ sfProcessHost LAZY machine; {} {} }}\n",
-                       process("back", ""), process("front", "uses [LAZY PARENT:back]; "));
+                       process("back", ""), process("front", "uses [LAZY back]; "));
   if (form.bucket)
     out += fmt::format(
         "  store extends TransientS3Bucket {{ bucket \"sim-store\"; username \"{}\"; password "

@@ -1,6 +1,9 @@
 // What can go wrong in a simulated life. Header-only, for test/sim.
 #pragma once
+#include <algorithm>
+#include <random>
 #include <string_view>
+#include <vector>
 
 #include "base/units.h"
 
@@ -92,5 +95,45 @@ struct Event {
   Kind kind;
   uint64_t number = 0;
 };
+
+/// All that is drawn in a life.
+struct Dice {
+  explicit Dice(uint64_t seed) : draw(seed) {}
+  uint64_t up_to(uint64_t most) { return 1 + draw() % most; }
+  bool one_in(uint64_t n) { return draw() % n == 0; }
+  /// As many short ones as long ones.
+  Duration a_while(Duration least, Duration most) {
+    int64_t out = least.ns();
+    for (int64_t high = most.ns(); out * 2 < high && !one_in(6);) out *= 2;
+    return Duration::nanoseconds(out + static_cast<int64_t>(draw() % static_cast<uint64_t>(out)));
+  }
+  std::mt19937_64 draw;
+};
+
+/// What goes wrong from now on, in order. `shared`: several controllers share a store.
+inline std::vector<Event> plan_trouble(Dice& dice, Moment now, bool shared, bool hosts) {
+  std::vector<Event> out;
+  auto line = [&](std::vector<Kind> kinds) {
+    Moment at = now;
+    for (uint64_t i = dice.draw() % 4; i > 0; --i) {
+      Event event;
+      event.at = at + dice.a_while(Duration::milliseconds(2), Duration::seconds(8));
+      event.kind = kinds[dice.draw() % kinds.size()];
+      event.lasts = dice.a_while(Duration::milliseconds(5), Duration::seconds(40));
+      event.number = dice.draw();
+      at = event.at + event.lasts;
+      out.push_back(event);
+    }
+  };
+  line({Kind::crash, Kind::crash, Kind::kill, Kind::power, Kind::clock, Kind::full, Kind::broken});
+  if (shared)
+    line({Kind::store_cut, Kind::store_lossy, Kind::store_slow, Kind::hand_over, Kind::pause});
+  if (hosts)
+    line({Kind::agent_crash, Kind::agent_kill, Kind::agent_pause, Kind::agent_full,
+          Kind::machine_cut, Kind::process_end, Kind::door_silence});
+  line({Kind::farm, Kind::cut, Kind::silence, Kind::slow, Kind::refuse, Kind::pause});
+  std::ranges::stable_sort(out, {}, &Event::at);
+  return out;
+}
 
 }  // namespace croft::simtest

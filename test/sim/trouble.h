@@ -19,7 +19,7 @@ class Trouble {
   /// Every fifth life has two controllers, one of which leads; in every third machines become
   /// hosts.
   explicit Trouble(uint64_t seed)
-      : draw_(seed), rig_(seed, {}, seed % 5 == 0 ? 2 : 1, seed % 3 == 0) {
+      : dice_(seed), rig_(seed, {}, seed % 5 == 0 ? 2 : 1, seed % 3 == 0) {
     seed_openssl(seed);
   }
 
@@ -28,11 +28,11 @@ class Trouble {
     if (rig_.with_hosts) TRY(prepare_farm());
     Form form = a_form();
     TRY(reach(form, "up"));
-    if (one_in(2)) {
+    if (dice_.one_in(2)) {
       form = a_form();
       TRY(reach(form, "a change"));
     }
-    if (one_in(2)) {
+    if (dice_.one_in(2)) {
       TRY(lose_one());
       TRY(settle(form, "a loss"));
     }
@@ -47,16 +47,9 @@ class Trouble {
   static constexpr const char* key = life_key;
   static constexpr const char* farm_url = "http://10.0.0.9:7480";
   static constexpr Duration slice = Duration::milliseconds(50);
+  static constexpr size_t events_told = 40;
   static constexpr Duration bound = Duration::minutes(20);  ///< of virtual time, after the trouble
 
-  uint64_t up_to(uint64_t most) { return 1 + draw_() % most; }
-  bool one_in(uint64_t n) { return draw_() % n == 0; }
-  /// As many short ones as long ones.
-  Duration a_while(Duration least, Duration most) {
-    int64_t out = least.ns();
-    for (int64_t high = most.ns(); out * 2 < high && !one_in(6);) out *= 2;
-    return Duration::nanoseconds(out + static_cast<int64_t>(draw_() % static_cast<uint64_t>(out)));
-  }
   void tell(std::string what) {
     story_.push_back(fmt::format(
         "{:9.3f} s  {}", static_cast<double>((rig_.sim.now() - Moment{}).ns()) / 1e9, what));
@@ -64,16 +57,16 @@ class Trouble {
   }
   Form a_form() {
     Form out;
-    out.bucket = one_in(2);
+    out.bucket = dice_.one_in(2);
     if (rig_.with_hosts) {
       out.service = 0;
-      out.workers = static_cast<int>(up_to(3));
-      out.front = one_in(2);
-      out.version = static_cast<int>(up_to(2));
+      out.workers = static_cast<int>(dice_.up_to(3));
+      out.front = dice_.one_in(2);
+      out.version = static_cast<int>(dice_.up_to(2));
       return out;
     }
-    out.service = static_cast<int>(up_to(3));
-    out.other = static_cast<int>(draw_() % 3);
+    out.service = static_cast<int>(dice_.up_to(3));
+    out.other = static_cast<int>(dice_.draw() % 3);
     return out;
   }
 
@@ -90,32 +83,6 @@ class Trouble {
   }
 
   // ---- trouble ----
-
-  std::vector<Event> plan() {
-    std::vector<Event> out;
-    auto line = [&](std::vector<Kind> kinds) {
-      Moment at = rig_.sim.now();
-      for (uint64_t i = draw_() % 4; i > 0; --i) {
-        Event event;
-        event.at = at + a_while(Duration::milliseconds(2), Duration::seconds(8));
-        event.kind = kinds[draw_() % kinds.size()];
-        event.lasts = a_while(Duration::milliseconds(5), Duration::seconds(40));
-        event.number = draw_();
-        at = event.at + event.lasts;
-        out.push_back(event);
-      }
-    };
-    line(
-        {Kind::crash, Kind::crash, Kind::kill, Kind::power, Kind::clock, Kind::full, Kind::broken});
-    if (rig_.shared)
-      line({Kind::store_cut, Kind::store_lossy, Kind::store_slow, Kind::hand_over, Kind::pause});
-    if (rig_.with_hosts)
-      line({Kind::agent_crash, Kind::agent_kill, Kind::agent_pause, Kind::agent_full,
-            Kind::machine_cut, Kind::process_end, Kind::door_silence});
-    line({Kind::farm, Kind::cut, Kind::silence, Kind::slow, Kind::refuse, Kind::pause});
-    std::ranges::stable_sort(out, {}, &Event::at);
-    return out;
-  }
 
   void begin(const Event& event) {
     aio::Address farm_door = aio::Address::parse("10.0.0.9:7480").value();
@@ -194,7 +161,7 @@ class Trouble {
     std::erase_if(boxes, [](const Box* box) { return !box->agent; });
     if (boxes.empty() || event.kind == Kind::door_silence) return nullptr;
     Box* box = boxes[event.number / 3 % boxes.size()];
-    hit_[event.number] = box->spec.id;
+    hit_[event.number] = {box->spec.id, box->spec.private_address};
     return box;
   }
   void begin_at(Box& box, const Event& event) {
@@ -269,9 +236,11 @@ class Trouble {
   }
   void end_at(const Event& event) {
     auto met = hit_.extract(event.number);
-    Box* box = met ? rig_.yard.find(met.mapped()) : nullptr;
+    if (!met) return;
+    // Its address may be another machine's by now.
+    if (event.kind == Kind::machine_cut) rig_.sim.network().rejoin(met.mapped().address);
+    Box* box = rig_.yard.find(met.mapped().machine);
     if (!box) return;
-    if (event.kind == Kind::machine_cut) rig_.sim.network().rejoin(box->spec.private_address);
     if (event.kind == Kind::agent_crash && !box->agent->dead()) box->agent->crash_at(0);
   }
   void refuse(const Event& event) {
@@ -319,7 +288,9 @@ class Trouble {
   Result<> insist(const std::string& what,
                   const std::function<aio::Task<Result<json::Object>>(Client&)>& question,
                   const std::function<bool(const Result<json::Object>&)>& reached) {
-    std::vector<Event> events = plan(), under_way;
+    std::vector<Event> events = plan_trouble(dice_, rig_.sim.now(), rig_.shared != nullptr,
+                                             rig_.with_hosts),
+                       under_way;
     auto next = events.begin();
     std::shared_ptr<Errand> errand;
     tell(what);
@@ -340,7 +311,10 @@ class Trouble {
       if (over && !calm) calm = now;
       if (errand && errand->answer) {
         if (over && reached(*errand->answer)) return {};
-        last = *errand->answer ? json::compact(**errand->answer) : errand->answer->error().render();
+        std::string now_it_is =
+            *errand->answer ? json::compact(**errand->answer) : errand->answer->error().render();
+        if (over && now_it_is != last) tell("not yet: " + now_it_is);
+        last = std::move(now_it_is);
         errand.reset();
         step_to(rig_.sim.now() + Duration::seconds(1));
         continue;
@@ -411,6 +385,7 @@ class Trouble {
         break;
       }
       if (rig_.sim.now() > end) {
+        tell_events();
         auto document = rig_.ask<json::Object>(
             [](Client& client) { return client.call("GET", "/v1/applications/app"); });
         return fail(Code::conflict,
@@ -421,6 +396,16 @@ class Trouble {
     }
     if (std::string wrong = rig_.yard.wrong(); !wrong.empty()) return fail(Code::conflict, wrong);
     return {};
+  }
+
+  /// The last of the application's own story, where it has ended wrongly.
+  void tell_events() {
+    auto events = rig_.ask<json::Object>(
+        [](Client& client) { return client.call("GET", "/v1/applications/app/events?from=1"); });
+    auto lines = split(events ? json::string_or(*events, "lines", "").value_or("") : "", '\n');
+    for (size_t i = lines.size() > events_told ? lines.size() - events_told : 0; i < lines.size();
+         ++i)
+      tell(lines[i]);
   }
 
   /// How machines and what runs on them differ from what is described.
@@ -482,11 +467,14 @@ class Trouble {
     return {};
   }
 
-  std::mt19937_64 draw_;
+  Dice dice_;
   Rig rig_;
   std::set<Seat*> power_cut_;
-  std::map<uint64_t, std::string> hit_;  ///< machines that trouble under way has met
-  std::set<std::string> accounted_;      ///< ids in the proofs of all its lives
+  struct Hit {
+    std::string machine, address;
+  };
+  std::map<uint64_t, Hit> hit_;      ///< by trouble that is under way
+  std::set<std::string> accounted_;  ///< ids in the proofs of all its lives
   std::vector<std::string> story_;
 };
 

@@ -131,7 +131,7 @@ Result<std::string> used(const Fields& fields) {
           Error(Code::type_mismatch,
                 fmt::format("uses holds a {}, links to components are needed", item.kind_name()),
                 fields.where("uses"))
-              .hint("write uses [LAZY PARENT:config]"));
+              .hint("write uses [LAZY config]"));
     all += component->string("digest").value_or("") + ";";
   }
   return all.empty() ? all : sha256_hex(all).substr(0, 32);
