@@ -8,6 +8,7 @@
 
 #include "components/registry.h"
 #include "engine/host.h"
+#include "engine/ledger.h"
 
 namespace croft::components {
 
@@ -18,6 +19,7 @@ using model::Type;
 namespace {
 
 constexpr const char* part = "each";
+constexpr Duration record_pause = Duration::seconds(1);
 constexpr Duration look_again = Duration::seconds(30);
 constexpr Duration look_at_restarts = Duration::seconds(1);
 constexpr int64_t restarts_most = 1;  // of a member of a new version: one may be chance
@@ -210,6 +212,10 @@ aio::Task<Result<>> InstanceGroup::watch(Context& context, std::string member) {
 /// A machine that is not made up for ends the group.
 aio::Task<Result<>> InstanceGroup::watch_machines(Context& context) {
   auto done = co_await ImageInstance::work(context);
+  while (!done && engine::is_of_record(done.error())) {
+    CO_TRY(co_await context.world().clock.sleep(record_pause));
+    done = co_await ImageInstance::work(context);
+  }
   if (done || done.error().code == Code::cancelled) co_return done;
   if (!end_)
     end_ = TerminationRecord::abnormal(context.path(), "machines are lost", done.error().line());
@@ -287,7 +293,9 @@ aio::Task<Result<>> InstanceGroup::work(Context& context) {
   Result<> done = co_await go_on(context, scope);
   scope.cancel();
   auto joined = co_await scope.join();
-  if (!done && done.error().code != Code::cancelled && !end_)
+  bool counts =
+      !done && done.error().code != Code::cancelled && !engine::is_of_record(done.error());
+  if (counts && !end_)
     end_ = TerminationRecord::abnormal(context.path(), "its members cannot be kept",
                                        done.error().line());
   if (end_) {

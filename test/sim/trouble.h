@@ -34,7 +34,7 @@ class Trouble {
     }
     if (dice_.one_in(2)) {
       TRY(lose_one());
-      TRY(settle(form, "a loss"));
+      TRY(settle(form, loss));
     }
     return end();
   }
@@ -47,6 +47,7 @@ class Trouble {
   static constexpr const char* key = life_key;
   static constexpr const char* farm_url = "http://10.0.0.9:7480";
   static constexpr Duration slice = Duration::milliseconds(50);
+  static constexpr const char *loss = "a loss", *removal = "down";
   static constexpr size_t events_told = 40;
   static constexpr Duration bound = Duration::minutes(20);  ///< of virtual time, after the trouble
 
@@ -368,6 +369,7 @@ class Trouble {
     std::set<std::string> buckets;
     if (form.bucket) buckets.emplace("sim-store");
     Moment end = rig_.sim.now() + Duration::minutes(5);
+    Moment again = rig_.sim.now() + Duration::minutes(1);
     for (;;) {
       auto placed = TRY((ask<std::map<std::string, std::string>>(
           [](Client& client) { return client.placed(id, key); })));
@@ -383,6 +385,13 @@ class Trouble {
       if (lacks.empty()) {
         tell("all is there");
         break;
+      }
+      // A rollout that was given up because of the trouble is begun again by an `up`.
+      if (rig_.sim.now() > again && what != loss && what != removal) {
+        again = rig_.sim.now() + Duration::minutes(1);
+        tell("it is asked for again");
+        static_cast<void>(
+            rig_.ask<json::Object>([this, &form](Client& client) { return up(client, form); }));
       }
       if (rig_.sim.now() > end) {
         tell_events();
@@ -449,7 +458,7 @@ class Trouble {
           proof = *answer;
           return true;
         }));
-    TRY(settle(Form::none(), "down"));
+    TRY(settle(Form::none(), removal));
     account_for(proof);
     // A life that failed before its `up` was answered has no proof that was asked for: its events
     // are still there.

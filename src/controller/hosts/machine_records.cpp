@@ -111,6 +111,14 @@ aio::Task<Result<>> MachineRecords::open(aio::Random& random) {
   co_return Result<>{};
 }
 
+/// As the ledger says it of its own: nothing is wrong with what it was written for.
+aio::Task<Result<>> MachineRecords::commit(std::vector<store::Change> changes) {
+  auto done = co_await store_.commit({}, std::move(changes));
+  if (done) co_return Result<>{};
+  co_return fail(
+      std::move(done).error().frame("writing the records of hosts").fact("record", "hosts"));
+}
+
 MachineRecord* MachineRecords::find(std::string_view application, std::string_view instance) {
   auto found = records_.find(key_of(application, instance));
   return found == records_.end() ? nullptr : &found->second;
@@ -123,7 +131,7 @@ MachineRecord* MachineRecords::find_instance(std::string_view instance) {
 
 aio::Task<Result<>> MachineRecords::put(MachineRecord record) {
   std::string key = key_of(record.machine.application, record.machine.instance);
-  CO_TRY(co_await store_.commit({}, {{.key = key, .value = text_of(record)}}));
+  CO_TRY(co_await commit({{.key = key, .value = text_of(record)}}));
   by_instance_[record.machine.instance] = key;
   records_[key] = std::move(record);
   co_return Result<>{};
@@ -133,7 +141,7 @@ aio::Task<Result<>> MachineRecords::remove(std::string application, std::string 
   auto found = records_.find(key_of(application, instance));
   if (found == records_.end()) co_return Result<>{};
   std::string key = found->first;
-  CO_TRY(co_await store_.commit({}, {{.key = key, .value = std::nullopt}}));
+  CO_TRY(co_await commit({{.key = key, .value = std::nullopt}}));
   by_instance_.erase(instance);
   records_.erase(key);
   co_return Result<>{};
@@ -154,15 +162,14 @@ aio::Task<Result<>> MachineRecords::keep_user_data(std::string client_token, std
   std::string key = std::string(texts) + client_token;
   std::string sealed = CO_TRY(encryption_.seal(Secret(std::move(text)), key));
   std::string value = json::compact(json::Object{{"farm", farm_admin}, {"text", base64(sealed)}});
-  CO_TRY(co_await store_.commit({}, {{.key = key, .value = std::move(value)}}));
+  CO_TRY(co_await commit({{.key = key, .value = std::move(value)}}));
   texts_[client_token] = std::move(farm_admin);
   co_return Result<>{};
 }
 
 aio::Task<Result<>> MachineRecords::drop_user_data(std::string client_token) {
   if (!texts_.contains(client_token)) co_return Result<>{};
-  CO_TRY(co_await store_.commit(
-      {}, {{.key = std::string(texts) + client_token, .value = std::nullopt}}));
+  CO_TRY(co_await commit({{.key = std::string(texts) + client_token, .value = std::nullopt}}));
   texts_.erase(client_token);
   co_return Result<>{};
 }
@@ -178,16 +185,15 @@ bool MachineRecords::uses(std::string_view farm_admin) const {
 aio::Task<Result<>> MachineRecords::put_door(std::string farm_admin, Door door) {
   std::string text =
       json::compact(json::Object{{"port", door.port}, {"heartbeatPort", door.heartbeat_port}});
-  CO_TRY(co_await store_.commit(
-      {}, {{.key = std::string(doors_prefix) + farm_admin, .value = std::move(text)}}));
+  CO_TRY(
+      co_await commit({{.key = std::string(doors_prefix) + farm_admin, .value = std::move(text)}}));
   doors_[farm_admin] = door;
   co_return Result<>{};
 }
 
 aio::Task<Result<>> MachineRecords::drop_door(std::string farm_admin) {
   if (!doors_.contains(farm_admin)) co_return Result<>{};
-  CO_TRY(co_await store_.commit(
-      {}, {{.key = std::string(doors_prefix) + farm_admin, .value = std::nullopt}}));
+  CO_TRY(co_await commit({{.key = std::string(doors_prefix) + farm_admin, .value = std::nullopt}}));
   doors_.erase(farm_admin);
   co_return Result<>{};
 }

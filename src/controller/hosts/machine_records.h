@@ -59,6 +59,7 @@ class MachineRecords {
   uint64_t fence() const { return fence_; }
 
  private:
+  aio::Task<Result<>> commit(std::vector<store::Change> changes);
   store::Store& store_;
   const trust::Encryption& encryption_;
   std::map<std::string, MachineRecord, std::less<>> records_;
