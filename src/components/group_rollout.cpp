@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "components/instance_group.h"
+#include "engine/ledger.h"
 #include "plan/plan.h"
 #include "protocol/events.h"
 
@@ -101,6 +102,14 @@ std::string InstanceGroup::wanted_key(const Context& context) const {
 
 bool InstanceGroup::has_given_up(const Context& context) const {
   return note_of(context, given_up_note) == wanted_key(context);
+}
+
+/// What was given up is tried again: its cause may be gone.
+void InstanceGroup::asked_again(Context& context) {
+  if (!has_given_up(context)) return;
+  context.forget(given_up_note);
+  context.forget(given_up_why);
+  changed_.notify();
 }
 
 std::string InstanceGroup::parts_wanted(const Context& context) const {
@@ -260,7 +269,9 @@ aio::Task<Result<>> InstanceGroup::replace(Context& context, const Rollout& how,
 aio::Task<Result<bool>> InstanceGroup::roll(Context& context) {
   Ids old = outdated(context);
   if (old.empty()) {
-    if (!rolling_) co_return false;
+    bool all_serve = std::ranges::all_of(
+        open_ids(context), [this](const std::string& member) { return serving_.contains(member); });
+    if (!rolling_ || !all_serve) co_return false;
     if (!has_given_up(context))
       context.event(message, fmt::format("ROLLED_OUT version {}: all members run it",
                                          context.record().version));
@@ -296,7 +307,8 @@ aio::Task<Result<bool>> InstanceGroup::roll(Context& context) {
                       ? co_await replace(context, how, batch)
                       : co_await change_in_place(context, batch);
   if (!done) {
-    if (done.error().code == Code::cancelled) co_return fail(done.error());
+    if (done.error().code == Code::cancelled || engine::is_of_record(done.error()))
+      co_return fail(done.error());
     failure_ = done.error().line();
     co_return true;
   }

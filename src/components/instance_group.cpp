@@ -19,6 +19,7 @@ using model::Type;
 namespace {
 
 constexpr const char* part = "each";
+const std::string leaving_note = "leaving:";  // and the member: its parts are being taken down
 constexpr Duration record_pause = Duration::seconds(1);
 constexpr Duration look_again = Duration::seconds(30);
 constexpr Duration look_at_restarts = Duration::seconds(1);
@@ -38,6 +39,16 @@ std::string note_of(const Context& context, const std::string& name) {
 }
 
 aio::Task<Result<>> InstanceGroup::bring_up(Context& context, std::string member) {
+  // Its parts could not go, and that is no reason to end: it is tried until they have gone.
+  if (!note_of(context, leaving_note + member).empty()) {
+    auto gone = co_await take_down(context, member, "its parts go on ending");
+    if (!gone && (gone.error().code == Code::cancelled || engine::is_of_record(gone.error())))
+      co_return gone;
+    if (!gone) {
+      context.waits(gone.error().line());
+      co_return Result<>{};
+    }
+  }
   // Cut off as it came up with what has been given up since.
   std::string has = note_of(context, "parts:" + member);
   if (rolling_ && !has.empty() && has != parts_wanted(context))
@@ -64,11 +75,16 @@ aio::Task<Result<>> InstanceGroup::take_down(Context& context, std::string membe
                                              std::string why) {
   serving_.erase(member);
   ++lives_[member];
-  if (!context.knows_action(member)) co_return Result<>{};
+  if (!context.knows_action(member)) {
+    context.forget(leaving_note + member);
+    co_return Result<>{};
+  }
+  context.remember(leaving_note + member, "yes");
   auto done = co_await context.end_action(
       member, TerminationRecord::normal(context.path(), std::move(why)));
   CO_TRY(std::move(done));
   context.forget_action(member);
+  context.forget(leaving_note + member);
   watched_.erase(member);
   context.forget("parts:" + member);
   co_return Result<>{};
@@ -239,7 +255,8 @@ aio::Task<Result<bool>> InstanceGroup::step(Context& context) {
   // Not before it is decided which version comes back to a member that failed.
   auto tended = failure_ ? Result<>{} : co_await tend(context);
   if (!tended) {
-    if (tended.error().code == Code::cancelled || !rolling_) co_return fail(tended.error());
+    bool counts = tended.error().code != Code::cancelled && !engine::is_of_record(tended.error());
+    if (!counts || !rolling_) co_return fail(tended.error());
     failure_ = tended.error().line();
   }
   if (failure_) {

@@ -36,6 +36,7 @@ class InstanceGroup : public ImageInstance {
   aio::Task<Result<>> abandon_update(engine::Context& context) override;
   /// "scale 5": so many members, whatever a metric says until its next cool-down is over.
   aio::Task<Result<>> receive(engine::Context& context, std::string event) override;
+  void asked_again(engine::Context& context) override;
   bool changing(const engine::Context& context) const override;
   std::string setback(const engine::Context& context) const override;
 

@@ -206,6 +206,9 @@ aio::Task<Result<>> Application::run() {
   background_ = &background;
   Result<> result = co_await finish_forgets();
   resume_ends();
+  // It ran before in this process, and its store was away for a while.
+  for (auto& node : nodes_inside(name()))
+    if (node->live && node->record.state == model::State::running) node->start_work();
   while (result && !shutdown_ && !context.cancelled()) {
     result = co_await react();
     if (result && broken_) result = fail(*broken_);

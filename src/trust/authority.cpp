@@ -32,7 +32,8 @@ using Digesting = std::unique_ptr<EVP_MD_CTX, Freed<EVP_MD_CTX_free>>;
 constexpr Bytes file_most = Bytes::kib(64);
 constexpr int serial_bits = 127;
 // Clocks of hosts differ: a certificate is valid a little before it was made.
-constexpr Duration clock_slack = Duration::minutes(10);
+// Clocks that are set back must not make all certificates of hosts worthless.
+constexpr Duration clock_slack = Duration::hours(24);
 constexpr Duration authority_lasts = Duration::hours(24 * 3650);
 constexpr size_t name_bytes_max = 64;  // of a common name (RFC 5280 appendix A)
 
