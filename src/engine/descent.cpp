@@ -40,8 +40,10 @@ Resource resource_of(const cloud::Found& found, std::string why) {
 }  // namespace
 
 bool Application::stuck_inside(std::string_view path) const {
-  return std::ranges::any_of(stuck_,
-                             [&](const std::string& stuck) { return plan::inside(stuck, path); });
+  return std::ranges::any_of(stuck_, [&](const std::string& stuck) {
+    const Node* node = plan::inside(stuck, path) ? find(stuck) : nullptr;
+    return node && !node->ended();  // another try may have ended it since
+  });
 }
 
 aio::Task<Result<>> Application::until_shutdown() {

@@ -325,9 +325,11 @@ class Trouble {
         rig_.sim.spawn(rig_.person, run_errand(errand, rig_.person.world(), rig_.homes(),
                                                rig_.with_hosts, question));
       }
-      if (calm && now - *calm > bound)
+      if (calm && now - *calm > bound) {
+        tell_events();
         return fail(Code::timeout, fmt::format("{} is not reached {} after the trouble: {}", what,
                                                bound.text(), last));
+      }
       Moment to = now + slice;
       if (next != events.end()) to = std::min(to, next->at);
       for (const Event& event : under_way) to = std::min(to, event.at + event.lasts);
