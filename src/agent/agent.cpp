@@ -20,6 +20,7 @@
 namespace croft::agent {
 namespace {
 
+constexpr Duration farewell = Duration::milliseconds(200);
 constexpr int exit_refused = 64;
 constexpr Bytes token_most = Bytes::kib(4);
 
@@ -136,9 +137,13 @@ aio::Task<Result<std::string>> watch_keeper(aio::World& world, int pidfd) {
   co_return std::string("keep");
 }
 
-aio::Task<Result<std::string>> watch_signals(aio::World& world) {
+aio::Task<Result<std::string>> watch_signals(aio::World& world, Link& link) {
   int number = CO_TRY(co_await world.processes.signal({SIGTERM, SIGINT, SIGUSR1}));
-  co_return std::string(number == SIGUSR1 ? "run" : "");
+  if (number == SIGUSR1) co_return std::string("run");
+  auto said =
+      co_await aio::deadline(world.clock, farewell, link.say_leaving(), "telling the controller");
+  if (!said) log::warn("agent", "{}", said.error().line());
+  co_return std::string();
 }
 
 aio::Task<Result<std::string>> link_on(Link& link, aio::World& world, std::string token_file) {
@@ -163,8 +168,9 @@ aio::Task<Result<Ending>> work(aio::World& world, const RunOptions& options, int
   link.program = options.program;
   supervisor.on_change = [&link](const model::WorkState& state) { link.changed(state); };
   CO_TRY(co_await supervisor.start());
-  auto first = co_await aio::race(link_on(link, world, options.token_file),
-                                  aio::race(watch_signals(world), watch_keeper(world, keeper)));
+  auto first =
+      co_await aio::race(link_on(link, world, options.token_file),
+                         aio::race(watch_signals(world, link), watch_keeper(world, keeper)));
   auto finished = co_await supervisor.finish();
   static_cast<void>(finished);
   cgroups.release();

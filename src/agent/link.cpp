@@ -154,6 +154,15 @@ aio::Task<Result<>> Link::run() {
                                  : std::get<1>(std::move(outcome));
 }
 
+aio::Task<Result<>> Link::say_leaving() {
+  if (!session_) co_return Result<>{};
+  Session& session = *session_;
+  CO_TRY(co_await session.say(protocol::Leaving{}));
+  while (session_ == &session && session.outgoing.size() > 0)
+    CO_TRY(co_await world_.clock.sleep(Duration::milliseconds(1)));
+  co_return co_await world_.clock.sleep(Duration::milliseconds(5));  // the last one is under way
+}
+
 aio::Task<Result<>> Link::keep_connected() {
   Backoff backoff(limits_.pause, limits_.pause_most);
   Moment ended = world_.clock.now();

@@ -37,6 +37,8 @@ class Link {
   aio::Task<Result<>> join(Secret token, std::function<void()> used);
   /// Until cancelled. Errors are told, waited out, and tried again.
   aio::Task<Result<>> run();
+  /// Tells the controller, if one is there, that this agent was told to end.
+  aio::Task<Result<>> say_leaving();
   /// For the Supervisor: tells the controller, if one is there.
   void changed(const model::WorkState& state);
   bool connected() const { return session_ != nullptr; }

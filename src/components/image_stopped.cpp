@@ -19,24 +19,28 @@ namespace {
 constexpr const char* start_intent = "StartInstances";
 constexpr int starts_most = 3;                             // in a row, of one that never runs
 constexpr Duration starting_again = Duration::minutes(1);  // until its agent is heard
+constexpr Duration rebooting = Duration::minutes(3);       // with the end of all that ran
 }  // namespace
 
 /// Before anybody is fenced the farm is asked: who was stopped, or starts again, is silent and not
 /// dead. Source: RELIABILITY 1.4 B.
 aio::Task<Result<>> ImageInstance::spare_stopped(Context& context, cloud::Ec2 ec2,
                                                  std::vector<std::string>& lost) {
-  if (lost.empty() ||
-      engine::drift_policy_of(*context.description()) != engine::DriftPolicy::repair)
-    co_return Result<>{};
+  if (lost.empty()) co_return Result<>{};
+  bool repairs = engine::drift_policy_of(*context.description()) == engine::DriftPolicy::repair;
   engine::Hosts* hosts = CO_TRY(context.hosts());
   auto seen = CO_TRY(co_await look(ec2, lost));
   std::erase_if(lost, [&](const std::string& id) {
     auto found = seen.find(id);
-    bool comes_back = found != seen.end() && (found->second.state == InstanceState::pending ||
-                                              found->second.state == InstanceState::stopping ||
-                                              found->second.state == InstanceState::stopped);
-    if (comes_back) hosts->spare(context.application(), id, starting_again);
-    return comes_back;
+    if (found == seen.end()) return false;
+    InstanceState state = found->second.state;
+    bool starts = repairs && (state == InstanceState::pending || state == InstanceState::stopping ||
+                              state == InstanceState::stopped);
+    auto host = hosts->find(context.application(), id);
+    bool reboots = state == InstanceState::running && host && host->leaving();
+    if (starts || reboots)
+      hosts->spare(context.application(), id, reboots ? rebooting : starting_again);
+    return starts || reboots;
   });
   co_return Result<>{};
 }

@@ -23,6 +23,9 @@ class Host {
   virtual bool connected() const = 0;
   /// Why it is held to be dead: whoever rents it fences and replaces it. Nullopt: it is not.
   virtual std::optional<std::string> lost() const { return std::nullopt; }
+  /// Its agent said that it was told to end, and has not come back: its machine may be starting
+  /// anew.
+  virtual bool leaving() const { return false; }
   /// Makes the item be so there (its digest is filled in); returns once the agent has taken it
   /// (durably). The same item again changes nothing. Code::unavailable while the agent is away.
   virtual aio::Task<Result<model::WorkState>> apply(model::HostWork work) = 0;

@@ -83,6 +83,9 @@ void members(F& f, Renew& renew) {
 }
 
 template <class F>
+void members(F&, Leaving&) {}
+
+template <class F>
 void members(F& f, Alive& alive) {
   f.always("sequence", alive.sequence);
   f("changes", alive.changes);
@@ -141,6 +144,7 @@ struct Encode {
   wire::json::Object operator()(const Closed& m) const { return message("closed", m); }
   wire::json::Object operator()(const Renew& m) const { return message("renew", m); }
   wire::json::Object operator()(const Alive& m) const { return message("alive", m); }
+  wire::json::Object operator()(const Leaving& m) const { return message("leaving", m); }
   wire::json::Object operator()(const Hello& m) const {
     wire::json::Object out = message("hello", m);
     wire::json::Array works;
@@ -249,6 +253,7 @@ Result<AgentMessage> agent_message_from(std::string_view json) {
   if (type == "closed") return read_message<Closed>(object);
   if (type == "renew") return read_message<Renew>(object);
   if (type == "alive") return read_message<Alive>(object);
+  if (type == "leaving") return read_message<Leaving>(object);
   if (type == "report") return read_report(object);
   if (type == "changed") {
     const auto* state = TRY(wire::json::object_at(object, "state"));

@@ -114,6 +114,9 @@ struct Call {
   wire::json::Object request;
 };
 
+/// It was told to end, as all of a machine is that goes down or starts anew.
+struct Leaving {};
+
 // ---- both ways ----
 /// A heartbeat where no datagrams pass (heartbeat_port 0); given back as it is.
 struct Alive {
@@ -126,8 +129,8 @@ struct Closed {
   std::optional<Error> error;
 };
 
-using AgentMessage =
-    std::variant<Join, Hello, Answer, Changed, Joined, Welcome, Call, Closed, Renew, Alive, Report>;
+using AgentMessage = std::variant<Join, Hello, Answer, Changed, Joined, Welcome, Call, Closed,
+                                  Renew, Alive, Report, Leaving>;
 wire::json::Object to_json(const AgentMessage& message);
 /// Code::syntax or type_mismatch naming the member; Code::unsupported for an unknown type.
 Result<AgentMessage> agent_message_from(std::string_view json);

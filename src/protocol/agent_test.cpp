@@ -69,6 +69,7 @@ TEST(AgentMessages, ComeBackAsTheyWere) {
   EXPECT_EQ(there_and_back(Closed{3, {{"code", 1}}, std::nullopt}).channel, 3u);
   EXPECT_EQ(there_and_back(Renew{"a request"}).request, "a request");
   EXPECT_EQ(there_and_back(Alive{8, 2}).sequence, 8u);
+  there_and_back(Leaving{});
   Report report;
   report.items["shop:web"] = {.cpu = Duration::milliseconds(7),
                               .memory = Bytes::mib(3),

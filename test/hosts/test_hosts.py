@@ -327,6 +327,24 @@ def test_what_runs_with_secrets_comes_back_on_a_machine_that_was_stopped(croft, 
     croft.ok("down", "app", limit=120)
 
 
+def test_a_machine_that_is_rebooted_stays_and_runs_what_it_ran(croft, tmp_path):
+    file = tmp_path / "app.sf"
+    file.write_text(WITH_ACCOUNT + '''sfConfig extends Compound { web extends ImageInstance { id "AKIDME"; key "secret-of-me-0001"; onLoss "REPLACE"; ''' + IMAGE + ''' }
+      job extends Process { sfProcessHost LAZY PARENT:web; command ["/bin/sleep", "100000"]; } }''')
+    url = croft.ok("up", file, "--json", limit=120).json["farm"]["url"]
+    host, = hosts_of(croft)
+    before = works_of(croft)["app:job"]["since"]
+    client("ec2", url, "AKIDME", "secret-of-me-0001").reboot_instances(InstanceIds=[host["instance"]])
+
+    def runs_again():
+        now = hosts_of(croft)
+        return [h for h in now if h["connected"] and any(w["phase"] == "ready" and w["since"] != before for w in h["works"])]
+    again, = wait_until(runs_again, lambda: f"the process to run again: {hosts_of(croft)}\n{croft.ok('events', 'app').out[-3000:]}", 90)
+    assert again["instance"] == host["instance"]
+    assert "INSTANCES_GONE" not in croft.ok("events", "app").out
+    croft.ok("down", "app", limit=120)
+
+
 def test_a_folder_in_run_that_is_anothers_is_neither_taken_nor_removed(croft, describe):
     refused = croft.run("up", describe('sfConfig extends Compound { web extends ImageInstance { ' + IMAGE + """ }
       server extends Process { sfProcessHost LAZY PARENT:web; runtimeDirectory "lock"; crashLoop 2; command "exec sleep 1000"; } }"""),

@@ -19,7 +19,7 @@ class Trouble {
   /// Every fifth life has two controllers, one of which leads; in every third machines become
   /// hosts.
   explicit Trouble(uint64_t seed)
-      : dice_(seed), rig_(seed, {}, seed % 5 == 0 ? 2 : 1, seed % 3 == 0) {
+      : dice_(seed), rig_(seed, {}, seed % 5 == 0 ? 2 : 1, seed % 6 == 3) {
     seed_openssl(seed);
   }
 

@@ -83,6 +83,7 @@ void AgentHosts::spare(const std::string& application, const std::string& instan
   log::info("hosts", "{} is silent, and the farm knows why", instance);
   judge_.remove(node);
   judge_.add(node, world_.clock.now() + within);
+  found->second->no_longer_leaving();
   found->second->set_lost(std::nullopt);
 }
 
@@ -326,6 +327,10 @@ aio::Task<Result<>> AgentHosts::serve_agent(std::shared_ptr<Door> door,
     co_return Result<>{};
   }
   auto host = host_of(*record);
+  // It may have been spared until later than now.
+  std::string node = key_of(record->machine.application, record->machine.instance);
+  judge_.remove(node);
+  judge_.add(node, world_.clock.now());
   Secret beats_with = records_.heartbeat_key_of(*record);
   host->set_heartbeat_key(beats_with);
   beating_[host->name()] = host;

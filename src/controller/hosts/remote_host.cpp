@@ -165,6 +165,7 @@ aio::Task<Result<>> RemoteHost::serve(std::unique_ptr<aio::Stream> stream,
   if (stream_) disconnected("the agent connected anew");
   std::shared_ptr<aio::Stream> mine = std::move(stream);
   stream_ = mine;
+  leaving_ = false;
   last_heard_ = world_.clock.now();
   last_sequence_ = 0;
   agent_version_ = hello.agent_version;
@@ -265,6 +266,8 @@ aio::Task<Result<>> RemoteHost::take(protocol::AgentMessage message) {
     std::shared_ptr<Channel> channel = found->second;
     channel->closed = std::move(*closed);
     end_channel(channel->closed->channel);
+  } else if (std::holds_alternative<protocol::Leaving>(message)) {
+    leaving_ = true;
   } else if (auto* alive = std::get_if<protocol::Alive>(&message)) {
     beat(alive->sequence);
     co_return co_await write(protocol::frame_of(*alive));

@@ -83,6 +83,9 @@ class RemoteHost : public engine::Host {
     changed_.notify();
   }
   std::optional<std::string> lost() const override { return lost_; }
+  bool leaving() const override { return leaving_; }
+  /// It had its time to come back.
+  void no_longer_leaving() { leaving_ = false; }
   uint64_t last_sequence() const { return last_sequence_; }
 
  private:
@@ -119,6 +122,7 @@ class RemoteHost : public engine::Host {
   Moment last_heard_;
   Renew renew_;
   std::optional<std::string> lost_;
+  bool leaving_ = false;
 };
 
 }  // namespace croft::controller
