@@ -79,13 +79,22 @@ void Application::forget_old_versions() {
 aio::Task<Result<>> Application::store_wanted(Wanted wanted, std::string action, std::string why) {
   bool anew = wanted.description.digest != record_.digest || wanted.description.digest.empty();
   if (anew) {
-    auto packed = CO_TRY(protocol::pack(wanted.description, &services_.sealer));
-    identities_.clear();
-    if (description_.root) {
-      ++record_.version;
-      old_descriptions_.push_back(std::move(description_));
+    std::string text =
+        wire::json::compact(CO_TRY(protocol::pack(wanted.description, &services_.sealer)));
+    // Of an update the text first, by itself: where it cannot be kept (a full disk), nothing has
+    // changed. Another `up` may come in between.
+    uint64_t version = description_.root ? 0 : record_.version;
+    while (description_.root && version != record_.version + 1) {
+      version = record_.version + 1;
+      ledger_.put_text(fmt::format("d/{}", version), text);
+      CO_TRY(co_await ledger_.flush());
     }
-    ledger_.put_text(fmt::format("d/{}", record_.version), wire::json::compact(packed));
+    identities_.clear();
+    if (description_.root)
+      old_descriptions_.push_back(std::move(description_));
+    else
+      ledger_.put_text(fmt::format("d/{}", version), std::move(text));
+    record_.version = version;
     record_.digest = wanted.description.digest;
     record_.file = wanted.description.file;
     description_ = std::move(wanted.description);

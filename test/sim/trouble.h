@@ -21,6 +21,7 @@ class Trouble {
   explicit Trouble(uint64_t seed)
       : dice_(seed), rig_(seed, {}, seed % 5 == 0 ? 2 : 1, seed % 6 == 3) {
     seed_openssl(seed);
+    rig_.sim.network().options.datagram_loss = rig_.sim.network().options.datagram_twice = 0.05;
   }
 
   /// An error: what did not hold; story() tells what was done before.

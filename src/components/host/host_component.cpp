@@ -290,7 +290,7 @@ aio::Task<Result<>> HostComponent::ping(Context& context) {
 
 void HostComponent::tell_restarts(Context& context, const Host& host, const WorkState& state) {
   int64_t before = std::exchange(restarts_, state.restarts);
-  if (state.restarts <= before) return;
+  if (state.restarts <= before || !is_kept_running()) return;
   std::string how = state.exit_signal
                         ? fmt::format("it was killed by signal {}", *state.exit_signal)
                         : fmt::format("it ended with {}", state.exit_code.value_or(0));

@@ -46,6 +46,8 @@ class HostComponent : public engine::Component {
   /// What it would apply differs each time without being anything else: what the host has stays
   /// while its description is the same.
   virtual bool is_fleeting(engine::Context& context) const;
+  /// Its host starts it again when it ends, and each time is told.
+  virtual bool is_kept_running() const { return false; }
   /// A digest of its description, as it was applied last.
   const std::string& fingerprint() const { return fingerprint_; }
 

@@ -166,6 +166,7 @@ class Process : public HostComponent {
     std::get<ProcessWork>(what).secrets = CO_TRY(co_await secret_files(context, "secrets"));
     co_return Result<>{};
   }
+  bool is_kept_running() const override { return true; }
   void is_ready(Context& context, const Host& host, const WorkState&) override {
     publish_once(context, "address", host.address());
     publish_once(context, "host", host.name());
