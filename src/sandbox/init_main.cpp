@@ -404,8 +404,10 @@ int Init::run() {
       return 0;
     }
     user_data_ = false;
-    next_script_ = scripts_.size();
+    scripts_.clear();
+    next_script_ = 0;
     console_.say("booting " + sheet_.text("hostname"));
+    later_boot();
   }
 }
 
