@@ -46,7 +46,10 @@ aio::Task<Result<int>> take_down(aio::World& world, Invocation& invocation) {
     co_return fail(Error(Code::not_found, fmt::format("no application '{}': nothing has ever run "
                                                       "under {}",
                                                       name, invocation.home))
-                       .hint("another home? see --home and CROFT_HOME"));
+                       .hint("another home? see --home and CROFT_HOME")
+                       .hint(fmt::format("where its record is lost: croft down --lost {} goes by "
+                                         "the tags of what it rented",
+                                         name)));
   CO_TRY(co_await ensure_controller(world, invocation.terminal, invocation.home));
   ControllerClient client(world, invocation.home);
   auto before = CO_TRY(co_await client.call("GET", target));

@@ -147,18 +147,52 @@ std::optional<std::string> normal_end(const wire::json::Object& application) {
 
 }  // namespace
 
+Result<Accepted> accepted_in(const wire::json::Object& answer) {
+  return Accepted{TRY(wire::json::int_or(answer, "seq", 1)),
+                  TRY(wire::json::int_or(answer, "version", 0))};
+}
+
+namespace {
+
+/// Nothing where what was asked for is what there is.
+aio::Task<Result<>> still_wanted(ControllerClient& client, const wire::json::Object& application,
+                                 std::string name, int64_t version) {
+  int64_t now = CO_TRY(wire::json::int_or(application, "version", version));
+  if (version == 0 || now == version) co_return Result<>{};
+  auto answer =
+      CO_TRY(co_await client.call("GET", "/v1/applications/" + path_segment(name) + "/history"));
+  const auto* history = CO_TRY(wire::json::array_at(answer, "history"));
+  std::string by;
+  for (const auto& entry : *history)
+    if (wire::json::int_or(entry.get_object(), "version", 0).value_or(0) == now && by.empty())
+      by = text_member(entry.get_object(), "by");
+  co_return fail(
+      Error(Code::conflict,
+            fmt::format("'{}' has become version {}{}: version {}, which was asked for here, has "
+                        "been overtaken",
+                        name, now, by.empty() ? "" : ", asked for by " + by, version))
+          .hint(
+              fmt::format("croft history {0} lists who asked for what; croft diff {0} {1} {2} what "
+                          "differs",
+                          name, version, now)));
+}
+
+}  // namespace
+
 aio::Task<Result<int>> follow_up(aio::World& world, ControllerClient& client,
-                                 Invocation& invocation, std::string name, int64_t seq,
+                                 Invocation& invocation, std::string name, Accepted accepted,
                                  ShowRunning show) {
   auto& terminal = invocation.terminal;
-  auto outcome = co_await aio::race(show_until_settled(world, client, invocation, name, seq),
-                                    world.processes.signal({SIGINT, SIGTERM}));
+  auto outcome =
+      co_await aio::race(show_until_settled(world, client, invocation, name, accepted.seq),
+                         world.processes.signal({SIGINT, SIGTERM}));
   if (outcome.index() == 1) co_return co_await detach_or_cancel(world, client, invocation, name);
   CO_TRY(std::move(std::get<0>(outcome)));
 
   // A workflow may have ended between its last event and now: then its end is waited for.
   auto application = CO_TRY(
       co_await client.call("GET", "/v1/applications/" + path_segment(name) + "?wait=settled"));
+  CO_TRY(co_await still_wanted(client, application, name, accepted.version));
   bool running = text_member(application, "phase") == "running";
   auto setback = running ? setback_of(application, name) : std::nullopt;
   if (show && running && !setback) {

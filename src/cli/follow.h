@@ -13,9 +13,15 @@ aio::Task<Result<>> follow_events(ControllerClient& client, Invocation& invocati
 
 /// Shows what runs, in place of the tree.
 using ShowRunning = std::function<Result<>(const wire::json::Object& application)>;
-/// Events from `seq` on and progress, then the tree or the Error; the exit code. Ctrl-C detaches.
+/// What a controller has accepted: its events begin at `seq`.
+struct Accepted {
+  int64_t seq = 1, version = 0;
+};
+Result<Accepted> accepted_in(const wire::json::Object& answer);
+/// Its events and progress, then the tree or the Error, which it is, too, where another version has
+/// taken its place; the exit code. Ctrl-C detaches.
 aio::Task<Result<int>> follow_up(aio::World& world, ControllerClient& client,
-                                 Invocation& invocation, std::string name, int64_t seq,
+                                 Invocation& invocation, std::string name, Accepted accepted,
                                  ShowRunning show = {});
 
 /// The first Ctrl-C detaches, a second one within three seconds cancels (DESIGN 8.3).

@@ -22,8 +22,7 @@ aio::Task<Result<int>> rollback(aio::World& world, Invocation& invocation) {
       Duration::minutes(2)));
   invocation.terminal.note(fmt::format("{} goes back to version {}, as its version {}", name,
                                        version, CO_TRY(wire::json::int_at(accepted, "version"))));
-  int64_t seq = CO_TRY(wire::json::int_or(accepted, "seq", 1));
-  co_return co_await follow_up(world, client, invocation, name, seq);
+  co_return co_await follow_up(world, client, invocation, name, CO_TRY(accepted_in(accepted)));
 }
 
 int run_rollback(Invocation& invocation) {

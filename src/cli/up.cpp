@@ -23,9 +23,8 @@ struct Handover {
   bool sent = false;
 };
 
-/// From which event on the application's story is new.
-aio::Task<Result<int64_t>> hand_over(aio::World& world, ControllerClient& client,
-                                     Invocation& invocation, Handover& handover) {
+aio::Task<Result<Accepted>> hand_over(aio::World& world, ControllerClient& client,
+                                      Invocation& invocation, Handover& handover) {
   UpRequest& request = handover.request;
   request = CO_TRY(co_await request_of(world, invocation));
   invocation.terminal.note(fmt::format("{} on {}", request.name, request.farm_text));
@@ -33,7 +32,12 @@ aio::Task<Result<int64_t>> hand_over(aio::World& world, ControllerClient& client
   auto accepted =
       CO_TRY(co_await client.call("POST", request.target, request.body, Duration::minutes(2)));
   request.body.clear();
-  co_return wire::json::int_or(accepted, "seq", 1);
+  if (const auto* working = CO_TRY(wire::json::object_if(accepted, "working")))
+    invocation.terminal.note(fmt::format(
+        "{} was at work on it, since {}: {} of version {}; this goes on from there",
+        text_member(*working, "by"), text_member(*working, "since"),
+        text_member(*working, "action"), CO_TRY(wire::json::int_or(*working, "version", 0))));
+  co_return accepted_in(accepted);
 }
 
 int interrupted_early(Invocation& invocation) {
@@ -56,8 +60,8 @@ aio::Task<Result<int>> bring_up(aio::World& world, Invocation& invocation, ShowR
   if (begun.index() == 1 && !handover.sent) co_return interrupted_early(invocation);
   if (begun.index() == 1)
     co_return co_await detach_or_cancel(world, client, invocation, request.name);
-  int64_t seq = CO_TRY(std::move(std::get<0>(begun)));
-  co_return co_await follow_up(world, client, invocation, request.name, seq, std::move(show));
+  Accepted accepted = CO_TRY(std::move(std::get<0>(begun)));
+  co_return co_await follow_up(world, client, invocation, request.name, accepted, std::move(show));
 }
 
 namespace {

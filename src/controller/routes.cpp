@@ -128,6 +128,19 @@ Result<std::pair<UpBody, std::optional<json::Object>>> wanted_of(State& state, s
   return std::pair{TRY(up_body(plan.request)), std::optional(std::move(plan.steps))};
 }
 
+/// Whose wish is under way; nullopt: nobody's.
+aio::Task<Result<std::optional<json::Object>>> who_works(engine::Application& application) {
+  if (application.settled() || application.record().state == protocol::ApplicationState::down)
+    co_return std::nullopt;
+  auto history = CO_TRY(co_await application.ledger().all_history());
+  if (history.empty()) co_return std::nullopt;
+  const auto& last = history.back();
+  co_return json::Object{{"by", last.by},
+                         {"action", last.action},
+                         {"version", last.version},
+                         {"since", protocol::time_text(last.time)}};
+}
+
 aio::Task<Result<>> up(State& state, net::Exchange& exchange, const net::RouteMatch& match) {
   auto [body, steps] = CO_TRY(
       wanted_of(state, CO_TRY(co_await exchange.read_all(up_body_limit)), asked(match, "plan")));
@@ -141,8 +154,10 @@ aio::Task<Result<>> up(State& state, net::Exchange& exchange, const net::RouteMa
   std::string digest = body.wanted.description.digest;
   const char* change = "create";
   uint64_t seq = 1;
+  json::Object answer;
   if (application) {
     seq = application->last_event() + 1;
+    if (auto working = CO_TRY(co_await who_works(*application))) answer["working"] = *working;
     switch (CO_TRY(co_await application->up(std::move(body.wanted)))) {
       case engine::UpChange::created:
         break;
@@ -164,9 +179,12 @@ aio::Task<Result<>> up(State& state, net::Exchange& exchange, const net::RouteMa
     }
     state.adopt(application);
   }
-  co_return co_await reply(
-      exchange, 202,
-      {{"name", application->name()}, {"change", change}, {"digest", digest}, {"seq", seq}});
+  answer["name"] = application->name();
+  answer["change"] = change;
+  answer["digest"] = digest;
+  answer["version"] = application->record().version;
+  answer["seq"] = seq;
+  co_return co_await reply(exchange, 202, std::move(answer));
 }
 
 /// Waits until the application has settled, at most until `end`.

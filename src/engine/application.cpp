@@ -162,6 +162,7 @@ void Application::start_over() {
   record_.error.reset();
   record_.properties.clear();
   record_.kept_events.clear();
+  record_.up_version = 0;
   set_lifetime(record_.created);
   proof_.reset();
   described_anew_ = true;

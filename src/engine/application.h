@@ -210,6 +210,11 @@ class Application {
   aio::Task<Result<>> prepare_farm();
   aio::Task<Result<>> same_account(const Wanted& wanted);
   void note_replaced(Node& node);
+  /// "web" of the application shop is shop:web.
+  std::string whole_path(const std::string& given) const;
+  Result<> describes(const model::Description& description, const std::string& path) const;
+  aio::Task<Result<std::vector<Rented>>> imported_already(Node& node, std::string kind,
+                                                          std::vector<std::string> ids);
   void note(std::string by, std::string action, std::string why = "");
   void forget_old_versions();
   void end_moves(std::vector<ComponentRecord>& records);

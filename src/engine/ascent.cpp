@@ -134,6 +134,7 @@ aio::Task<Result<>> Application::go_up() {
   }
   Result<> done = std::get<0>(std::move(winner));
   if (done) {
+    record_.up_version = record_.version;
     if (record_.desired == Desired::up) set_state(ApplicationState::up, "");
     record_.error.reset();
     ledger_.put(record_);
@@ -151,7 +152,9 @@ aio::Task<Result<>> Application::go_up() {
   if (culprit.empty()) culprit = name();
   std::string reason = done.error().line();
   tell(name(), protocol::event::failed, reason);
-  if (record_.options.keep_on_failure) {
+  // Of an update that fails what runs goes on as it is.
+  bool updating = record_.up_version != 0 && record_.up_version != record_.version;
+  if (record_.options.keep_on_failure || updating) {
     set_state(ApplicationState::failed, reason);
   } else {
     record_.desired = Desired::down;

@@ -279,6 +279,7 @@ aio::Task<Result<>> Application::sweep_account(Keys keys, std::vector<std::share
   if (!swept) co_return fail(std::move(swept).error());
   for (auto& note : swept->notes) proof.notes.push_back(std::move(note));
   for (const auto& each : nodes) CO_TRY(co_await give_up_removed(*each, ec2, s3, *swept, proof));
+  size_t others = 0;
   for (const cloud::Found& found : swept->found) {
     if (listed(proof.left, found) || listed(proof.kept, found)) continue;
     std::string life = cloud::tag_value(found.tags, tag_incarnation);
@@ -286,6 +287,7 @@ aio::Task<Result<>> Application::sweep_account(Keys keys, std::vector<std::share
     if (!life.empty() && !ours) {
       log::info("engine", "{}: {} {} belongs to another application of this name", name(),
                 found.kind, found.id);
+      ++others;
       continue;
     }
     if (found.keep && !record_.remove_kept) {
@@ -314,6 +316,11 @@ aio::Task<Result<>> Application::sweep_account(Keys keys, std::vector<std::share
       proof.left.push_back(std::move(line));
     }
   }
+  if (others > 0)
+    proof.notes.push_back(
+        fmt::format("{} more carry the name {} and are of another life of it, or of "
+                    "another controller's: croft audit lists them",
+                    others, name()));
   co_return Result<>{};
 }
 

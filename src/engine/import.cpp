@@ -24,6 +24,12 @@ std::vector<std::string> ids_in(std::string_view text) {
   return out;
 }
 
+/// What did not get an answer; all else was refused, and changed nothing.
+bool may_have_happened(const Error& error) {
+  return is_outage(error.code) || error.code == Code::cancelled || error.code == Code::io ||
+         error.code == Code::internal || is_of_record(error);
+}
+
 /// Code::conflict where another application holds it.
 Result<> check_free(const std::string& kind, const std::string& id,
                     const std::vector<cloud::Tag>& tags, const std::string& application) {
@@ -46,9 +52,38 @@ aio::Task<Result<std::vector<cloud::Tag>>> tags_of(cloud::Ec2 ec2, std::string i
 
 }  // namespace
 
+/// Code::not_found where a description has no component of that path.
+Result<> Application::describes(const model::Description& description,
+                                const std::string& path) const {
+  auto at = description.config;
+  for (auto rest = cut(path, ':'); rest;) {
+    auto next = cut(rest->second, ':');
+    std::string part(next ? next->first : rest->second);
+    auto child = at ? at->component(part) : nullptr;
+    if (!child && at) {
+      std::vector<std::string> names;
+      for (const auto& attribute : at->attributes())
+        if (attribute.value.as_component()) names.push_back(attribute.name);
+      Error error(Code::not_found,
+                  fmt::format("{} is described nowhere: nothing can be imported there", path));
+      if (std::string hint = did_you_mean(part, names); !hint.empty()) error.hint(hint);
+      return fail(std::move(error).hint(
+          "what comes with a new description is imported with it: croft up FILE --import PATH=ID"));
+    }
+    at = child;
+    rest = next;
+  }
+  return {};
+}
+
+std::string Application::whole_path(const std::string& given) const {
+  return plan::inside(given, name()) ? given : fmt::format("{}:{}", name(), given);
+}
+
 aio::Task<Result<>> Application::import(Imports things, std::string by) {
   for (auto& [given, ids] : things) {
-    std::string path = plan::inside(given, name()) ? given : fmt::format("{}:{}", name(), given);
+    std::string path = whole_path(given);
+    CO_TRY(describes(description_, path));
     if (Node* node = find(path); node && node->record.holds())
       co_return fail(Error(Code::conflict, fmt::format("{} holds something already", path))
                          .hint("only what is not made yet can take over what exists"));
@@ -63,7 +98,7 @@ aio::Task<Result<>> Application::import(Imports things, std::string by) {
 aio::Task<Result<>> Application::take_imports() {
   auto wanted = record_.imports;
   for (const auto& [given, ids] : wanted) {
-    std::string path = plan::inside(given, name()) ? given : fmt::format("{}:{}", name(), given);
+    std::string path = whole_path(given);
     auto found = nodes_.find(path);
     Result<> done = Result<>{};
     if (found == nodes_.end()) {
@@ -77,8 +112,9 @@ aio::Task<Result<>> Application::take_imports() {
     }
     // A wish that was refused is over: the next `up` does not stumble over it.
     bool refused =
-        !done && (done.error().code == Code::not_found || done.error().code == Code::conflict ||
-                  done.error().code == Code::unsupported);
+        !done &&
+        (done.error().code == Code::not_found || done.error().code == Code::conflict ||
+         done.error().code == Code::unsupported || done.error().code == Code::invalid_argument);
     if (!done && !refused) co_return done;
     record_.imports.erase(given);
     ledger_.put(record_);
@@ -105,8 +141,7 @@ aio::Task<Result<>> Application::take_import(Node& node, std::string ids) {
   }
   // What was refused was not touched; where the answer was lost the next `up` asks again.
   Error error = std::move(taken).error();
-  if (error.code == Code::not_found || error.code == Code::conflict)
-    CO_TRY(co_await node.context.settle({}, {}, error));
+  if (!may_have_happened(error)) CO_TRY(co_await node.context.settle({}, {}, error));
   co_return fail(std::move(error).frame("importing " + ids).fact("component", path));
 }
 
@@ -124,15 +159,54 @@ aio::Task<Result<std::vector<Rented>>> Application::tag_imported(Node& node, std
     co_return taken;
   }
   auto s3 = CO_TRY(co_await node.context.s3(keys.access_key, keys.secret_key));
+  // All are looked at before the first is touched.
+  std::vector<std::pair<std::string, std::vector<cloud::Tag>>> before;
   for (const std::string& id : ids_in(ids)) {
-    auto all = CO_TRY(co_await s3.get_bucket_tags(id));
-    CO_TRY(check_free(kind, id, all, name()));
+    before.emplace_back(id, CO_TRY(co_await s3.get_bucket_tags(id)));
+    CO_TRY(check_free(kind, id, before.back().second, name()));
+  }
+  for (const auto& [id, old] : before) {
+    auto all = old;
     for (const cloud::Tag& tag : tags) {
       std::erase_if(all, [&](const cloud::Tag& each) { return each.key == tag.key; });
       all.push_back(tag);
     }
-    CO_TRY(co_await node.context.outside("tag bucket", s3.put_bucket_tags(id, std::move(all))));
-    taken.push_back(node.context.rented(kind, id));
+    auto done = co_await node.context.outside("tag bucket", s3.put_bucket_tags(id, std::move(all)));
+    if (done) {
+      taken.push_back(node.context.rented(kind, id));
+      continue;
+    }
+    // What carries our tags and is in no record would be removed with the rest of ours.
+    for (size_t i = 0; i < taken.size(); ++i) {
+      auto restored = co_await s3.put_bucket_tags(before[i].first, before[i].second);
+      if (!restored) node.context.event(protocol::event::attention, restored.error().line());
+    }
+    co_return fail(std::move(done).error());
+  }
+  co_return taken;
+}
+
+/// Of an import whose end nobody saw: what carries the tags of this life is the component's, as was
+/// wished. All else is whoever's it was.
+aio::Task<Result<std::vector<Rented>>> Application::imported_already(Node& node, std::string kind,
+                                                                     std::vector<std::string> ids) {
+  std::vector<Rented> taken;
+  auto keys = CO_TRY(co_await node.object->account(node.context));
+  if (!keys) co_return taken;
+  auto is_ours = [this](const std::vector<cloud::Tag>& tags) {
+    return cloud::tag_value(tags, cloud::tag_application) == name() &&
+           cloud::tag_value(tags, tag_incarnation) == record_.uid;
+  };
+  for (const std::string& id : ids) {
+    Result<std::vector<cloud::Tag>> tags = std::vector<cloud::Tag>{};
+    if (kind == "instance")
+      tags = co_await tags_of(CO_TRY(co_await node.context.ec2(keys->access_key, keys->secret_key)),
+                              id);
+    else
+      tags = co_await CO_TRY(co_await node.context.s3(keys->access_key, keys->secret_key))
+                 .get_bucket_tags(id);
+    if (!tags && may_have_happened(tags.error())) co_return fail(std::move(tags).error());
+    if (tags && is_ours(*tags)) taken.push_back(node.context.rented(kind, id));
   }
   co_return taken;
 }
@@ -141,11 +215,8 @@ aio::Task<Result<>> Application::finish_own_intent(Node& node) {
   if (!node.record.intent) co_return Result<>{};
   auto facts = node.record.intent->facts;
   if (node.record.intent->action == import_intent) {
-    // Some of it may carry the component's tags: it is the component's, as was wished.
-    std::vector<Rented> taken;
-    for (const std::string& id : ids_in(facts["ids"]))
-      taken.push_back(node.context.rented(facts["kind"], id));
-    co_return co_await node.context.settle(std::move(taken));
+    co_return co_await node.context.settle(
+        CO_TRY(co_await imported_already(node, facts["kind"], ids_in(facts["ids"]))));
   }
   if (node.record.intent->action == forget_intent)
     co_return co_await release(node, ids_in(facts["ids"]));

@@ -288,7 +288,7 @@ aio::Task<void> Node::stop_work() {
 bool Node::protects() const {
   bool held = std::ranges::any_of(
       record.rented, [](const Rented& thing) { return !thing.returned && !thing.adopted; });
-  return held && description && description->boolean("protect").value_or(false);
+  return held && description && plan::is_protected(*description);
 }
 
 /// Nobody asked for its end (a neighbour failed, its lifetime is over): what it holds stays.

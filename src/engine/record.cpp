@@ -257,6 +257,7 @@ wire::json::Object to_json(const ApplicationRecord& record) {
                    {"farmAdmin", record.farm_admin},
                    {"options", options_json(record.options)},
                    {"removeKept", record.remove_kept},
+                   {"upVersion", record.up_version},
                    {"why", record.why}};
   if (record.ends) out["ends"] = protocol::time_text(*record.ends);
   if (!record.properties.empty()) out["properties"] = map_json(record.properties);
@@ -286,6 +287,7 @@ Result<ApplicationRecord> application_record_from_json(const wire::json::Object&
   out.since = TRY(time_at(object, "since"));
   out.properties = TRY(map_from(object, "properties"));
   out.imports = TRY(map_from(object, "imports"));
+  out.up_version = static_cast<uint64_t>(TRY(json::int_or(object, "upVersion", 0)));
   if (const json::Array* events = TRY(json::array_if(object, "keptEvents")))
     for (const auto& item : *events) {
       if (!item.is_object())

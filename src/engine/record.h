@@ -115,6 +115,7 @@ struct ApplicationRecord {
   cloud::Farm farm;
   std::string farm_admin;  ///< admin socket of the embedded farm; empty elsewhere
   Options options;
+  uint64_t up_version = 0;   ///< the last that ran as a whole in this life
   bool remove_kept = false;  ///< `down` was told to remove what is kept, too
   Imports imports;           ///< asked for, and not yet taken over
   std::string why;           ///< the reason of the state, in words

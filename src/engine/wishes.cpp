@@ -107,7 +107,8 @@ aio::Task<Result<>> Application::store_wanted(Wanted wanted, std::string action,
   record_.farm = std::move(wanted.farm);
   record_.farm_admin = std::move(wanted.farm_admin);
   record_.options = std::move(wanted.options);
-  for (auto& [path, ids] : wanted.imports) record_.imports.insert_or_assign(path, std::move(ids));
+  for (auto& [path, ids] : wanted.imports)
+    record_.imports.insert_or_assign(whole_path(path), std::move(ids));
   record_.desired = Desired::up;
   record_.remove_kept = false;
   ledger_.put(record_);
@@ -145,6 +146,8 @@ aio::Task<Result<>> Application::load_environment() {
 }
 
 aio::Task<Result<>> Application::create(Wanted wanted) {
+  for (const auto& [given, ids] : wanted.imports)
+    CO_TRY(describes(wanted.description, whole_path(given)));
   record_.created = record_.since = services_.world.clock.wall();
   record_.state = ApplicationState::down;
   record_.desired = Desired::down;
@@ -233,6 +236,8 @@ aio::Task<Result<UpChange>> Application::change_to(Wanted wanted, std::string ac
         Error(Code::conflict, fmt::format("{} runs on {}, not on {}", name(), record_.farm.text(),
                                           wanted.farm.text()))
             .hint(fmt::format("croft down {} first, or give this one another --name", name())));
+  for (const auto& [given, ids] : wanted.imports)
+    CO_TRY(describes(wanted.description, whole_path(given)));
   if (running) CO_TRY(co_await same_account(wanted));
   bool up = running && record_.state == ApplicationState::up;
   if (up)
@@ -242,7 +247,8 @@ aio::Task<Result<UpChange>> Application::change_to(Wanted wanted, std::string ac
   if (up && same)
     for (const auto& [path, node] : nodes_)
       if (node->object && node->type->changes) node->object->asked_again(node->context);
-  bool otherwise = up && (wanted.options.scope != record_.options.scope || !wanted.imports.empty());
+  bool otherwise = up && (wanted.options.scope != record_.options.scope ||
+                          !wanted.imports.empty() || !record_.imports.empty());
   if (action.empty()) action = !running ? "up" : same ? "continue" : "update";
   CO_TRY(co_await store_wanted(std::move(wanted), std::move(action), std::move(why)));
   // A lifetime given with this `up` counts from now, the description's own from the first `up`.
@@ -263,6 +269,7 @@ aio::Task<Result<>> Application::down(bool remove_kept, std::string by) {
                            node->description->where)
                          .hint("an `up` with `protect false` in it comes first, if it is to go"));
   record_.desired = Desired::down;
+  record_.imports.clear();  // of things for this life
   record_.remove_kept = remove_kept;
   look_again_ = record_.state == ApplicationState::down;
   note(std::move(by), "down", remove_kept ? "with what was kept" : "");

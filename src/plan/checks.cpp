@@ -65,11 +65,16 @@ Result<> check_names(const Plan& plan) {
   return {};
 }
 
+bool is_protected(const model::Component& component) {
+  for (const auto* at = &component; at; at = at->parent())
+    if (auto given = at->boolean("protect")) return *given;
+  return false;
+}
+
 Result<> check_protected(const Plan& plan, const Input& input) {
   std::vector<Error> errors;
   for (const Recorded& old : input.recorded) {
-    if (!old.holds || !old.description || !old.description->boolean("protect").value_or(false))
-      continue;
+    if (!old.holds || !old.description || !is_protected(*old.description)) continue;
     const Item* item = plan.find(old.path);
     if (!item || item->left_out) continue;
     if (item->change != Change::replace && item->change != Change::remove) continue;
@@ -104,8 +109,12 @@ std::string former_path(const Item& item, const std::string& given) {
 }  // namespace
 
 Result<> find_moved(Plan& plan, const Input& input) {
-  std::set<std::string_view> recorded, described;
-  for (const Recorded& old : input.recorded) recorded.insert(old.path);
+  std::set<std::string_view> recorded, described, in_use;
+  for (const Recorded& old : input.recorded) {
+    recorded.insert(old.path);
+    bool over = old.state == model::State::terminated || old.state == model::State::described;
+    if (!over || old.holds) in_use.insert(old.path);
+  }
   for (const Item& item : plan.items) described.insert(item.path);
   std::map<std::string_view, std::string> moved;  // path now, path before
   for (Item& item : plan.items) {
@@ -115,7 +124,13 @@ Result<> find_moved(Plan& plan, const Input& input) {
     if (given && !parent_path(item.path).empty()) {
       std::string former = former_path(item, *given);
       // Once it has moved the attribute may stay where it is.
-      if (recorded.contains(former) && !recorded.contains(item.path)) {
+      bool is_new = !in_use.contains(item.path);
+      if (is_new && !recorded.contains(former) && !recorded.empty())
+        item.why = fmt::format(
+            "renamedFrom \"{}\" names nothing that is recorded: what lay in another "
+            "component is named by its whole path, such as {}:old:name",
+            *given, item.path.substr(0, item.path.find(':')));
+      if (in_use.contains(former) && is_new) {
         if (described.contains(former))
           return fail(Error(Code::invalid_argument,
                             fmt::format("{} is renamedFrom {}, which is still described", item.path,

@@ -303,7 +303,7 @@ Result<Plan> make(const Input& input) {
   for (const Recorded& old : input.recorded) recorded.emplace(old.path, &old);
   TRY(find_moved(plan, input));
   std::set<std::string_view> replaced;
-  std::set<std::string_view> moved;
+  std::set<std::string> moved;  // items that are added below may move the others in memory
   for (Item& item : plan.items) {
     auto old = recorded.find(item.moved_from.empty() ? item.path : item.moved_from);
     if (!item.moved_from.empty() && old == recorded.end()) item.moved_from.clear();

@@ -149,6 +149,9 @@ inline constexpr int64_t default_instance_limit = 100;
 /// none.
 Result<int64_t> instance_limit(const model::Component& config, std::optional<int64_t> given);
 
+/// `protect` of it, or of the nearest that contains it and says so: what it holds is not destroyed.
+bool is_protected(const model::Component& component);
+
 /// Errors (all found are reported together, in Error::others): Code::unresolved (unknown class,
 /// dependsOn that names nothing), Code::invalid_argument (a cycle, a bad attribute),
 /// Code::resource_exhausted (a limit), each with the place and a hint.
