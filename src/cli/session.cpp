@@ -62,8 +62,8 @@ Result<net::ClientRequest> ControllerClient::request(std::string method, std::st
   return out;
 }
 
-aio::Task<Result<Login>> leading(aio::World& world, Login login) {
-  if (login.others.empty()) co_return login;
+aio::Task<Result<Login>> leading(aio::World& world, Login login, bool stands_by) {
+  if (login.others.empty() && !stands_by) co_return login;
   net::HttpClient http(world, client_options(std::optional(login)));
   std::vector<std::string> urls = login.others;
   urls.insert(urls.begin(), login.url);
@@ -117,9 +117,9 @@ aio::Task<Result<bool>> answers(aio::World& world, Login login) {
   co_return answer.has_value();
 }
 
-aio::Task<Result<>> ControllerClient::find_leader() {
+aio::Task<Result<>> ControllerClient::find_leader(bool stands_by) {
   std::string before = (*login_)->url;
-  *login_ = CO_TRY(co_await leading(world_, **login_));
+  *login_ = CO_TRY(co_await leading(world_, **login_, stands_by));
   if (home_.empty() || (*login_)->url == before) co_return Result<>{};
   // Else each command would first wait for one that is gone. Without it they work, too.
   auto kept = co_await keep_login(world_, home_, **login_);
@@ -139,9 +139,16 @@ aio::Task<Result<net::Response>> ControllerClient::send(net::ClientRequest messa
       message.url.target = std::move(target);
     }
     auto answer = co_await http_.send(message);
-    bool elsewhere =
-        answer ? answer->status == 503 && answer->body.find("\"stands_by\"") != std::string::npos
-               : answer.error().fact("sent") == "no";
+    bool stands_by =
+        answer && answer->status == 503 && answer->body.find("\"stands_by\"") != std::string::npos;
+    bool elsewhere = stands_by || (!answer && answer.error().fact("sent") == "no");
+    // The only one that is known says who leads.
+    if (stands_by && *login_ && !several && !again) {
+      CO_TRY(co_await find_leader(true));
+      several = true;
+      found_ = false;
+      continue;
+    }
     if (!several || !elsewhere || again) co_return answer;
     found_ = false;
   }

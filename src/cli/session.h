@@ -48,7 +48,7 @@ class ControllerClient {
   Result<net::ClientRequest> request(std::string method, std::string target);
   aio::Task<Result<net::Response>> send(net::ClientRequest message);
   /// Of several: the one that leads is asked from now on, by later commands of the home, too.
-  aio::Task<Result<>> find_leader();
+  aio::Task<Result<>> find_leader(bool stands_by = false);
   aio::World& world_;
   std::string home_, socket_;
   Result<std::optional<Login>> login_;
@@ -58,7 +58,7 @@ class ControllerClient {
 
 /// Of several controllers the one that leads, its URL first in the login from now on; what cannot
 /// be reached is waited for as long as another may take to lead.
-aio::Task<Result<Login>> leading(aio::World& world, Login login);
+aio::Task<Result<Login>> leading(aio::World& world, Login login, bool stands_by = false);
 
 /// Whether a controller of that authority answers at its url, whatever it says.
 aio::Task<Result<bool>> answers(aio::World& world, Login login);

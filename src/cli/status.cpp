@@ -29,6 +29,8 @@ std::string one_text(const terminal::Terminal& terminal, const wire::json::Objec
   if (farm && *farm) out += " on " + text_member(**farm, "text");
   out += "; " + counts_text(application) + "\n";
   if (std::string why = text_member(application, "why"); !why.empty()) out += "why: " + why + "\n";
+  if (std::string ends = text_member(application, "ends"); !ends.empty())
+    out += "lifetime: it removes itself at " + ends + "\n";
   auto setbacks = wire::json::object_if(application, "setbacks");
   for (const auto& item : setbacks && *setbacks ? **setbacks : wire::json::Object{})
     out += fmt::format("not as described: {}: {}\n", std::string_view(item.key()),

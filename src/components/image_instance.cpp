@@ -360,6 +360,7 @@ aio::Task<Result<>> ImageInstance::wait_until_running(Context& context, cloud::E
     if (!gone.empty()) CO_TRY(co_await settle_gone(context, gone));
     if (holds_hosts(context)) CO_TRY(co_await expect_hosts(context, token_of(context), seen));
     if (running + gone.size() >= ids.size()) {
+      context.waits("");
       publish(context, seen);
       co_return co_await settle_in(context, seen);
     }
@@ -479,7 +480,10 @@ aio::Task<Result<>> ImageInstance::give_back(Context& context, cloud::Ec2 ec2,
       bool over = found == seen.end() || found->second.state == InstanceState::terminated;
       (over ? gone : left).push_back(id);
     }
-    if (left.empty()) co_return co_await settle_gone(context, gone);
+    if (left.empty()) {
+      context.waits("");
+      co_return co_await settle_gone(context, gone);
+    }
     if (!asked) {
       CO_TRY(co_await context.intend(terminate_intent, {{"instances", join(left, " ")}}));
       CO_TRY(co_await context.outside(terminate_intent, ec2.terminate_instances(left)));

@@ -1,5 +1,10 @@
 // POST /v1/plan: what `up` would do, attribute by attribute; with ?save=true sealed, to be carried
 // out later exactly.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "aio/scope.h"
 #include "controller/routes.h"
 #include "controller/saved_plan.h"
 #include "controller/views.h"
@@ -10,6 +15,38 @@ namespace croft::controller {
 namespace json = wire::json;
 using State = Controller::State;
 
+namespace {
+
+constexpr Duration resumed_within = Duration::seconds(10);
+
+/// What is taken over after a start of this process would be told as if it were to be made.
+aio::Task<Result<>> until_resumed(State& state, engine::Application& application) {
+  Moment until = state.world.clock.now() + resumed_within;
+  while (application.resuming() && state.world.clock.now() < until) {
+    auto woken = co_await aio::race(application.changed().wait(),
+                                    state.world.clock.sleep(until - state.world.clock.now()));
+    CO_TRY(woken.index() == 0 ? std::get<0>(std::move(woken)) : std::get<1>(std::move(woken)));
+  }
+  co_return Result<>{};
+}
+
+/// What is taken over is not made.
+Result<> show_imports(plan::Plan& plan, const UpBody& body, const engine::Application* current) {
+  engine::Imports all = current ? current->record().imports : engine::Imports{};
+  for (const auto& [given, ids] : body.wanted.imports)
+    all.insert_or_assign(plan::inside(given, body.name) ? given : body.name + ":" + given, ids);
+  for (const auto& [path, ids] : all) {
+    auto item = std::ranges::find(plan.items, path, &plan::Item::path);
+    if (item == plan.items.end())
+      return fail(Code::not_found,
+                  fmt::format("{} is described nowhere: nothing can be imported there", path));
+    if (item->change == plan::Change::create) item->why = "takes over " + ids;
+  }
+  return {};
+}
+
+}  // namespace
+
 aio::Task<Result<>> make_plan(State& state, net::Exchange& exchange, const net::RouteMatch& match) {
   std::string text = CO_TRY(co_await exchange.read_all(up_body_limit));
   UpBody body = CO_TRY(up_body(text));
@@ -17,9 +54,14 @@ aio::Task<Result<>> make_plan(State& state, net::Exchange& exchange, const net::
   ApplicationRef current = found == state.applications.end() ? nullptr : found->second;
   std::vector<std::string> notes;
   bool runs = current && current->record().state != protocol::ApplicationState::down;
+  if (runs) {
+    CO_TRY(co_await until_resumed(state, *current));
+    CO_TRY(co_await current->same_account(body.wanted));
+  }
   if (runs && match.query.value("refresh") != "false") notes = CO_TRY(co_await current->refresh());
   auto plan = CO_TRY(
       planned(state, body.name, body.wanted.description, body.wanted.options, current.get()));
+  CO_TRY(show_imports(plan, body, current.get()));
   std::vector<plan::Difference> differences;
   if (runs) {
     auto before = CO_TRY(co_await current->stored_description(current->record().version));

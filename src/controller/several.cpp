@@ -44,8 +44,11 @@ std::string own_name(const ControllerOptions& options) {
 
 /// How a candidate is known: its name, and behind it where operators reach it, if they do.
 std::string candidate(const ControllerOptions& options) {
-  return options.reached.empty() ? own_name(options)
-                                 : fmt::format("{} {}", own_name(options), options.reached);
+  std::string url = options.reached;
+  auto api = aio::Address::parse(options.api);
+  if (url.empty() && api && api->port != 0 && api->host != "0.0.0.0" && api->host != "::")
+    url = "https://" + options.api;
+  return url.empty() ? own_name(options) : fmt::format("{} {}", own_name(options), url);
 }
 std::pair<std::string, std::string> name_and_url(const std::string& who) {
   auto parts = cut(who, ' ');

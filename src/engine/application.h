@@ -79,6 +79,13 @@ class Application {
   void shutdown();
 
   // ---- requests; durable on return, carried out by run() ----
+  /// Code::conflict where its credentials are of another account than what this one rents.
+  aio::Task<Result<>> same_account(const Wanted& wanted);
+  /// It ran as it is described, and this process has yet to take it over.
+  bool resuming() const {
+    return record_.state == protocol::ApplicationState::going_up &&
+           record_.up_version == record_.version;
+  }
   /// Something a person should look at, of a component.
   void notice(std::string component, std::string what) {
     tell(std::move(component), protocol::event::attention, std::move(what));
@@ -208,7 +215,6 @@ class Application {
   Result<> keep_environment();
   aio::Task<Result<>> load_environment();
   aio::Task<Result<>> prepare_farm();
-  aio::Task<Result<>> same_account(const Wanted& wanted);
   void note_replaced(Node& node);
   /// "web" of the application shop is shop:web.
   std::string whole_path(const std::string& given) const;

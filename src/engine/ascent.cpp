@@ -234,6 +234,10 @@ aio::Task<Result<>> Application::bring_up_parts() {
   ExecuteOptions options;
   if (record_.options.parallelism) options.parallel = *record_.options.parallelism;
   CO_TRY(co_await execute(plan.steps, work, at_once, options));
+  // The farm's tags still say what moved was called before.
+  if (std::ranges::any_of(plan.items, [](const auto& item) { return !item.moved_from.empty(); }))
+    for (const std::string& note : CO_TRY(co_await refresh()))
+      tell(name(), protocol::event::attention, note);
   CO_TRY(co_await mend_drift());
   co_return co_await resume_detached();
 }

@@ -169,8 +169,7 @@ aio::Task<Result<>> Farm::State::open_parts(std::string farm_id) {
   if (local.host == "::") local.host = "::1";
   context->url = "http://" + local.text();
   context->sessions = sessions.get();
-  context->fake_machines = options.fake_machines;
-  context->fake_start = options.fake_start;
+  context->fake_machines = options.fake_machines, context->fake_start = options.fake_start;
   context->request_limits = options.request_limits;
 
   s3 = std::make_unique<s3::Service>(

@@ -100,15 +100,16 @@ std::string Plan::text(const std::map<std::string_view, std::vector<std::string>
       for (const std::string& line : lines->second)
         out += fmt::format("  {}    {}\n", std::string(depth * 2, ' '), line);
   }
-  out += fmt::format("{} to create, {} to replace, {} to remove, {} kept",
-                     count(Change::create) + count(Change::adopt), count(Change::replace),
-                     count(Change::remove), count(Change::keep));
+  out += fmt::format("{} to create, {} to replace, {} to remove, {} kept", count(Change::create),
+                     count(Change::replace), count(Change::remove), count(Change::keep));
   size_t updates = 0, moves = 0;
   for (const Item& item : items) {
     if (item.left_out) continue;
     updates += item.updates ? 1 : 0;
     moves += item.moved_from.empty() ? 0 : 1;
   }
+  if (size_t taken = count(Change::adopt); taken > 0)
+    out += fmt::format("; {} to take over", taken);
   if (updates > 0) out += fmt::format("; {} to change in place", updates);
   if (moves > 0) out += fmt::format("; {} to move", moves);
   if (instances_max > 0)
