@@ -166,7 +166,8 @@ def test_a_budget_that_nobody_could_keep_is_refused_and_one_that_binds_says_what
     wait_until(lambda: "minServing is 2; `surge 1`" in events(croft), "it says what it waits for")
     assert rollout.poll() is None and sorted(versions(croft).values()) == ["1", "1"]
     up(update="update extends RollingUpdate { surge 1; minServing 2; }", version="2")
-    assert rollout.wait(30) == 0 and sorted(versions(croft).values()) == ["2", "2"]
+    _, told = rollout.communicate(timeout=30)
+    assert rollout.returncode == 1 and "has been overtaken" in told and sorted(versions(croft).values()) == ["2", "2"], told
 
 
 def test_members_that_work_hard_get_company(croft, up):
