@@ -11,6 +11,8 @@
 namespace croft::cli {
 namespace {
 
+constexpr Duration farm_answers_within = Duration::seconds(5);
+
 constexpr Duration ready_limit = Duration::seconds(30);
 constexpr Duration other_limit = Duration::seconds(3);
 constexpr Duration look_again = Duration::milliseconds(20);
@@ -141,7 +143,8 @@ aio::Task<Result<bool>> ensure_controller(aio::World& world, terminal::Terminal&
 
 aio::Task<Result<EmbeddedFarm>> running_farm(aio::World& world, std::string home) {
   std::string data = farm_folder(home);
-  auto text = CO_TRY(co_await farm::admin_call(world, data, "GET", "/info", ""));
+  auto text =
+      CO_TRY(co_await farm::admin_call(world, data, "GET", "/info", "", farm_answers_within));
   auto info = CO_TRY(wire::json::parse_object(text, "the farm's answer"));
   co_return EmbeddedFarm{CO_TRY(wire::json::string_at(info, "url")), data, false};
 }
@@ -151,6 +154,13 @@ aio::Task<Result<EmbeddedFarm>> ensure_farm(aio::World& world, terminal::Termina
   if (logged_in(home)) co_return EmbeddedFarm{};  // the other machine's affair
   auto found = co_await running_farm(world, home);
   if (found) co_return found;
+  if (found.error().code == Code::timeout)
+    co_return fail(Error(Code::timeout, fmt::format("the embedded farm under {} runs and does not "
+                                                    "answer within {}",
+                                                    home, farm_answers_within.text()))
+                       .hint(fmt::format("its process stands in {0}/farm.pid, its log is "
+                                         "{0}/farm.log",
+                                         home)));
   std::string data = farm_folder(home);
   CO_TRY(co_await world.disk.make_dirs(data));
   // The port of the first start is kept: presigned URLs and instances hold the farm's address.

@@ -54,8 +54,12 @@ aio::Task<Result<int>> take_down(aio::World& world, Invocation& invocation) {
   ControllerClient client(world, invocation.home);
   auto before = CO_TRY(co_await client.call("GET", target));
   auto farm = wire::json::object_if(before, "farm");
-  if (farm && *farm && text_member(**farm, "kind") == "embedded")
-    CO_TRY(co_await ensure_farm(world, invocation.terminal, invocation.home));
+  if (farm && *farm && text_member(**farm, "kind") == "embedded") {
+    auto ensured = co_await ensure_farm(world, invocation.terminal, invocation.home);
+    if (!ensured && ensured.error().code != Code::timeout) co_return fail(ensured.error());
+    if (!ensured)
+      invocation.terminal.note(ensured.error().line() + ": it goes down once the farm answers");
+  }
 
   auto accepted = CO_TRY(
       co_await client.call("DELETE", target + (invocation.flag("--kept") ? "?kept=true" : "")));
