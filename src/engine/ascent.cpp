@@ -152,9 +152,7 @@ aio::Task<Result<>> Application::go_up() {
   if (culprit.empty()) culprit = name();
   std::string reason = done.error().line();
   tell(name(), protocol::event::failed, reason);
-  // Of an update that fails what runs goes on as it is.
-  bool updating = record_.up_version != 0 && record_.up_version != record_.version;
-  if (record_.options.keep_on_failure || updating) {
+  if (record_.options.keep_on_failure) {
     set_state(ApplicationState::failed, reason);
   } else {
     record_.desired = Desired::down;
