@@ -56,7 +56,11 @@ aio::Task<Result<>> make_plan(State& state, net::Exchange& exchange, const net::
   bool runs = current && current->record().state != protocol::ApplicationState::down;
   if (runs) {
     CO_TRY(co_await until_resumed(state, *current));
-    CO_TRY(co_await current->same_account(body.wanted));
+    // Without its description: a plan makes no accounts of the embedded farm.
+    engine::Wanted who;
+    who.environment = body.wanted.environment;
+    who.farm_admin = body.wanted.farm_admin;
+    CO_TRY(co_await current->same_account(who));
   }
   if (runs && match.query.value("refresh") != "false") notes = CO_TRY(co_await current->refresh());
   auto plan = CO_TRY(

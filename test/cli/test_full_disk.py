@@ -5,7 +5,7 @@ import tempfile
 
 import pytest
 
-from support.croft import Croft, Farm, wait_until
+from support.croft import Farm, wait_until
 
 TEXT = '''#include "/org/smartfrog/services/amazon/s3/components.sf"
 #include "/org/smartfrog/services/amazon/ec2/components.sf"
@@ -58,8 +58,7 @@ def farm():
 
 @pytest.fixture
 def croft(place, farm):
-    account = farm.account("full")
-    one = Croft(CROFT_FARM=farm.url, AWS_ACCESS_KEY_ID=account["accessKey"], AWS_SECRET_ACCESS_KEY=account["secretKey"])
+    one = farm.home()
     os.rmdir(one.home)
     one.home = place.home
     one.env["CROFT_HOME"] = place.home

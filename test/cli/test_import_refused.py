@@ -2,7 +2,7 @@
 import pytest
 
 from support.clients import client
-from support.croft import Croft, Farm
+from support.croft import Farm
 
 INCLUDES = '''#include "/org/smartfrog/services/amazon/s3/components.sf"
 #include "/org/smartfrog/services/amazon/ec2/components.sf"
@@ -24,9 +24,8 @@ def farm():
 
 @pytest.fixture
 def croft(farm):
-    account = farm.account("imports")
-    one = Croft(CROFT_FARM=farm.url, AWS_ACCESS_KEY_ID=account["accessKey"], AWS_SECRET_ACCESS_KEY=account["secretKey"])
-    one.ec2 = client("ec2", farm.url, account["accessKey"], account["secretKey"])
+    one = farm.home()
+    one.ec2 = client("ec2", farm.url, *one.keys)
     yield one
     one.close()
 

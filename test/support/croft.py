@@ -169,6 +169,13 @@ class Farm:
         assert out.returncode == 0, out.stderr
         return json.loads(out.stdout)
 
+    def home(self, name="home"):
+        """One whose commands rent here, in an account of its own."""
+        account = self.account(name)
+        one = Croft(CROFT_FARM=self.url, AWS_ACCESS_KEY_ID=account["accessKey"], AWS_SECRET_ACCESS_KEY=account["secretKey"])
+        one.keys = (account["accessKey"], account["secretKey"])
+        return one
+
     def kill(self):
         self.process.kill()
         self.process.wait()
