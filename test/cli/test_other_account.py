@@ -45,7 +45,16 @@ def test_it_stays_in_the_account_that_it_began_in(croft, tmp_path):
     other = {"AWS_ACCESS_KEY_ID": accounts[0]["accessKey"], "AWS_SECRET_ACCESS_KEY": accounts[0]["secretKey"]}
     refused = croft.run("up", file, env=other)
     assert refused.code == 1 and f"rents {machine} and more" in refused.err and "an account that has none of it" in refused.err, refused
+    planned = croft.run("plan", file, env=other)
+    assert planned.code == 1 and "an account that has none of it" in planned.err, planned
     assert rented(croft) == sorted([machine, "of-that-account-1"])
+
+    def known():
+        return croft.ok("farm", "account", "list", "--data", f"{croft.home}/farm", "--json").out
+    before = known()
+    file.write_text(file.read_text().replace("EmbeddedFarm {", 'EmbeddedFarm { accounts extends { new extends Account { id "AKIDNEW"; key "new-secret-01"; } }'))
+    croft.run("plan", file)
+    assert known() == before, "a plan makes nothing"
     assert not [event for event in croft.ok("events", "app", "--json").lines() if event["event"] in ("INSTANCES_GONE", "LIVENESS_FAILED")]
     # Another application may live in that account.
     file.write_text(TEXT % (BUCKET % 3))
