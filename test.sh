@@ -22,6 +22,9 @@ failed=0
 started=$SECONDS
 stage() { printf '\n== %s (%d s)\n' "$1" $((SECONDS - started)); }
 count() { passed=$((passed + $1)); failed=$((failed + $2)); }
+# The names of what failed are said once more at the end: the middle of a long log may be cut out.
+blame() { echo "$*" >>"$logs/blamed"; }
+broken() { echo "$1"; blame "$1"; count 0 1; }
 wants() { [[ $only == all || $only == "$1" ]]; }
 
 tools/setup.sh test || exit 1
@@ -54,6 +57,7 @@ unit_tests() { # preset, module...
     for half in 0 1; do
       if [[ ! -f $logs/xml-$preset/$module.$half.xml ]]; then
         echo "$module: did not finish"
+        blame "$module ($preset): did not finish"
         wrong=$((wrong + 1)) all=$((all + 1))
         continue
       fi
@@ -61,6 +65,7 @@ unit_tests() { # preset, module...
       all=$((all + tests)) wrong=$((wrong + failures + errors))
     done
     count $((all - wrong)) "$wrong"
+    sed -n "s/^\[  FAILED  \] \([A-Za-z0-9_/]*\.[A-Za-z0-9_/]*\).*/\1 ($preset)/p" "$logs/xml-$preset/$module".?.log | sort -u >>"$logs/blamed"
     printf '%-12s %4d tests, %d failed\n' "$module" "$all" "$wrong"
   done
   return $result
@@ -75,20 +80,20 @@ modules_with_tests() {
 
 if wants tidy; then
   stage "tidy"
-  if tools/tidy; then count 1 0; else count 0 1; fi
+  if tools/tidy; then count 1 0; else broken "tidy"; fi
 fi
 
 if wants unit; then
   stage "unit tests with AddressSanitizer and UndefinedBehaviorSanitizer"
   mapfile -t modules < <(modules_with_tests)
-  if build asan all; then unit_tests asan "${modules[@]}"; else echo "the asan build failed"; count 0 1; fi
+  if build asan all; then unit_tests asan "${modules[@]}"; else broken "the asan build failed"; fi
 fi
 
 if wants tsan; then
   stage "aio and store, which have threads, with ThreadSanitizer"
   mapfile -t modules < <(modules_with_tests | grep -xE "aio|store")
   if ((${#modules[@]})); then
-    if build tsan "${modules[@]/%/_test}"; then unit_tests tsan "${modules[@]}"; else echo "the tsan build failed"; count 0 1; fi
+    if build tsan "${modules[@]/%/_test}"; then unit_tests tsan "${modules[@]}"; else broken "the tsan build failed"; fi
   fi
 fi
 
@@ -109,11 +114,11 @@ if wants simulation; then
     for half in 0 1; do
       log=$logs/simulation.$((1 + half * lives))
       if tail -n 1 "$log" | grep -q ' 0 failed'; then count 1 0; else count 0 1; fi
+      grep -E '^seed [0-9]+ failed' "$log" | cut -c1-300 >>"$logs/blamed"
       tail -n 40 "$log" | cut -c1-2000
     done
   else
-    echo "the release build failed"
-    count 0 1
+    broken "the release build failed"
   fi
 fi
 
@@ -123,27 +128,27 @@ if wants blackbox; then
     selection=(-m "not long")
     [[ $long == yes ]] && selection=()
     /usr/bin/python3 -m pytest test -q -n 2 --dist loadfile -p no:cacheprovider "${selection[@]}" \
-      --junitxml "$logs/blackbox.xml" 2>&1 | tail -n 80
+      --junitxml "$logs/blackbox.xml" 2>&1 | tee "$logs/blackbox.log" | tail -n 80
+    grep -E '^(FAILED|ERROR) ' "$logs/blackbox.log" >>"$logs/blamed"
     counts=$(sed -n 's/.*<testsuite [^>]*errors="\([0-9]*\)" failures="\([0-9]*\)" skipped="\([0-9]*\)" tests="\([0-9]*\)".*/\1 \2 \3 \4/p' "$logs/blackbox.xml")
+    [[ -n $counts ]] || blame "the black-box tests did not finish"
     read -r errors failures skipped tests <<<"${counts:-1 0 0 0}"
     count $((tests - errors - failures - skipped)) $((errors + failures + skipped))
   else
-    echo "the release build failed"
-    count 0 1
+    broken "the release build failed"
   fi
 fi
 
 if wants editors; then
   stage "language server, driven by node, and the grammar"
   if build release croft && node_packages test/lsp; then
-    node --test --test-reporter=tap test/lsp/*.test.js >"$logs/node.tap" 2>&1 || tail -n 80 "$logs/node.tap"
+    node --test --test-reporter=tap test/lsp/*.test.js >"$logs/node.tap" 2>&1 || { tail -n 80 "$logs/node.tap"; grep -E '^not ok' "$logs/node.tap" >>"$logs/blamed"; }
     passes=$(sed -n 's/^# pass //p' "$logs/node.tap")
     failures=$(sed -n 's/^# fail //p' "$logs/node.tap")
     echo "${passes:-0} passed, ${failures:-1} failed"
     count "${passes:-0}" "${failures:-1}"
   else
-    echo "the release build or npm failed"
-    count 0 1
+    broken "the release build or npm failed"
   fi
 fi
 
@@ -159,17 +164,16 @@ if wants fuzz; then
         count 1 0
         grep -E '^Done|stat::number' "$logs/$target.log" | tail -n 1 | sed "s/^/$target: /"
       else
-        count 0 1
-        echo "--- $target"
+        broken "--- $target"
         tail -n 40 "$logs/$target.log"
       fi
     done
   else
-    echo "the fuzz build failed"
-    count 0 1
+    broken "the fuzz build failed"
   fi
 fi
 
 stage "done"
+[[ -s $logs/blamed ]] && { echo "what failed:"; cat "$logs/blamed"; }
 printf '%d passed, %d failed\n' "$passed" "$failed"
 ((failed == 0 && passed > 0))

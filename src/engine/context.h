@@ -251,6 +251,8 @@ class Context {
   Result<Hosts*> hosts() const;
 
  private:
+  bool member_has_gone(const std::string& instance) const;
+
   Node& node_;
 };
 

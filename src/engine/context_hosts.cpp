@@ -1,6 +1,8 @@
 // Which host a component's work is done on.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "engine/application.h"
 #include "engine/context.h"
 #include "engine/host.h"
@@ -21,10 +23,23 @@ const std::string& Context::farm_admin() const {
   return node_.application.record().farm_admin;
 }
 
+/// Of a part that a group has deployed on a member: the group has given that machine back, so it
+/// will never join.
+bool Context::member_has_gone(const std::string& instance) const {
+  std::string member = path();
+  while (!member.empty() && !member.ends_with(":" + instance)) member = plan::parent_path(member);
+  const Node* group = member.empty() ? nullptr : node_.application.find(plan::parent_path(member));
+  return group && std::ranges::none_of(group->record.rented, [&](const Rented& thing) {
+           return thing.id == instance && thing.open();
+         });
+}
+
 aio::Task<Result<std::shared_ptr<Host>>> Context::host() {
   for (;;) {
     Placement place = CO_TRY(placement_of(*this));
     if (place.here()) co_return nullptr;
+    if (!place.machine && member_has_gone(place.instance))
+      co_return fail(Code::unavailable, fmt::format("{} is gone", place.instance));
     Hosts* all = CO_TRY(hosts());
     auto found = place.instance.empty() ? nullptr : all->find(application(), place.instance);
     if (found && !found->lost()) co_return found;
