@@ -91,7 +91,9 @@ Command audit_command() {
   return {.path = "audit",
           .summary = "what is on the account with croft's tags and belongs to nothing that runs",
           .details =
-              "Asks the farm, not the record: instances, buckets and key pairs that croft tagged. "
+              "Asks the farm, not the record: instances, buckets, key pairs, images, snapshots, "
+              "security "
+              "groups, volumes and elastic IPs with croft's tags. "
               "The account is the one whose credentials the environment gives, or that the "
               "embedded farm gives. Exit code 0: no orphans; 2: there are some.",
           .example = "croft audit --farm aws",

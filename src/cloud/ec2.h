@@ -128,6 +128,19 @@ struct Snapshot {
   std::vector<Tag> tags;
 };
 
+struct Volume {
+  std::string id;
+  std::string state;  ///< "in-use"
+  std::vector<Tag> tags;
+};
+
+/// An elastic IP address.
+struct Address {
+  std::string id;  ///< of its allocation
+  std::string address;
+  std::vector<Tag> tags;
+};
+
 /// Who may reach the machines of a group, where: one protocol, some ports, networks or the group's
 /// own.
 struct Ingress {
@@ -216,6 +229,12 @@ class Ec2 {
       std::vector<Filter> filters) const;
   /// Code::conflict while a machine is in it.
   aio::Task<Result<>> delete_security_group(std::string id) const;
+  aio::Task<Result<std::vector<Volume>>> describe_volumes(std::vector<Filter> filters) const;
+  /// Code::conflict while it is attached.
+  aio::Task<Result<>> delete_volume(std::string id) const;
+  aio::Task<Result<std::vector<Address>>> describe_addresses(std::vector<Filter> filters) const;
+  /// Code::conflict while it is associated.
+  aio::Task<Result<>> release_address(std::string id) const;
   aio::Task<Result<std::vector<Region>>> describe_regions() const;
   aio::Task<Result<std::vector<Zone>>> describe_zones() const;
 

@@ -152,16 +152,16 @@ aio::Task<Result<>> sweep_key_pairs(Ec2 ec2, const SweepRequest& request, Swept&
   co_return Result<>{};
 }
 
+Result<> none_if_unsupported(Error error) {
+  if (error.code == Code::unsupported) return {};
+  return fail(std::move(error));
+}
+
 aio::Task<Result<>> sweep_images(Ec2 ec2, const SweepRequest& request, Swept& out) {
   auto images = co_await ec2.describe_images({}, filters_for(request.application), {"self"});
   auto snapshots = images ? co_await ec2.describe_snapshots(filters_for(request.application))
                           : fail(images.error());
-  if (!snapshots) {
-    if (snapshots.error().code != Code::unsupported) co_return fail(std::move(snapshots).error());
-    out.notes.push_back(
-        fmt::format("images could not be looked for: {}", snapshots.error().line()));
-    co_return Result<>{};
-  }
+  if (!snapshots) co_return none_if_unsupported(std::move(snapshots).error());
   for (Image& image : *images)
     if (belongs(image.tags, request.application))
       out.found.push_back(found_of("image", image.id, std::move(image.tags)));
@@ -173,15 +173,31 @@ aio::Task<Result<>> sweep_images(Ec2 ec2, const SweepRequest& request, Swept& ou
 
 aio::Task<Result<>> sweep_groups(Ec2 ec2, const SweepRequest& request, Swept& out) {
   auto groups = co_await ec2.describe_security_groups(filters_for(request.application));
-  if (!groups) {
-    if (groups.error().code != Code::unsupported) co_return fail(std::move(groups).error());
-    out.notes.push_back(
-        fmt::format("security groups could not be looked for: {}", groups.error().line()));
-    co_return Result<>{};
-  }
+  if (!groups) co_return none_if_unsupported(std::move(groups).error());
   for (SecurityGroup& group : *groups)
     if (belongs(group.tags, request.application))
       out.found.push_back(found_of("security group", group.id, std::move(group.tags)));
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> sweep_volumes(Ec2 ec2, const SweepRequest& request, Swept& out) {
+  auto volumes = co_await ec2.describe_volumes(filters_for(request.application));
+  if (!volumes) co_return none_if_unsupported(std::move(volumes).error());
+  for (Volume& volume : *volumes) {
+    if (!belongs(volume.tags, request.application)) continue;
+    Found found = found_of("volume", volume.id, std::move(volume.tags));
+    found.state = std::move(volume.state);
+    out.found.push_back(std::move(found));
+  }
+  co_return Result<>{};
+}
+
+aio::Task<Result<>> sweep_addresses(Ec2 ec2, const SweepRequest& request, Swept& out) {
+  auto addresses = co_await ec2.describe_addresses(filters_for(request.application));
+  if (!addresses) co_return none_if_unsupported(std::move(addresses).error());
+  for (Address& address : *addresses)
+    if (belongs(address.tags, request.application))
+      out.found.push_back(found_of("elastic IP", address.id, std::move(address.tags)));
   co_return Result<>{};
 }
 
@@ -195,6 +211,8 @@ aio::Task<Result<Swept>> sweep(Ec2 ec2, S3 s3, SweepRequest request) {
   }
   if (request.images) CO_TRY(co_await sweep_images(ec2, request, out));
   if (request.groups) CO_TRY(co_await sweep_groups(ec2, request, out));
+  if (request.volumes) CO_TRY(co_await sweep_volumes(ec2, request, out));
+  if (request.addresses) CO_TRY(co_await sweep_addresses(ec2, request, out));
   if (request.buckets) CO_TRY(co_await sweep_buckets(s3, request, out));
   std::sort(out.found.begin(), out.found.end(), [](const Found& a, const Found& b) {
     return std::tie(a.kind, a.id) < std::tie(b.kind, b.id);
@@ -215,6 +233,8 @@ aio::Task<Result<>> remove_found(Ec2 ec2, S3 s3, Found found) {
   if (found.kind == "image") co_return co_await ec2.deregister_image(found.id);
   if (found.kind == "security group") co_return co_await ec2.delete_security_group(found.id);
   if (found.kind == "snapshot") co_return co_await ec2.delete_snapshot(found.id);
+  if (found.kind == "volume") co_return co_await ec2.delete_volume(found.id);
+  if (found.kind == "elastic IP") co_return co_await ec2.release_address(found.id);
   co_return fail(Code::unsupported,
                  fmt::format("croft cannot remove a {} it has no record of", found.kind));
 }

@@ -10,11 +10,13 @@
 namespace croft::cloud {
 
 struct Found {
-  std::string kind;  ///< "instance", "bucket", "key pair", "image", "snapshot", "security group"
+  /// "instance", "bucket", "key pair", "image", "snapshot", "security group", "volume", "elastic
+  /// IP"
+  std::string kind;
   std::string id;
   std::string component;  ///< the tag croft:component
   std::string application;
-  std::string state;  ///< of an instance: "running"
+  std::string state;  ///< of an instance: "running"; of a volume: "in-use"
   bool keep = false;  ///< carries croft:keep
   std::vector<Tag> tags;
 };
@@ -34,13 +36,19 @@ struct SweepRequest {
   bool buckets = true;
   bool images = false;  ///< and their snapshots
   bool groups = false;  ///< security groups
+  bool volumes = false;
+  bool addresses = false;  ///< elastic IPs
+  /// Every kind of thing that EC2 has.
+  void everything_of_ec2() { instances = images = groups = volumes = addresses = true; }
 };
 
-/// Terminated and shutting-down instances are not "found".
+/// Terminated and shutting-down instances are not "found". A farm that does not know a kind of
+/// thing holds none of it.
 aio::Task<Result<Swept>> sweep(Ec2 ec2, S3 s3, SweepRequest request);
 
 /// Returns it: an instance is terminated, a bucket emptied and deleted, a key pair deleted,
-/// an image deregistered, a snapshot or a security group deleted.
+/// an image deregistered, a snapshot, a security group or a volume deleted, an address released.
+/// Code::conflict: it is in use for now.
 aio::Task<Result<>> remove_found(Ec2 ec2, S3 s3, Found found);
 
 }  // namespace croft::cloud

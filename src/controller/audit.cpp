@@ -74,12 +74,11 @@ json::Array notes_view(const std::vector<std::string>& notes) {
   return out;
 }
 
-/// A security group is in use until the machines in it are gone, which takes a while.
+/// Security groups and volumes are in use until their machines are gone, which takes a while.
 aio::Task<Result<>> remove_patiently(State& state, const Account& account, cloud::Found found) {
   for (int tries = 0;; ++tries) {
     auto gone = co_await cloud::remove_found(account.ec2, account.s3, found);
-    if (gone || gone.error().code != Code::conflict || tries == patience ||
-        found.kind != "security group")
+    if (gone || gone.error().code != Code::conflict || tries == patience || found.kind == "bucket")
       co_return gone;
     CO_TRY(co_await state.world.clock.sleep(look_again));
   }
@@ -90,8 +89,9 @@ aio::Task<Result<>> remove_patiently(State& state, const Account& account, cloud
 aio::Task<Result<>> audit(State& state, net::Exchange& exchange, const net::RouteMatch&) {
   auto body = CO_TRY(account_body(CO_TRY(co_await exchange.read_all(request_limit))));
   Account account = CO_TRY(co_await account_of(state, std::move(body)));
-  auto swept =
-      CO_TRY(co_await cloud::sweep(account.ec2, account.s3, {.images = true, .groups = true}));
+  cloud::SweepRequest request;
+  request.everything_of_ec2();
+  auto swept = CO_TRY(co_await cloud::sweep(account.ec2, account.s3, request));
   json::Array orphans, held;
   for (const cloud::Found& found : swept.found) {
     json::Object line = found_view(found);
@@ -121,7 +121,7 @@ aio::Task<Result<>> remove_lost(State& state, net::Exchange& exchange,
   Account account = CO_TRY(co_await account_of(state, std::move(body)));
   cloud::SweepRequest request;
   request.application = name;
-  request.images = request.groups = true;
+  request.everything_of_ec2();
   auto swept = CO_TRY(co_await cloud::sweep(account.ec2, account.s3, request));
   json::Array rented, returned, kept, left;
   for (const cloud::Found& found : swept.found) {

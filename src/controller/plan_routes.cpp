@@ -75,7 +75,8 @@ aio::Task<Result<>> make_plan(State& state, net::Exchange& exchange, const net::
   json::Object document = plan_view(plan, differences);
   if (!notes.empty()) document["notes"] = json::Array(notes.begin(), notes.end());
   if (asked(match, "save"))
-    document["sealed"] = CO_TRY(seal_plan({std::move(text), steps_of(plan)}, *state.sealer));
+    document["sealed"] = CO_TRY(seal_plan(
+        {std::move(text), steps_of(plan), things_of(plan, current.get())}, *state.sealer));
   co_return co_await reply(exchange, 200, std::move(document));
 }
 

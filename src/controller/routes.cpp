@@ -120,12 +120,13 @@ aio::Task<Result<>> list(State& state, net::Exchange& exchange, const net::Route
   co_return co_await reply(exchange, 200, {{"applications", std::move(all)}});
 }
 
-/// The request itself, or the one inside a saved plan; and what that plan said.
-Result<std::pair<UpBody, std::optional<json::Object>>> wanted_of(State& state, std::string text,
-                                                                 bool saved) {
-  if (!saved) return std::pair{TRY(up_body(text)), std::optional<json::Object>()};
+/// The request itself, or the one inside a saved plan; and that plan.
+Result<std::pair<UpBody, std::optional<SavedPlan>>> wanted_of(State& state, std::string text,
+                                                              bool saved) {
+  if (!saved) return std::pair{TRY(up_body(text)), std::optional<SavedPlan>()};
   SavedPlan plan = TRY(open_plan(text, *state.sealer));
-  return std::pair{TRY(up_body(plan.request)), std::optional(std::move(plan.steps))};
+  UpBody body = TRY(up_body(plan.request));
+  return std::pair{std::move(body), std::optional(std::move(plan))};
 }
 
 /// Whose wish is under way; nullopt: nobody's.
@@ -142,15 +143,15 @@ aio::Task<Result<std::optional<json::Object>>> who_works(engine::Application& ap
 }
 
 aio::Task<Result<>> up(State& state, net::Exchange& exchange, const net::RouteMatch& match) {
-  auto [body, steps] = CO_TRY(
+  auto [body, saved] = CO_TRY(
       wanted_of(state, CO_TRY(co_await exchange.read_all(up_body_limit)), asked(match, "plan")));
   body.wanted.by = caller_of(state, exchange);
   auto found = state.applications.find(body.name);
   ApplicationRef application = found == state.applications.end() ? nullptr : found->second;
-  if (steps && application) CO_TRY(co_await application->refresh());
+  if (saved && application) CO_TRY(co_await application->refresh());
   auto plan = CO_TRY(
       planned(state, body.name, body.wanted.description, body.wanted.options, application.get()));
-  if (steps) CO_TRY(still_the_same(*steps, plan));
+  if (saved) CO_TRY(still_the_same(*saved, plan, application.get()));
   std::string digest = body.wanted.description.digest;
   const char* change = "create";
   uint64_t seq = 1;

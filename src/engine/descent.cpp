@@ -37,6 +37,14 @@ Resource resource_of(const cloud::Found& found, std::string why) {
   return out;
 }
 
+/// Why an application is not down yet.
+std::string what_holds(const DownProof& proof) {
+  if (proof.left.empty()) return proof.notes.empty() ? "" : proof.notes.front();
+  const Resource& first = proof.left.front();
+  return fmt::format("{} left: {} {}{}", proof.left.size(), first.kind, first.id,
+                     first.why.empty() ? "" : ", " + first.why);
+}
+
 }  // namespace
 
 bool Application::stuck_inside(std::string_view path) const {
@@ -58,12 +66,11 @@ aio::Task<Result<>> Application::go_down() {
     if (winner.index() == 1) co_return std::get<1>(std::move(winner));
     DownProof proof = CO_TRY(std::get<0>(std::move(winner)));
     bool done = proof.left.empty() && proof.notes.empty();
-    std::string why = record_.why;
-    if (!proof.left.empty())
-      why = fmt::format("{} left: {} {}{}", proof.left.size(), proof.left[0].kind, proof.left[0].id,
-                        proof.left[0].why.empty() ? "" : ", " + proof.left[0].why);
-    else if (!proof.notes.empty())
-      why = proof.notes.front();
+    std::string why = what_holds(proof);
+    if (done && proof_ && record_.why == what_holds(*proof_))  // of an earlier pass, and over
+      why = record_.record ? record_.record->description : "";
+    else if (done)
+      why = record_.why;
     ledger_.put(proof);
     proof_ = std::move(proof);
     pass_over_ = true;
@@ -106,9 +113,17 @@ aio::Task<Result<DownProof>> Application::one_pass() {
   }
   ExecuteOptions options;
   options.stop_on_error = false;
-  plan::Graph graph = plan::removal(recorded());
-  stuck_.clear();
-  CO_TRY(co_await execute(graph, work, at_once, options));
+  auto holds_nothing = [this](const std::string& path) {
+    const Node* node = find(path);
+    return node && !node->ended() && std::ranges::none_of(node->record.rented, &Rented::open);
+  };
+  // What could not be reached on a machine has gone with the machine: the second look sees it.
+  for (int look = 1; look <= 2; ++look) {
+    plan::Graph graph = plan::removal(recorded());
+    stuck_.clear();
+    CO_TRY(co_await execute(graph, work, at_once, options));
+    if (std::ranges::none_of(stuck_, holds_nothing)) break;
+  }
   if (record_.remove_kept)
     for (auto& [path, node] : nodes_)
       if (node->record.state == model::State::terminated &&
@@ -261,11 +276,9 @@ aio::Task<Result<>> Application::sweep_account(Keys keys, std::vector<std::share
   request.application = name();
   request.instances = record_.farm.ec2.has_value();
   request.buckets = record_.farm.s3.has_value();
-  for (const Resource& thing : proof.rented) {
+  if (request.instances) request.everything_of_ec2();
+  for (const Resource& thing : proof.rented)
     if (thing.kind == "bucket" && !thing.removed) request.known_buckets.push_back(thing.id);
-    if (thing.kind == "image" || thing.kind == "snapshot") request.images = request.instances;
-    if (thing.kind == "security group") request.groups = request.instances;
-  }
   cloud::Farm farm = record_.farm;
   if (!request.instances && !request.buckets) co_return Result<>{};
   cloud::Ec2 ec2 =

@@ -21,6 +21,8 @@ class Host {
   virtual const std::string& name() const = 0;  ///< the farm's id of the machine
   virtual std::string address() const = 0;      ///< its private address
   virtual bool connected() const = 0;
+  /// So long nothing has been heard of its agent; zero while it is connected.
+  virtual Duration away_for() const { return Duration(); }
   /// Why it is held to be dead: whoever rents it fences and replaces it. Nullopt: it is not.
   virtual std::optional<std::string> lost() const { return std::nullopt; }
   /// Its agent said that it was told to end, and has not come back: its machine may be starting

@@ -45,12 +45,6 @@ def members(croft):
             for host in hosts if host["component"] == "app:group"}
 
 
-def instances(croft):
-    """Of the group, those that have not joined as well."""
-    group = next(part for part in croft.ok("status", "app", "--json").json["children"] if part["name"] == "group")
-    return [thing["id"] for thing in group["rented"] if thing["kind"] == "instance" and "returned" not in thing]
-
-
 def versions(croft):
     """What each member with a job that runs has; None where one has none yet."""
     out = {}
@@ -103,22 +97,13 @@ def test_a_size_that_was_asked_for_outlives_the_controller(croft, up):
     assert {i: works["job"]["pid"] for i, works in members(croft).items()} == {i: works["job"]["pid"] for i, works in before.items()}
 
 
-def test_a_machine_that_goes_before_its_agent_has_called_holds_nobody_up(croft, up):
-    """What waited for it waits no longer: the group goes on with the one that takes its place."""
-    up(most=4)
-    croft.ok("scale", "app:group", "2")
-    wait_until(lambda: len(members(croft)) == 2 and len(serving(croft)) == 2, "two serve", limit=120)
-    first = set(instances(croft))
-    data = ("--data", f"{croft.home}/farm")
-    cut = croft.ok("farm", "fault", "add", "link", "--zone", croft.ok("hosts", "app", "--json").json["hosts"][0]["zone"], "--for", "10m", *data,
-                   "--json").json
-    croft.ok("scale", "app:group", "3")
-    new = wait_until(lambda: set(instances(croft)) - first, "a third is rented", limit=60)
-    wait_until(lambda: "has not joined" in croft.ok("status", "app").out, "it is waited for", limit=60)
-    croft.ok("farm", "fault", "add", "kill", "--instance", *new, *data)
-    croft.ok("farm", "fault", "undo", cut["id"], *data)
-    wait_until(lambda: len(serving(croft)) == 3 and len(members(croft)) == 3, "another has taken its place", limit=120)
-    assert not new & set(members(croft))
+def test_machines_that_are_all_cut_off_are_returned_all_the_same(croft, up):
+    """What runs on them is asked to end, for a while; it goes with them, and the proof says so."""
+    up()
+    croft.ok("farm", "fault", "add", "link", "--zone", "us-east-1a", "--for", "10m", "--data", f"{croft.home}/farm")
+    down = croft.ok("down", "app", "--json", limit=120).json
+    assert down["left"] == [] and down["checked"], down
+    assert len([thing for thing in down["returned"] if thing["kind"] == "instance"]) == 3
 
 
 def test_a_metric_decides_how_many_there_are(croft, up):

@@ -126,6 +126,21 @@ def test_a_saved_plan_is_refused_where_the_farm_has_moved(croft, describe, tmp_p
     ec2.create_tags(Resources=[sorted(machines(ec2))[0]], Tags=[{"Key": "team", "Value": "red"}])
     refused = croft.run("up", saved)
     assert refused.code == 1 and "drift:web was to be kept as it is, and now would be repaired" in refused.err, refused.err
+    assert "has the tag team = red" in refused.err, refused.err
+    assert croft.ok("down", "drift", "--json").json["left"] == []
+
+
+def test_a_saved_plan_is_refused_where_what_it_replaces_is_no_longer_the_same(croft, describe, tmp_path):
+    croft.ok("up", describe(MACHINES % 'onLoss "REPLACE";'))
+    file = describe(MACHINES % 'onLoss "REPLACE"; keyName "other";')
+    saved = tmp_path / "replace.plan"
+    planned = croft.run("plan", file, "-o", saved)
+    assert planned.code == 2, planned
+    ec2 = ec2_of(croft)
+    gone = sorted(machines(ec2))[0]
+    ec2.terminate_instances(InstanceIds=[gone])
+    refused = croft.run("up", saved)
+    assert refused.code == 1 and "drift:web was to " in refused.err and gone in refused.err, refused.err
     assert croft.ok("down", "drift", "--json").json["left"] == []
 
 

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "aio/scope.h"
 #include "base/text.h"
 #include "engine/placement.h"
@@ -23,7 +25,7 @@ constexpr const char* digest_note = "digest";
 constexpr const char* fingerprint_note = "fingerprint";
 constexpr const char* apply_intent = "apply";
 constexpr Duration joining = Duration::minutes(10);
-constexpr Duration leaving = Duration::seconds(10);  // for an agent that is away
+constexpr Duration leaving = Duration::seconds(10);  // an agent that is away may come back
 constexpr Duration longest_start = Duration::hours(1);
 
 std::string noted(const Context& context, const char* note) {
@@ -208,8 +210,13 @@ aio::Task<Result<>> HostComponent::remove_from(Context& context, std::string id)
   if (!context.record().intent) CO_TRY(co_await context.intend("remove", {{"host", id}}));
   auto host = all->find(context.application(), id);
   if (host && !host->connected() && !host->lost()) {
+    // What has been away for long is waited for no more: each thing on it would wait anew.
+    Duration away = host->away_for();
+    if (away >= leaving)
+      co_return fail(Code::unavailable,
+                     fmt::format("the agent of {} has been away for {}", id, away.text()));
     auto come =
-        co_await aio::deadline(context.world().clock, leaving,
+        co_await aio::deadline(context.world().clock, leaving - away,
                                until_connected_or_lost(context, host), "the agent of " + id);
     host = all->find(context.application(), id);
     if (!come && host) co_return come;

@@ -14,6 +14,8 @@ namespace {
 constexpr size_t read_bytes = 64 << 10;
 constexpr Duration write_limit = Duration::seconds(20);
 constexpr Duration slow_reader = Duration::seconds(10);
+constexpr Duration silent_limit = Duration::seconds(10);  // beats come every second
+constexpr Duration second_look = Duration::seconds(1);
 constexpr Duration call_limit = Duration::seconds(30);
 /// A process may need its grace to end.
 constexpr Duration remove_limit = Duration::minutes(5);
@@ -79,6 +81,24 @@ aio::Task<Result<>> RemoteHost::write(std::string frame) {
   co_return written;
 }
 
+aio::Task<Result<>> RemoteHost::until_answered(Pending& pending) {
+  for (bool looked = false; !pending.result;) {
+    Duration silent = world_.clock.now() - last_heard_;
+    if (silent < silent_limit) looked = false;
+    if (looked) {
+      hang_up();
+      co_return fail(Code::unavailable, fmt::format("nothing has been heard of {} for {}",
+                                                    machine_.instance, silent.text()));
+    }
+    // It may be us who stood still: then what it said meanwhile is about to be read.
+    looked = silent >= silent_limit;
+    auto woken = co_await aio::race(
+        pending.done.wait(), world_.clock.sleep(looked ? second_look : silent_limit - silent));
+    CO_TRY(woken.index() == 0 ? std::get<0>(std::move(woken)) : std::get<1>(std::move(woken)));
+  }
+  co_return Result<>{};
+}
+
 aio::Task<Result<std::shared_ptr<RemoteHost::Pending>>> RemoteHost::ask_agent(std::string action,
                                                                               json::Object request,
                                                                               Duration limit) {
@@ -88,7 +108,7 @@ aio::Task<Result<std::shared_ptr<RemoteHost::Pending>>> RemoteHost::ask_agent(st
   Result<> done =
       co_await write(protocol::frame_of(protocol::Call{id, fence_, action, std::move(request)}));
   std::string what = fmt::format("'{}' at the agent of {}", action, machine_.instance);
-  if (done) done = co_await aio::deadline(world_.clock, limit, pending->done.wait(), what);
+  if (done) done = co_await aio::deadline(world_.clock, limit, until_answered(*pending), what);
   pending_.erase(id);
   if (!done) co_return fail(std::move(done).error());
   if (!*pending->result) co_return fail(std::move(*pending->result).error().frame(what));

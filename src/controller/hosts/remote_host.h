@@ -1,6 +1,7 @@
 // One host as this controller sees it: what its agent last said, and how it is asked. The
 // connection comes and goes; the object stays as long as the machine. Loop thread only.
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,12 +20,16 @@ class RemoteHost : public engine::Host {
       : world_(world),
         machine_(std::move(machine)),
         digest_key_(std::move(digest_key)),
-        fence_(fence) {}
+        fence_(fence),
+        known_since_(world.clock.now()) {}
 
   // engine::Host
   const std::string& name() const override { return machine_.instance; }
   std::string address() const override { return machine_.address; }
   bool connected() const override { return stream_ != nullptr; }
+  Duration away_for() const override {
+    return connected() ? Duration() : world_.clock.now() - std::max(known_since_, last_heard_);
+  }
   aio::Task<Result<model::WorkState>> apply(model::HostWork work) override;
   aio::Task<Result<>> remove(std::string name) override;
   std::optional<model::WorkState> state(const std::string& name) const override;
@@ -97,6 +102,8 @@ class RemoteHost : public engine::Host {
   aio::Task<Result<std::shared_ptr<Pending>>> ask_agent(std::string action,
                                                         wire::json::Object request, Duration limit);
   aio::Task<Result<>> write(std::string frame);
+  /// Not for longer than the agent is silent: of one that is cut off the connection stays open.
+  aio::Task<Result<>> until_answered(Pending& pending);
   aio::Task<Result<>> take(protocol::Frame frame);
   aio::Task<Result<>> take(protocol::AgentMessage message);
   void disconnected(const std::string& why);
@@ -106,6 +113,7 @@ class RemoteHost : public engine::Host {
   engine::Machine machine_;
   Secret digest_key_;
   uint64_t fence_;
+  Moment known_since_;
   std::map<std::string, model::WorkState> states_;
   std::map<std::string, model::WorkUsage> usages_;
   std::optional<model::WorkUsage> agent_usage_;
