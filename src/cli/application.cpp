@@ -181,6 +181,8 @@ std::string proof_text(const terminal::Terminal& terminal, const wire::json::Obj
                     text_member(item.as_object(), "note")));
   for (const auto& note : list(proof, "notes"))
     if (note.is_string()) out += "note: " + std::string(note.as_string()) + "\n";
+  if (std::string others = text_member(proof, "others"); !others.empty())
+    out += "note: " + others + "\n";
   auto checked = wire::json::bool_or(proof, "checked", false);
   if (std::string why = text_member(proof, "unasked"); !why.empty())
     out += why + "\n";

@@ -100,6 +100,11 @@ bool was_taken_down(const wire::json::Object& application) {
   return record && *record && text_member(**record, "description") == protocol::down_was_asked;
 }
 
+Error stopped_meanwhile(const std::string& name) {
+  return Error(Code::conflict, fmt::format("'{}' is not up yet: its controller was stopped", name))
+      .hint(fmt::format("croft up, or croft down {}, starts it again, and it goes on", name));
+}
+
 Error failure_of(const wire::json::Object& application, const std::string& name) {
   auto error = wire::json::object_if(application, "error");
   bool removing = text_member(application, "phase") == "terminating";
@@ -115,6 +120,8 @@ Error failure_of(const wire::json::Object& application, const std::string& name)
                                              text_member(application, "why")))
         .hint(fmt::format("croft down {} tries again at once; then croft up", name));
   std::string why = text_member(application, "why");
+  if (!wire::json::bool_or(application, "settled", true).value_or(true))
+    return stopped_meanwhile(name);
   if (was_taken_down(application))
     return Error(Code::conflict,
                  fmt::format("'{}' was taken down meanwhile: {}", name, protocol::down_was_asked))
@@ -190,8 +197,11 @@ aio::Task<Result<int>> follow_up(aio::World& world, ControllerClient& client,
   CO_TRY(std::move(std::get<0>(outcome)));
 
   // A workflow may have ended between its last event and now: then its end is waited for.
-  auto application = CO_TRY(
-      co_await client.call("GET", "/v1/applications/" + path_segment(name) + "?wait=settled"));
+  auto answer =
+      co_await client.call("GET", "/v1/applications/" + path_segment(name) + "?wait=settled");
+  if (!answer && !answer.error().fact("no_controller").empty())
+    co_return fail(stopped_meanwhile(name));
+  auto application = CO_TRY(std::move(answer));
   CO_TRY(co_await still_wanted(client, application, name, accepted.version));
   bool running = text_member(application, "phase") == "running";
   auto setback = running ? setback_of(application, name) : std::nullopt;

@@ -41,6 +41,7 @@ aio::Task<Result<int>> login(aio::World& world, Invocation& invocation) {
   // Asked before it is kept: a wrong one changes nothing.
   ControllerClient client(world, wanted);
   auto health = CO_TRY(co_await client.call("GET", "/v1/health"));
+  learn_others(wanted, health);
   CO_TRY(co_await keep_login(world, invocation.home, wanted));
   if (invocation.json)
     invocation.terminal.print(json::pretty(

@@ -23,12 +23,26 @@ void add_end_of_controller(Error& error) {
 
 namespace {
 
+constexpr size_t controllers_most = 16;  // those that were lost included
+
+/// What a controller says of the others of its store joins `urls`.
+void learn(std::vector<std::string>& urls, const wire::json::Object& health) {
+  auto add = [&urls](std::string_view url) {
+    if (net::Url::parse(url) && std::ranges::find(urls, url) == urls.end() &&
+        urls.size() < controllers_most)
+      urls.emplace_back(url);
+  };
+  // A machine that was lost is made up for by one that nobody here has heard of.
+  if (auto leader = wire::json::string_or(health, "leaderUrl", "")) add(*leader);
+  if (auto all = wire::json::array_if(health, "controllers"); all && *all)
+    for (const auto& each : **all)
+      if (each.is_string()) add(each.get_string());
+}
+
 /// A lease, the election after it, and some time to take over.
 constexpr Duration until_one_leads = Duration::seconds(20);
 constexpr Duration ask_again = Duration::milliseconds(250);
 constexpr Duration health_within = Duration::seconds(3);
-constexpr size_t controllers_most = 16;  // those that were lost included
-
 net::ClientOptions client_options(const Result<std::optional<Login>>& login) {
   net::ClientOptions out;
   if (!login || !*login) return out;
@@ -86,14 +100,8 @@ aio::Task<Result<Login>> leading(aio::World& world, Login login, bool stands_by)
       auto parsed = wire::json::parse_object(answer->body, "the controller's answer");
       wire::json::Object told = parsed ? *std::move(parsed) : wire::json::Object();
       auto role = wire::json::string_or(told, "role", "");
-      if (answer->status == 200 && role && *role != "leads") {
-        // A machine that was lost is made up for by one that nobody here has heard of.
-        std::string leader = wire::json::string_or(told, "leaderUrl", "").value_or("");
-        if (net::Url::parse(leader) && std::ranges::find(urls, leader) == urls.end() &&
-            urls.size() < controllers_most)
-          urls.push_back(leader);
-        continue;
-      }
+      learn(urls, told);
+      if (answer->status == 200 && role && *role != "leads") continue;
       // One that leads, or one that has something to say to this token.
       std::erase(urls, url);
       login.url = std::move(url);
@@ -104,6 +112,14 @@ aio::Task<Result<Login>> leading(aio::World& world, Login login, bool stands_by)
   }
   co_return fail(
       std::move(last).hint("croft controller rent looks after controllers that it rented"));
+}
+
+void learn_others(Login& login, const wire::json::Object& health) {
+  std::vector<std::string> urls = std::move(login.others);
+  urls.insert(urls.begin(), login.url);
+  learn(urls, health);
+  urls.erase(urls.begin());
+  login.others = std::move(urls);
 }
 
 aio::Task<Result<bool>> answers(aio::World& world, Login login) {
@@ -118,9 +134,10 @@ aio::Task<Result<bool>> answers(aio::World& world, Login login) {
 }
 
 aio::Task<Result<>> ControllerClient::find_leader(bool stands_by) {
-  std::string before = (*login_)->url;
+  Login before = **login_;
   *login_ = CO_TRY(co_await leading(world_, **login_, stands_by));
-  if (home_.empty() || (*login_)->url == before) co_return Result<>{};
+  bool same = (*login_)->url == before.url && (*login_)->others == before.others;
+  if (home_.empty() || same) co_return Result<>{};
   // Else each command would first wait for one that is gone. Without it they work, too.
   auto kept = co_await keep_login(world_, home_, **login_);
   if (!kept && kept.error().code == Code::cancelled) co_return kept;

@@ -58,6 +58,8 @@ class ControllerClient {
 
 /// Of several controllers the one that leads, its URL first in the login from now on; what cannot
 /// be reached is waited for as long as another may take to lead.
+/// What an answer to /v1/health says of the others of its store.
+void learn_others(Login& login, const wire::json::Object& health);
 aio::Task<Result<Login>> leading(aio::World& world, Login login, bool stands_by = false);
 
 /// Whether a controller of that authority answers at its url, whatever it says.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "controller/controller_urls.h"
 #include "controller/saved_plan.h"
 #include "controller/views.h"
 #include "engine/redact.h"
@@ -110,6 +111,10 @@ aio::Task<Result<>> health(State& state, net::Exchange& exchange, const net::Rou
                         {"applications", state.applications.size()},
                         {"held", held},
                         {"kept", state.kept()}};
+  if (state.seat.shared) {
+    auto urls = CO_TRY(co_await controller_urls(*state.seat.shared));
+    document["controllers"] = json::Array(urls.begin(), urls.end());
+  }
   co_return co_await reply(exchange, 200, std::move(document));
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/text.h"
+#include "controller/controller_urls.h"
 #include "controller/routes.h"
 #include "controller/state.h"
 #include "store/etcd/etcd.h"
@@ -42,12 +43,17 @@ std::string own_name(const ControllerOptions& options) {
   return fmt::format("{}-{}", host, getpid());
 }
 
+/// Where operators reach it; empty: nowhere, or nobody said where.
+std::string own_url(const ControllerOptions& options) {
+  if (!options.reached.empty()) return options.reached;
+  auto api = aio::Address::parse(options.api);
+  bool certain = api && api->port != 0 && api->host != "0.0.0.0" && api->host != "::";
+  return certain ? "https://" + options.api : "";
+}
+
 /// How a candidate is known: its name, and behind it where operators reach it, if they do.
 std::string candidate(const ControllerOptions& options) {
-  std::string url = options.reached;
-  auto api = aio::Address::parse(options.api);
-  if (url.empty() && api && api->port != 0 && api->host != "0.0.0.0" && api->host != "::")
-    url = "https://" + options.api;
+  std::string url = own_url(options);
   return url.empty() ? own_name(options) : fmt::format("{} {}", own_name(options), url);
 }
 std::pair<std::string, std::string> name_and_url(const std::string& who) {
@@ -128,6 +134,8 @@ class StandBy {
                             {"home", options_.home}};
       if (!who.empty()) document["leader"] = who;
       if (!url.empty()) document["leaderUrl"] = url;
+      if (auto urls = co_await controller_urls(store_))
+        document["controllers"] = json::Array(urls->begin(), urls->end());
       co_return co_await reply(exchange, 200, std::move(document));
     }
     co_return co_await refuse(
@@ -153,6 +161,8 @@ aio::Task<Result<std::optional<Seat>>> take_seat(aio::World& world,
     seat.shared = CO_TRY(co_await options.open_store(world));
   else
     seat.shared = CO_TRY(co_await store::open_etcd(world, CO_TRY(etcd_options(options.store))));
+  if (std::string url = own_url(options); !url.empty())
+    CO_TRY(co_await keep_controller_url(*seat.shared, own_name(options), std::move(url)));
   store::Candidacy candidacy;
   candidacy.key = leader_key;
   candidacy.who = candidate(options);
@@ -161,6 +171,10 @@ aio::Task<Result<std::optional<Seat>>> take_seat(aio::World& world,
       co_await aio::race(store::campaign(world, *seat.shared, candidacy), stand_by.serve());
   if (first.index() == 1) {
     CO_TRY(std::get<1>(std::move(first)));
+    if (!own_url(options).empty()) {
+      auto gone = co_await keep_controller_url(*seat.shared, own_name(options), "");
+      if (!gone) log::debug("controller", "its URL stays known: {}", gone.error().line());
+    }
     auto closed = co_await seat.shared->close();
     static_cast<void>(closed);
     co_return std::optional<Seat>();

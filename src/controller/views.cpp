@@ -264,6 +264,7 @@ json::Object proof_view(const engine::Application& application) {
   // Only what the farm itself was asked about is claimed.
   out["checked"] = application.proof() && proof.notes.empty() && proof.unasked.empty();
   if (!proof.unasked.empty()) out["unasked"] = proof.unasked;
+  if (!proof.others.empty()) out["others"] = proof.others;
   return out;
 }
 
@@ -288,6 +289,7 @@ std::string proof_statement(const engine::Application& application) {
   list("kept", proof.kept);
   list("left", proof.left);
   for (const auto& note : proof.notes) out += "note: " + note + "\n";
+  if (!proof.others.empty()) out += "others: " + proof.others + "\n";
   return out;
 }
 

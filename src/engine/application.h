@@ -284,6 +284,7 @@ class Application {
   aio::Task<Result<>> refresh_account(Node& node, Keys keys, std::vector<std::string>& notes);
   aio::Task<Result<>> look_for_missing(cloud::Ec2 ec2, std::vector<cloud::Found>& found);
   void note_drifts(const std::vector<cloud::Found>& found);
+  aio::Task<Result<>> look_for_other_lives();
   aio::Task<Result<>> mend_drift();
   bool to_mend() const;  ///< something was found otherwise than made, and is to be made right
   aio::Task<Result<>> mend(std::shared_ptr<Node> node);
@@ -328,6 +329,7 @@ class Application {
   std::optional<protocol::DownProof> proof_;
   std::deque<Ended> ended_;
   bool shutdown_ = false;
+  bool looked_for_others_ = false;
   std::optional<Error> broken_;     ///< the store is: nothing more can be kept by this process
   bool changed_wish_ = false;       // desired or description changed: look again
   bool described_anew_ = false;     // bring_up has not yet seen this description

@@ -82,6 +82,38 @@ aio::Task<Result<>> Application::refresh_account(Node& node, Keys keys,
   co_return Result<>{};
 }
 
+/// Machines that carry its name and are in no record of it: its state was lost, or another
+/// controller has one of that name. They cost, and nobody here watches them.
+aio::Task<Result<>> Application::look_for_other_lives() {
+  std::set<std::string> asked, others;
+  for (const auto& node : nodes_inside(name())) {
+    if (!node->object || !record_.farm.ec2) continue;
+    auto keys = co_await node->object->account(node->context);
+    if (!keys || !*keys || !asked.insert((*keys)->access_key).second) continue;
+    auto ec2 = co_await node->context.ec2_at(*record_.farm.ec2, **keys);
+    if (!ec2) continue;
+    cloud::DescribeInstances query;
+    query.filters = {{"tag:" + std::string(cloud::tag_application), {name()}},
+                     {"instance-state-name", {"pending", "running", "stopping", "stopped"}}};
+    auto found = co_await aio::deadline(services_.world.clock, patience,
+                                        ec2->describe_instances(query), "a look at the account");
+    if (!found && found.error().code == Code::cancelled) co_return fail(std::move(found).error());
+    if (!found) continue;  // who starts something will hear of it, too
+    for (const auto& instance : *found)
+      if (cloud::tag_value(instance.tags, cloud::tag_application) == name() &&
+          cloud::tag_value(instance.tags, tag_incarnation) != record_.uid)
+        others.insert(instance.id);
+  }
+  if (others.empty()) co_return Result<>{};
+  tell(name(), protocol::event::attention,
+       fmt::format(
+           "the account has {} with the name {} of another life of it, or of another "
+           "controller's: {}; if its state was lost: croft down {}, then croft down --lost {}",
+           others.size() == 1 ? "an instance" : fmt::format("{} instances", others.size()), name(),
+           fmt::join(others, ", "), name(), name()));
+  co_return Result<>{};
+}
+
 /// An instance may have lost its tags: those that are missing are asked for by their ids.
 aio::Task<Result<>> Application::look_for_missing(cloud::Ec2 ec2,
                                                   std::vector<cloud::Found>& found) {

@@ -215,6 +215,7 @@ Object to_json(const DownProof& proof) {
   out["left"] = resources(proof.left);
   if (!proof.notes.empty()) out["notes"] = strings(proof.notes);
   add(out, "unasked", proof.unasked);
+  add(out, "others", proof.others);
   return out;
 }
 
@@ -228,6 +229,7 @@ Result<DownProof> proof_from_json(const Object& object) {
   out.left = TRY(resources_at(object, "left"));
   out.notes = TRY(strings_if(object, "notes"));
   out.unasked = TRY(text_if(object, "unasked"));
+  out.others = TRY(text_if(object, "others"));
   return out;
 }
 

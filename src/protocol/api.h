@@ -72,6 +72,7 @@ struct DownProof {
   std::vector<Resource> left;      ///< found on the farm and neither returned nor kept
   std::vector<std::string> notes;  ///< what could not be checked
   std::string unasked;  ///< why the farm was not asked, where nothing was ever made on it
+  std::string others;   ///< of what carries this name and is another's: nobody's business here
 };
 
 struct UpRequest {

@@ -129,6 +129,7 @@ TEST(Api, ProofReadsBack) {
   proof.returned = {proof.rented[0]};
   proof.kept = {{"bucket", "b", "shop:b", moment, std::nullopt, "terminateActions is empty"}};
   proof.notes = {"key pairs could not be looked for"};
+  proof.others = "2 more carry the name shop";
   expect_golden("proof.json", to_json(proof));
   auto back = proof_from_json(to_json(proof));
   ASSERT_TRUE(back) << back.error().render();

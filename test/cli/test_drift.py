@@ -1,5 +1,7 @@
 """What the farm has and what the record says: drift found, told, repaired or accepted; things taken over and given up; parts of
 a description acted upon alone."""
+import pathlib
+
 import pytest
 
 from support.clients import client
@@ -50,6 +52,13 @@ def machines(ec2, *states):
     wanted = [{"Name": "instance-state-name", "Values": list(states or ["pending", "running"])}]
     return {i["InstanceId"]: {t["Key"]: t["Value"] for t in i.get("Tags", [])}
             for r in ec2.describe_instances(Filters=wanted)["Reservations"] for i in r["Instances"]}
+
+
+def forget_state(croft):
+    """As if the disk of the controller were lost."""
+    croft.kill("controller")
+    for name in ("controller.db", "controller.db-wal", "controller.db-shm"):
+        pathlib.Path(croft.home, "controller", name).unlink(missing_ok=True)
 
 
 def told(croft, word):
@@ -202,3 +211,35 @@ def test_only_the_target_is_acted_upon_and_what_is_excluded_stays(croft, describ
     assert names() == ["drift-b", "drift-x", "drift-y"]
     assert croft.run("up", changed, "--parallelism", "0").code == 64
     assert croft.ok("down", "drift", "--json").json["left"] == []
+
+
+def test_an_up_whose_state_was_lost_tells_of_what_still_runs(croft, describe):
+    file = describe(MACHINES % "")
+    croft.ok("up", file)
+    ec2 = ec2_of(croft)
+    before = set(machines(ec2))
+    forget_state(croft)
+    croft.ok("up", file)
+    said = wait_until(lambda: [e["why"] for e in told(croft, "ATTENTION")], "it is told")[0]
+    assert all(instance in said for instance in before) and "croft down --lost drift" in said, said
+    assert croft.ok("down", "drift", "--json").json["left"] == []
+    env = {"AWS_ACCESS_KEY_ID": KEYS[0], "AWS_SECRET_ACCESS_KEY": KEYS[1]}
+    gone = croft.ok("down", "--lost", "drift", "--yes", "--json", env=env).json
+    assert {thing["id"] for thing in gone["returned"]} >= before and gone["left"] == []
+    assert machines(ec2) == {}
+
+
+def test_volumes_and_elastic_addresses_with_the_tags_go_with_the_rest(croft, describe):
+    croft.ok("up", describe(MACHINES % ""))
+    ec2 = ec2_of(croft)
+    one = sorted(machines(ec2))[0]
+    tags = [tag for r in ec2.describe_instances(InstanceIds=[one])["Reservations"] for tag in r["Instances"][0]["Tags"]]
+    zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
+    disk = ec2.create_volume(AvailabilityZone=zone, Size=1)["VolumeId"]
+    address = ec2.allocate_address(Domain="vpc")["AllocationId"]
+    ec2.create_tags(Resources=[disk, address], Tags=tags)
+    env = {"AWS_ACCESS_KEY_ID": KEYS[0], "AWS_SECRET_ACCESS_KEY": KEYS[1]}
+    assert {disk, address} <= {thing["id"] for thing in croft.ok("audit", "--json", env=env).json["held"]}
+    down = croft.ok("down", "drift", "--json").json
+    assert {disk, address} <= {thing["id"] for thing in down["returned"]} and down["left"] == [], down
+    assert ec2.describe_volumes()["Volumes"] == [] and ec2.describe_addresses()["Addresses"] == []

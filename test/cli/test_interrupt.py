@@ -116,3 +116,12 @@ def test_without_a_terminal_up_says_what_it_waits_for(croft, stopped_farm, tmp_p
         croft.ok("down", "waiting")
     finally:
         process.kill()
+
+
+def test_a_controller_that_is_stopped_meanwhile_is_told_and_goes_on_later(croft, coming_up):
+    process, go_on = coming_up
+    croft.ok("stop")
+    out, err = process.communicate(timeout=WAIT)
+    assert process.returncode == 1 and "its controller was stopped" in out, (out, err)
+    go_on()
+    assert croft.run("down", "interrupted", "--json", limit=120).json["left"] == []

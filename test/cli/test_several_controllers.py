@@ -77,3 +77,19 @@ def test_who_joins_brings_no_keys_of_his_own(several):
         assert fresh.run("controller", "serve", "--store", "redis://x").code == 1
     finally:
         fresh.close()
+
+
+def test_who_has_logged_in_to_one_finds_the_others(several):
+    """Also where the only one that he was told of is gone, and with it whoever could say who leads."""
+    first, second = several.homes
+    made = first.ok("operator", "add", "far", "--role", "operate", "--json").json
+    elsewhere = Croft()
+    try:
+        elsewhere.ok("login", made["url"], "--fingerprint", made["fingerprint"], stdin=made["token"])
+        assert elsewhere.ok("status", "--json").json["applications"] == []
+        several.processes[0].kill()
+        several.processes[0].wait(30)
+        assert elsewhere.ok("status", "--json", limit=60).json["applications"] == []
+        assert several.role(1) == "leads"
+    finally:
+        elsewhere.close()
