@@ -10,8 +10,8 @@
 namespace croft::cloud {
 
 struct Found {
-  /// "instance", "bucket", "key pair", "image", "snapshot", "security group", "volume", "elastic
-  /// IP"
+  /// "instance", "bucket", "key pair", "image", "snapshot", "security group", "volume",
+  /// "elastic IP"
   std::string kind;
   std::string id;
   std::string component;  ///< the tag croft:component

@@ -222,9 +222,9 @@ aio::Task<Result<>> Application::bring_up_parts() {
   auto updated = updated_by(plan);  // before they read the new description
   for (const auto& node : updated) node->record.memory[updating_note] = "yes";
   take_over(plan);
+  CO_TRY(co_await take_imports());
   if (record_.version == 1 && background_ && !std::exchange(looked_for_others_, true))
     background_->spawn(look_for_other_lives());
-  CO_TRY(co_await take_imports());
   for (auto& node : updated) CO_TRY(co_await node->update());
   StepWork work = [this](plan::Step step) { return run_step(std::move(step)); };
   StepAtOnce at_once = [this](const plan::Step& step) {

@@ -330,10 +330,10 @@ aio::Task<Result<>> Application::sweep_account(Keys keys, std::vector<std::share
     }
   }
   if (others > 0)
-    proof.others = fmt::format(
-        "{} more carry the name {} and are of another life of it, or of another controller's: "
+    proof.others += fmt::format(
+        "{}{} more carry the name {} and are of another life of it, or of another controller's: "
         "croft audit lists them",
-        others, name());
+        proof.others.empty() ? "" : "; ", others, name());
   co_return Result<>{};
 }
 
