@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 namespace croft::plan {
 
@@ -143,7 +144,8 @@ Result<> find_moved(Plan& plan, const Input& input) {
     if (item.moved_from.empty()) continue;
     // Its agent knows its works by their path.
     if (placed(*item.component)) {
-      item.moved_from.clear();
+      item.why = fmt::format("was {}, and is made anew: hosts know what runs on them by its path",
+                             std::exchange(item.moved_from, ""));
       continue;
     }
     moved.emplace(item.path, item.moved_from);

@@ -294,6 +294,7 @@ TEST_F(PlanTest, what_runs_on_a_host_is_made_anew_under_its_new_name) {
   auto plan = make(input);
   ASSERT_TRUE(plan);
   EXPECT_EQ(plan->find("app:fresh")->change, Change::create);
+  EXPECT_NE(plan->find("app:fresh")->why.find("was app:old, and is made anew"), std::string::npos);
   EXPECT_EQ(plan->find("app:old")->change, Change::remove);
 }
 
