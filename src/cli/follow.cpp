@@ -94,10 +94,13 @@ aio::Task<Result<int>> detach_or_cancel(aio::World& world, ControllerClient& cli
 
 namespace {
 
+bool has_ended_since(const wire::json::Object& application, std::string_view why) {
+  auto record = wire::json::object_if(application, "record");
+  return record && *record && text_member(**record, "description") == why;
+}
 /// Somebody's `down` came between.
 bool was_taken_down(const wire::json::Object& application) {
-  auto record = wire::json::object_if(application, "record");
-  return record && *record && text_member(**record, "description") == protocol::down_was_asked;
+  return has_ended_since(application, protocol::down_was_asked);
 }
 
 Error stopped_meanwhile(const std::string& name) {
@@ -126,6 +129,10 @@ Error failure_of(const wire::json::Object& application, const std::string& name)
     return Error(Code::conflict,
                  fmt::format("'{}' was taken down meanwhile: {}", name, protocol::down_was_asked))
         .hint(fmt::format("croft history {} says by whom", name));
+  if (has_ended_since(application, protocol::lifetime_is_over))
+    return Error(Code::conflict,
+                 fmt::format("'{}' has been removed: {}", name, protocol::lifetime_is_over))
+        .hint("croft up starts it anew, with the whole of its lifetime");
   return Error(Code::internal,
                fmt::format("'{}' did not start{}", name, why.empty() ? "" : ": " + why));
 }
@@ -148,7 +155,9 @@ std::optional<std::string> normal_end(const wire::json::Object& application) {
   auto error = wire::json::object_if(application, "error");
   auto record = wire::json::object_if(application, "record");
   if (!error || *error || !record || !*record) return std::nullopt;
-  if (text_member(**record, "type") != "normal" || was_taken_down(application)) return std::nullopt;
+  if (text_member(**record, "type") != "normal" || was_taken_down(application) ||
+      has_ended_since(application, protocol::lifetime_is_over))
+    return std::nullopt;
   return text_member(**record, "description");
 }
 

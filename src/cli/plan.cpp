@@ -7,7 +7,27 @@
 
 namespace croft::cli {
 
+namespace json = wire::json;
+
+namespace {
+
+/// What a plan that was written says: nothing is asked again.
+aio::Task<Result<int>> show_saved_plan(aio::World& world, Invocation& invocation) {
+  json::Object saved = CO_TRY(co_await saved_plan_view(world, invocation.positional(0)));
+  if (invocation.json)
+    invocation.terminal.print(json::pretty(saved));
+  else
+    invocation.terminal.print(fmt::format("{} on {}, as it was planned at {}\n{}",
+                                          text_member(saved, "name"), text_member(saved, "farm"),
+                                          text_member(saved, "made"), text_member(saved, "text")));
+  co_return exit_code::changes;
+}
+
+}  // namespace
+
 aio::Task<Result<int>> show_plan(aio::World& world, Invocation& invocation) {
+  if (co_await is_saved_plan(world, invocation.positional(0)))
+    co_return co_await show_saved_plan(world, invocation);
   auto request = CO_TRY(co_await prepare_up(world, invocation));
   ControllerClient client(world, invocation.home);
   auto file = invocation.value("--out");

@@ -30,6 +30,15 @@ aio::Task<Result<>> write_saved_plan(aio::World& world, std::string file, const 
   co_return Result<>{};
 }
 
+aio::Task<Result<json::Object>> saved_plan_view(aio::World& world, std::string file) {
+  auto text = CO_TRY(co_await world.disk.read_file(file, largest));
+  auto whole = CO_TRY(json::parse_object(text, file, {largest, 8}));
+  co_return json::Object{{"name", text_member(whole, "name")},
+                         {"made", text_member(whole, "made")},
+                         {"farm", text_member(whole, "farmText")},
+                         {"text", text_member(whole, "text")}};
+}
+
 aio::Task<bool> is_saved_plan(aio::World& world, std::string file) {
   auto info = co_await world.disk.info(file);
   if (!info || info->is_directory) co_return false;

@@ -29,7 +29,8 @@ std::string one_text(const terminal::Terminal& terminal, const wire::json::Objec
   if (farm && *farm) out += " on " + text_member(**farm, "text");
   out += "; " + counts_text(application) + "\n";
   if (std::string why = text_member(application, "why"); !why.empty()) out += "why: " + why + "\n";
-  if (std::string ends = text_member(application, "ends"); !ends.empty())
+  std::string ends = text_member(application, "ends");
+  if (!ends.empty() && text_member(application, "phase") != "terminated")
     out += "lifetime: it removes itself at " + ends + "\n";
   auto setbacks = wire::json::object_if(application, "setbacks");
   for (const auto& item : setbacks && *setbacks ? **setbacks : wire::json::Object{})

@@ -217,7 +217,8 @@ std::vector<Option> up_options() {
       options.end(),
       {
           {"--name", "APP", "name of the application (default: the file's name without .sf)"},
-          {"--owner", "NAME", "the tag croft:owner of what is rented from now on (default: the user's name)"},
+          {"--owner", "NAME",
+           "the tag croft:owner of what is rented from now on (default: the user's name)"},
           {"--max-instances", "N",
            "never rent more for this application; maxInstances of sfConfig holds beside it "
            "(default: 100)"},

@@ -189,8 +189,8 @@ bool ImageInstance::holds_hosts(const Context& context) const {
 /// User data by which its machines become hosts.
 aio::Task<Result<>> ImageInstance::make_joining(Context& context, cloud::RunInstances& wanted) {
   auto keys = CO_TRY(co_await keys_of(context, "id", "key"));
-  wanted.user_data = CO_TRY(
-      co_await host_user_data(context, keys, wanted.client_token, std::move(wanted.user_data)));
+  wanted.user_data = CO_TRY(co_await host_user_data(context, keys, wanted.client_token,
+                                                    std::move(wanted.user_data), wanted.tags));
   if (wanted.user_data.size() <= user_data_max) co_return Result<>{};
   co_return fail(Code::invalid_argument,
                  fmt::format("userData has {} bytes with what makes the machines hosts, {} are "

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "components/aws/host_machines.h"
 #include "components/image_instance.h"
+#include "components/passwords/passwords.h"
 #include "protocol/events.h"
 
 namespace croft::components {
@@ -83,7 +84,12 @@ aio::Task<Result<>> ImageInstance::repair(Context& context, std::vector<engine::
   auto lock = CO_TRY(co_await tending_.lock());
   auto ec2 = CO_TRY(co_await client(context));
   std::vector<std::string> untagged, gone, extra;
-  for (const engine::Drift& drift : drifts) switch (drift.kind) {
+  for (const engine::Drift& drift : drifts) {
+    if (drift.thing == "bucket")
+      CO_TRY(co_await mend_agent_bucket(context, CO_TRY(co_await keys_of(context, "id", "key")),
+                                        drift, CO_TRY(wanted_tags(context))));
+    if (drift.thing != "instance") continue;
+    switch (drift.kind) {
       case engine::Drift::Kind::gone:
         gone.push_back(drift.id);
         break;
@@ -96,6 +102,7 @@ aio::Task<Result<>> ImageInstance::repair(Context& context, std::vector<engine::
       case engine::Drift::Kind::stopped:
         break;  // look_after() finds it
     }
+  }
   if (!untagged.empty()) {
     auto tags = CO_TRY(wanted_tags(context));
     CO_TRY(co_await context.outside("CreateTags", ec2.create_tags(untagged, std::move(tags))));

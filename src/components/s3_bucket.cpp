@@ -78,6 +78,7 @@ aio::Task<Result<>> S3Bucket::start(Context& context) {
     if (context.record().intent) CO_TRY(co_await finish_intent(context));
     if (const auto* thing = context.find_rented(bucket); thing && !thing->adopted) {
       auto client = CO_TRY(co_await s3(context));
+      CO_TRY(co_await context.take_back({bucket}));
       CO_TRY(co_await tag(context, client, bucket));
     }
   }
@@ -130,6 +131,7 @@ aio::Task<Result<>> S3Bucket::start_action(Context& context, HttpAction action) 
   }
   if (known) {
     if (known->adopted) co_return Result<>{};
+    CO_TRY(co_await context.take_back({bucket}));
     co_return co_await tag(context, client, bucket);
   }
   switch (there) {

@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "controller/controller.h"
+#include "engine/record.h"
 #include "wire/json.h"
 
 namespace croft::controller {
@@ -76,6 +77,20 @@ Result<Parsed> parse(std::string_view text) {
   return out;
 }
 
+/// Its engine is told that the farm may have gone on without it.
+Result<> mark_restored(store::Change& entry) {
+  auto name = std::string_view(entry.key);
+  std::string prefix = engine::application_key("", ""), end = "/record";
+  prefix.pop_back();
+  if (!name.starts_with(prefix) || !name.ends_with(end)) return {};
+  name = name.substr(prefix.size(), name.size() - prefix.size() - end.size());
+  if (entry.key != engine::application_key(name, "record") || !entry.value) return {};
+  auto record = TRY(json::parse_object(*entry.value, entry.key));
+  record["restored"] = true;
+  entry.value = json::compact(record);
+  return {};
+}
+
 aio::Task<Result<>> put(store::Store& store, std::vector<store::Change> entries) {
   for (size_t at = 0; at < entries.size(); at += entries_a_commit) {
     auto first = entries.begin() + static_cast<ptrdiff_t>(at);
@@ -124,6 +139,7 @@ aio::Task<Result<uint64_t>> restore(aio::World& world, std::string home, std::st
       co_return fail(Error(Code::conflict, fmt::format("{} has had a controller", home))
                          .hint("a backup goes into a fresh --home"));
   auto parsed = CO_TRY(parse(text));
+  for (store::Change& entry : parsed.entries) CO_TRY(mark_restored(entry));
   CO_TRY(co_await world.disk.make_dirs(home + "/controller"));
   for (const auto& file : parsed.files) {
     auto bytes = unbase64(CO_TRY(json::string_at(parsed.files, file.key())));

@@ -19,7 +19,6 @@ using protocol::ApplicationState;
 
 namespace {
 constexpr Duration after_failure = Duration::seconds(5);
-constexpr const char* signing_key = "v1/signing-key";
 }  // namespace
 
 std::string controller_socket(std::string_view home) {

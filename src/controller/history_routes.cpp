@@ -61,8 +61,9 @@ aio::Task<Result<>> roll_back(State& state, net::Exchange& exchange, const net::
   auto application = CO_TRY(state.find(match["name"]));
   uint64_t version = CO_TRY(version_at(match, "version", *application));
   auto description = CO_TRY(co_await application->stored_description(version));
-  CO_TRY(planned(state, application->name(), description, application->record().options,
-                 application.get()));
+  engine::Options options = application->record().options;
+  options.scope = {};
+  CO_TRY(planned(state, application->name(), description, options, application.get()));
   uint64_t seq = application->last_event() + 1;
   CO_TRY(co_await application->roll_back(version, caller_of(state, exchange)));
   co_return co_await reply(

@@ -27,6 +27,7 @@ struct Operator {
   Role role = Role::read;
   WallTime created;
   std::optional<WallTime> expires;
+  bool removed = false;  ///< since it asked for what is under way
 };
 
 /// Whose token was made before there was a controller: `croft controller rent`.

@@ -19,17 +19,6 @@ namespace {
 
 constexpr Duration resumed_within = Duration::seconds(10);
 
-/// What is taken over after a start of this process would be told as if it were to be made.
-aio::Task<Result<>> until_resumed(State& state, engine::Application& application) {
-  Moment until = state.world.clock.now() + resumed_within;
-  while (application.resuming() && state.world.clock.now() < until) {
-    auto woken = co_await aio::race(application.changed().wait(),
-                                    state.world.clock.sleep(until - state.world.clock.now()));
-    CO_TRY(woken.index() == 0 ? std::get<0>(std::move(woken)) : std::get<1>(std::move(woken)));
-  }
-  co_return Result<>{};
-}
-
 /// What is taken over is not made.
 Result<> show_imports(plan::Plan& plan, const UpBody& body, const engine::Application* current) {
   engine::Imports all = current ? current->record().imports : engine::Imports{};
@@ -46,6 +35,16 @@ Result<> show_imports(plan::Plan& plan, const UpBody& body, const engine::Applic
 }
 
 }  // namespace
+
+aio::Task<Result<>> until_resumed(State& state, engine::Application& application) {
+  Moment until = state.world.clock.now() + resumed_within;
+  while (application.resuming() && state.world.clock.now() < until) {
+    auto woken = co_await aio::race(application.changed().wait(),
+                                    state.world.clock.sleep(until - state.world.clock.now()));
+    CO_TRY(woken.index() == 0 ? std::get<0>(std::move(woken)) : std::get<1>(std::move(woken)));
+  }
+  co_return Result<>{};
+}
 
 aio::Task<Result<>> make_plan(State& state, net::Exchange& exchange, const net::RouteMatch& match) {
   std::string text = CO_TRY(co_await exchange.read_all(up_body_limit));

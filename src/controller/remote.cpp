@@ -18,6 +18,7 @@ using State = Controller::State;
 namespace {
 
 constexpr Duration certificate_lasts = Duration::hours(24 * 365 * 5);
+constexpr Duration look_again = Duration::seconds(1);
 constexpr Bytes request_limit = Bytes::kib(64);
 constexpr std::string_view bearer = "Bearer ";
 
@@ -112,6 +113,11 @@ aio::Task<Result<>> State::admit(net::Exchange& exchange, Role needed) {
           .hint("an owner gives roles: croft operator add NAME --role ROLE"));
 }
 
+bool may_go_on(const State& state, const net::Exchange& exchange) {
+  auto found = state.asking.find(&exchange);
+  return found == state.asking.end() || !found->second.removed;
+}
+
 std::string caller_of(State& state, net::Exchange& exchange) {
   auto found = state.asking.find(&exchange);
   return found == state.asking.end() ? user_of(exchange) : found->second.name;
@@ -153,6 +159,8 @@ aio::Task<Result<>> remove_operator(State& state, net::Exchange& exchange,
                                     const net::RouteMatch& match) {
   std::string name(match["name"]);
   CO_TRY(co_await state.operators->remove(name));
+  for (auto& [other, who] : state.asking)
+    if (who.name == name) who.removed = true;
   co_return co_await reply(exchange, 200, {{"name", name}});
 }
 
@@ -189,7 +197,13 @@ aio::Task<Result<>> open_tunnel(State& state, net::Exchange& exchange,
     if (target == named) return state.find_host(target);
     return fail(Code::permission_denied, "this tunnel is to another place, or for something else");
   };
-  co_return co_await serve_tunnel(state.world, std::move(stream), std::move(find));
+  auto until_removed = [](State& all, net::Exchange& asked) -> aio::Task<Result<>> {
+    while (may_go_on(all, asked)) CO_TRY(co_await all.world.clock.sleep(look_again));
+    co_return Result<>{};
+  };
+  auto first = co_await aio::race(serve_tunnel(state.world, std::move(stream), std::move(find)),
+                                  until_removed(state, exchange));
+  co_return first.index() == 0 ? std::get<0>(std::move(first)) : std::get<1>(std::move(first));
 }
 
 aio::Task<Result<>> show_trail(State& state, net::Exchange& exchange,

@@ -36,8 +36,9 @@ int status_of(const Error& error) {
     case Code::already_exists:
     case Code::conflict:
       return 409;
-    case Code::permission_denied:
     case Code::unauthenticated:
+      return 401;
+    case Code::permission_denied:
       return 403;
     case Code::resource_exhausted:
       return 422;
@@ -153,6 +154,7 @@ aio::Task<Result<>> up(State& state, net::Exchange& exchange, const net::RouteMa
   body.wanted.by = caller_of(state, exchange);
   auto found = state.applications.find(body.name);
   ApplicationRef application = found == state.applications.end() ? nullptr : found->second;
+  if (saved && application) CO_TRY(co_await until_resumed(state, *application));
   if (saved && application) CO_TRY(co_await application->refresh());
   auto plan = CO_TRY(
       planned(state, body.name, body.wanted.description, body.wanted.options, application.get()));
@@ -283,6 +285,8 @@ aio::Task<Result<>> events(State& state, net::Exchange& exchange, const net::Rou
       last_written = clock.now();
     }
     if (!batch.empty()) continue;
+    if (!may_go_on(state, exchange))
+      co_return fail(Code::unauthenticated, "the token that asked for this has been removed");
     if (!follow || state.stopping) break;
     if (until_settled && settled && from > last) break;
     auto woken =

@@ -25,6 +25,8 @@ aio::Task<Result<>> refuse(net::Exchange& exchange, const Error& error);
 bool asked(const net::RouteMatch& match, std::string_view name);
 /// The name of the user at the other end of the socket; its number where it has none.
 std::string user_of(net::Exchange& exchange);
+/// False: whose token began it has been removed since. For what goes on for long.
+bool may_go_on(const Controller::State& state, const net::Exchange& exchange);
 /// Who asks: that user, or an operator elsewhere.
 std::string caller_of(Controller::State& state, net::Exchange& exchange);
 
@@ -42,6 +44,9 @@ aio::Task<Result<>> roll_back(Controller::State&, net::Exchange&, const net::Rou
 aio::Task<Result<>> scale(Controller::State&, net::Exchange&, const net::RouteMatch&);
 
 // ---- plan_routes.cpp ----
+/// Waits, for a while: what is taken over after a start of this process would be told as if it were
+/// to be made.
+aio::Task<Result<>> until_resumed(Controller::State& state, engine::Application& application);
 aio::Task<Result<>> make_plan(Controller::State&, net::Exchange&, const net::RouteMatch&);
 
 // ---- audit.cpp ----

@@ -153,6 +153,23 @@ class StandBy {
   bool stopped_ = false;
 };
 
+/// Code::invalid_argument for a home that could not read what the others have sealed: it would find
+/// out when it has to take over.
+aio::Task<Result<>> check_keys(aio::World& world, store::Store& store,
+                               const ControllerOptions& options) {
+  auto sealed = CO_TRY(co_await store.get(signing_key));
+  if (!sealed) co_return Result<>{};
+  auto keys =
+      CO_TRY(co_await trust::Encryption::open(world, options.home + "/controller/secret.key"));
+  auto opened = keys.unseal(sealed->value, signing_key);
+  if (opened || opened.error().code != Code::conflict) co_return Result<>{};
+  co_return fail(
+      Error(Code::invalid_argument,
+            fmt::format("{} has other keys than the controllers of {}: it could not take over",
+                        options.home, options.store))
+          .hint("from a fresh --home: croft controller join URL --fingerprint PIN brings theirs"));
+}
+
 /// Nullopt: it was stopped before it led.
 aio::Task<Result<std::optional<Seat>>> take_seat(aio::World& world,
                                                  const ControllerOptions& options) {
@@ -161,6 +178,7 @@ aio::Task<Result<std::optional<Seat>>> take_seat(aio::World& world,
     seat.shared = CO_TRY(co_await options.open_store(world));
   else
     seat.shared = CO_TRY(co_await store::open_etcd(world, CO_TRY(etcd_options(options.store))));
+  CO_TRY(co_await check_keys(world, *seat.shared, options));
   if (std::string url = own_url(options); !url.empty())
     CO_TRY(co_await keep_controller_url(*seat.shared, own_name(options), std::move(url)));
   store::Candidacy candidacy;

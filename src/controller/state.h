@@ -17,6 +17,9 @@
 
 namespace croft::controller {
 
+/// Where the store has the key of statements, sealed with what all its controllers know.
+inline constexpr const char* signing_key = "v1/signing-key";
+
 using ApplicationRef = std::shared_ptr<engine::Application>;
 
 struct Controller::State {

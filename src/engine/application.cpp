@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "engine/branch.h"
+#include "protocol/api.h"
 #include "protocol/events.h"
 
 namespace croft::engine {
@@ -149,7 +150,7 @@ void Application::start_over() {
       ledger_.erase_component(path);
       continue;
     }
-    node->record.memory.clear();
+    std::erase_if(node->record.memory, [](const auto& note) { return note.first != former_path; });
     node->record.published.clear();
     node->record.record.reset();
     ledger_.put(node->record);
@@ -274,6 +275,11 @@ aio::Task<Result<>> Application::react() {
     if (!plan::parent_path(top).empty() || anything_detached()) {
       CO_TRY(co_await remove_branch(top, first.record));
       continue;
+    }
+    if (record_.restored && first.record.description != protocol::lifetime_is_over) {
+      set_state(ApplicationState::failed,
+                fmt::format("{}; {}", first.record.description, nothing_removed));
+      break;
     }
     record_.desired = Desired::down;
     record_.remove_kept = false;

@@ -245,6 +245,7 @@ class Application {
   /// They and all in them. While the farm is away it is tried again, for a while.
   aio::Task<Result<>> remove_parts(std::vector<std::string> tops);
   Node& seat(const plan::Item& item);
+  void resume_as_it_was(const plan::Item& item);
   static plan::Recorded recorded(const Node& node);
   model::ComponentPtr describe_action(Node& parent, const std::string& name,
                                       const std::string& from);
@@ -329,7 +330,7 @@ class Application {
   std::optional<protocol::DownProof> proof_;
   std::deque<Ended> ended_;
   bool shutdown_ = false;
-  bool looked_for_others_ = false;
+  bool is_new_ = false;             // nobody knew it before this process
   std::optional<Error> broken_;     ///< the store is: nothing more can be kept by this process
   bool changed_wish_ = false;       // desired or description changed: look again
   bool described_anew_ = false;     // bring_up has not yet seen this description

@@ -104,6 +104,7 @@ plan::Recorded Application::recorded(const Node& node) {
   item.identity = record.identity;
   item.state = record.state == model::State::described ? node.taken_from : record.state;
   // Running, but not under this process's eyes yet: it has to be taken over.
+  item.ran_elsewhere = item.state == model::State::running && !node.live;
   if (item.state == model::State::running && !node.live) item.state = model::State::starting;
   item.compound = record.compound;
   item.ordered_end = record.ordered_end;
@@ -147,12 +148,13 @@ aio::Task<Result<>> Application::go_up() {
       if (node->record.state == model::State::starting && !node->record.why.empty())
         done.error().hint(fmt::format("{} waited: {}", path, node->record.why));
   hide_secrets(done.error());
+  if (record_.restored) done.error().hint(nothing_removed);
   record_.error = done.error();
   std::string culprit(done.error().fact("component"));
   if (culprit.empty()) culprit = name();
   std::string reason = done.error().line();
   tell(name(), protocol::event::failed, reason);
-  if (record_.options.keep_on_failure) {
+  if (record_.options.keep_on_failure || record_.restored) {
     set_state(ApplicationState::failed, reason);
   } else {
     record_.desired = Desired::down;
@@ -223,8 +225,7 @@ aio::Task<Result<>> Application::bring_up_parts() {
   for (const auto& node : updated) node->record.memory[updating_note] = "yes";
   take_over(plan);
   CO_TRY(co_await take_imports());
-  if (record_.version == 1 && background_ && !std::exchange(looked_for_others_, true))
-    background_->spawn(look_for_other_lives());
+  if (std::exchange(is_new_, false)) CO_TRY(co_await look_for_other_lives());
   for (auto& node : updated) CO_TRY(co_await node->update());
   StepWork work = [this](plan::Step step) { return run_step(std::move(step)); };
   StepAtOnce at_once = [this](const plan::Step& step) {
@@ -258,6 +259,7 @@ aio::Task<Result<>> Application::move_nodes(const plan::Plan& plan) {
     // A crash between two of these leaves both records with the mark, never none, and load() ends
     // it.
     node->record.memory[moved_mark] = item.moved_from;
+    node->record.memory.try_emplace(former_path, item.moved_from);
     ledger_.put(node->record);
     ledger_.erase_component(item.moved_from);
     node->record.memory.erase(moved_mark);
@@ -288,7 +290,10 @@ aio::Task<Result<>> Application::run_step(plan::Step step) {
 
 std::shared_ptr<Node> Application::make_node(const plan::Item& item, const Node* old) {
   ComponentRecord record;
-  if (old) record = old->record;
+  if (old)
+    record = old->record;
+  else
+    record.generation = last_event() + 1;  // another may have had this path, and its tokens
   bool anew = item.change != plan::Change::adopt;
   if (old && anew) {
     ++record.generation;
@@ -320,6 +325,7 @@ void Application::take_over(const plan::Plan& plan) {
     if (!in_branch(path)) node->current = false;
   for (const plan::Item& item : plan.items) {
     if (item.left_out) {
+      if (item.resumes) resume_as_it_was(item);
       if (Node* node = find(item.path)) node->current = true;
       continue;
     }
@@ -344,6 +350,19 @@ void Application::take_over(const plan::Plan& plan) {
   changed_.notify();
 }
 
+/// Left out of what is asked for, but somebody has to look after it.
+void Application::resume_as_it_was(const plan::Item& item) {
+  auto found = nodes_.find(item.path);
+  if (found == nodes_.end() || !found->second->description) return;
+  std::shared_ptr<Node>& node = found->second;
+  plan::Item before = item;
+  before.change = plan::Change::adopt;
+  before.type = node->record.type;
+  before.component = std::const_pointer_cast<model::Component>(node->description);
+  node = make_node(before, node.get());
+  std::tie(node->delay, node->factor) = liveness_of(*before.component);
+}
+
 void Application::note_replaced(Node& node) {
   if (node.record.memory.insert_or_assign(replaced_note, "yes").second) ledger_.put(node.record);
 }
@@ -356,6 +375,7 @@ Node& Application::seat(const plan::Item& item) {
   node->current = true;
   node->describe(item.component);
   node->record.version = record_.version;
+  node->record.memory.erase(former_path);
   node->record.identity = item.identity;
   if (!known) node->record.position = next_position_++;
   node->record.compound = item.compound;

@@ -320,7 +320,11 @@ aio::Task<Result<>> Context::settle(std::vector<Rented> made, std::vector<std::s
   std::vector<std::string> new_ids, gone_ids;
   for (Rented& thing : made) {
     auto known = std::ranges::find(node_.record.rented, thing.id, &Rented::id);
-    if (known != node_.record.rented.end() && !known->returned) continue;
+    if (known != node_.record.rented.end() && !known->returned) {
+      // Somebody else's until now, and imported since.
+      if (!thing.adopted) known->adopted = known->forgotten = false;
+      continue;
+    }
     line.ids.push_back({thing.kind, thing.id});
     if (!thing.adopted) new_ids.push_back(thing.id);
     node_.record.rented.push_back(std::move(thing));
@@ -360,8 +364,13 @@ void Context::end_with_part(model::TerminationRecord record) {
 }
 
 aio::Task<Result<>> Context::take_back(std::vector<std::string> ids) {
+  bool any = false;
   for (Rented& thing : node_.record.rented)
-    if (outlives(thing) && std::ranges::find(ids, thing.id) != ids.end()) thing.kept = false;
+    if (outlives(thing) && std::ranges::find(ids, thing.id) != ids.end()) {
+      thing.kept = false;
+      any = true;
+    }
+  if (!any) co_return Result<>{};
   node_.application.ledger().put(node_.record);
   co_return co_await node_.application.ledger().flush();
 }

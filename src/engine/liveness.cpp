@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "engine/application.h"
+#include "protocol/api.h"
 #include "protocol/events.h"
 
 namespace croft::engine {
@@ -41,7 +42,7 @@ aio::Task<Result<>> Application::lifetime_wait() {
   aio::Clock& clock = services_.world.clock;
   while (clock.wall() < *record_.ends)
     CO_TRY(co_await clock.sleep(std::min(*record_.ends - clock.wall(), longest_nap)));
-  node_ended(name(), model::TerminationRecord::normal(name(), "its lifetime is over"));
+  node_ended(name(), model::TerminationRecord::normal(name(), protocol::lifetime_is_over));
   co_return Result<>{};
 }
 

@@ -259,6 +259,7 @@ wire::json::Object to_json(const ApplicationRecord& record) {
                    {"removeKept", record.remove_kept},
                    {"upVersion", record.up_version},
                    {"why", record.why}};
+  if (record.restored) out["restored"] = true;
   if (record.ends) out["ends"] = protocol::time_text(*record.ends);
   if (!record.properties.empty()) out["properties"] = map_json(record.properties);
   if (!record.imports.empty()) out["imports"] = map_json(record.imports);
@@ -295,6 +296,7 @@ Result<ApplicationRecord> application_record_from_json(const wire::json::Object&
       out.kept_events.push_back({TRY(json::string_at(item.get_object(), "to")),
                                  TRY(json::string_at(item.get_object(), "text"))});
     }
+  out.restored = TRY(json::bool_or(object, "restored", false));
   out.ends = TRY(time_if(object, "ends"));
   out.farm = TRY(farm_from(*TRY(json::object_at(object, "farm"))));
   out.farm_admin = TRY(json::string_or(object, "farmAdmin", ""));

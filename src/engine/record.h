@@ -117,8 +117,11 @@ struct ApplicationRecord {
   Options options;
   uint64_t up_version = 0;   ///< the last that ran as a whole in this life
   bool remove_kept = false;  ///< `down` was told to remove what is kept, too
-  Imports imports;           ///< asked for, and not yet taken over
-  std::string why;           ///< the reason of the state, in words
+  /// From a backup, and nobody has asked for anything since: what the farm has may be newer than
+  /// this record, so nothing is removed because of a failure.
+  bool restored = false;
+  Imports imports;  ///< asked for, and not yet taken over
+  std::string why;  ///< the reason of the state, in words
   std::optional<model::TerminationRecord> record;
   std::optional<Error> error;  ///< what made `up` fail, whole
 };
@@ -136,6 +139,12 @@ inline constexpr const char* tag_incarnation = "croft:incarnation";
 
 /// In a component's memory while its record moves to another path: the path it comes from.
 inline constexpr const char* moved_mark = "croft.movedFrom";
+/// Why a restored application that fails stays as it is.
+inline constexpr const char* nothing_removed =
+    "it is from a backup, and what was rented since is not in its record: nothing is removed "
+    "before croft up or croft down is asked for";
+/// In a record's memory: its path in the description of its version, where that is another.
+inline constexpr const char* former_path = "croft.formerPath";
 
 /// What -D name=value gives stands among the caller's variables under this prefix.
 inline constexpr const char* property_prefix = "-D";

@@ -14,7 +14,8 @@ namespace {
 
 constexpr Duration period = Duration::minutes(5);
 constexpr Duration patience = Duration::seconds(10);
-constexpr Duration settling = Duration::seconds(60);  // a new id may be unknown for a while
+constexpr Duration short_patience = Duration::seconds(3);  // an `up` waits for it
+constexpr Duration settling = Duration::seconds(60);       // a new id may be unknown for a while
 constexpr size_t ids_a_call = 200;
 
 }  // namespace
@@ -87,7 +88,7 @@ aio::Task<Result<>> Application::refresh_account(Node& node, Keys keys,
 aio::Task<Result<>> Application::look_for_other_lives() {
   std::set<std::string> asked, others;
   for (const auto& node : nodes_inside(name())) {
-    if (!node->object || !record_.farm.ec2) continue;
+    if (!node->object || !node->type->calls_farm || !record_.farm.ec2) continue;
     auto keys = co_await node->object->account(node->context);
     if (!keys || !*keys || !asked.insert((*keys)->access_key).second) continue;
     auto ec2 = co_await node->context.ec2_at(*record_.farm.ec2, **keys);
@@ -95,7 +96,7 @@ aio::Task<Result<>> Application::look_for_other_lives() {
     cloud::DescribeInstances query;
     query.filters = {{"tag:" + std::string(cloud::tag_application), {name()}},
                      {"instance-state-name", {"pending", "running", "stopping", "stopped"}}};
-    auto found = co_await aio::deadline(services_.world.clock, patience,
+    auto found = co_await aio::deadline(services_.world.clock, short_patience,
                                         ec2->describe_instances(query), "a look at the account");
     if (!found && found.error().code == Code::cancelled) co_return fail(std::move(found).error());
     if (!found) continue;  // who starts something will hear of it, too

@@ -110,7 +110,7 @@ aio::Task<Result<>> Application::store_wanted(Wanted wanted, std::string action,
   for (auto& [path, ids] : wanted.imports)
     record_.imports.insert_or_assign(whole_path(path), std::move(ids));
   record_.desired = Desired::up;
-  record_.remove_kept = false;
+  record_.remove_kept = record_.restored = false;
   ledger_.put(record_);
   note(std::move(wanted.by), std::move(action), std::move(why));
   co_return co_await ledger_.flush();
@@ -148,6 +148,7 @@ aio::Task<Result<>> Application::load_environment() {
 aio::Task<Result<>> Application::create(Wanted wanted) {
   for (const auto& [given, ids] : wanted.imports)
     CO_TRY(describes(wanted.description, whole_path(given)));
+  is_new_ = true;
   record_.created = record_.since = services_.world.clock.wall();
   record_.state = ApplicationState::down;
   record_.desired = Desired::down;
@@ -165,6 +166,7 @@ aio::Task<Result<UpChange>> Application::roll_back(uint64_t version, std::string
   wanted.farm = record_.farm;
   wanted.farm_admin = record_.farm_admin;
   wanted.options = record_.options;
+  wanted.options.scope = {};  // of the `up` that named it, not of this
   wanted.environment = callers_variables_;
   wanted.by = std::move(by);
   co_return co_await change_to(std::move(wanted), "rollback",
@@ -249,10 +251,15 @@ aio::Task<Result<UpChange>> Application::change_to(Wanted wanted, std::string ac
       if (node->object && node->type->changes) node->object->asked_again(node->context);
   bool otherwise = up && (wanted.options.scope != record_.options.scope ||
                           !wanted.imports.empty() || !record_.imports.empty());
+  bool goes_back = action == "rollback";
   if (action.empty()) action = !running ? "up" : same ? "continue" : "update";
   CO_TRY(co_await store_wanted(std::move(wanted), std::move(action), std::move(why)));
   // A lifetime given with this `up` counts from now, the description's own from the first `up`.
-  set_lifetime(record_.options.lifetime ? services_.world.clock.wall() : record_.created);
+  bool had_end = record_.ends.has_value();
+  if (!goes_back)
+    set_lifetime(record_.options.lifetime ? services_.world.clock.wall() : record_.created);
+  if (running && had_end && !record_.ends)
+    tell(name(), protocol::event::message, "its lifetime is lifted: this `up` gave it none");
   ledger_.put(record_);
   // Where all is as it should be nothing is looked at again.
   again_ = !up || otherwise || to_mend();
@@ -269,6 +276,7 @@ aio::Task<Result<>> Application::down(bool remove_kept, std::string by) {
                            node->description->where)
                          .hint("an `up` with `protect false` in it comes first, if it is to go"));
   record_.desired = Desired::down;
+  record_.restored = false;
   record_.imports.clear();  // of things for this life
   record_.remove_kept = remove_kept;
   look_again_ = record_.state == ApplicationState::down;
@@ -344,7 +352,9 @@ aio::Task<Result<>> Application::load() {
       }
       from = &old_descriptions_[older[record.version]];
     }
-    auto component = component_at(*from, record.path);
+    auto former = record.memory.find(former_path);
+    bool elsewhere = from != &description_ && former != record.memory.end();
+    auto component = component_at(*from, elsewhere ? former->second : record.path);
     if (!component && from != &description_ && !record.made_from.empty())
       component = made_action_of(*from, record);
     std::string path = record.path;

@@ -117,6 +117,10 @@ Result<> find_moved(Plan& plan, const Input& input) {
     if (!over || old.holds) in_use.insert(old.path);
   }
   for (const Item& item : plan.items) described.insert(item.path);
+  std::map<std::string, std::string> renamed;  // path now, the path that its text names
+  for (const Item& item : plan.items)
+    if (auto given = item.component ? item.component->string("renamedFrom") : std::nullopt)
+      renamed.emplace(item.path, former_path(item, *given));
   std::map<std::string_view, std::string> moved;  // path now, path before
   for (Item& item : plan.items) {
     if (auto above = moved.find(parent_path(item.path)); above != moved.end())
@@ -126,6 +130,13 @@ Result<> find_moved(Plan& plan, const Input& input) {
       std::string former = former_path(item, *given);
       // Once it has moved the attribute may stay where it is.
       bool is_new = !in_use.contains(item.path);
+      auto other = is_new ? renamed.end() : renamed.find(former);
+      if (other != renamed.end() && other->second == item.path && in_use.contains(former))
+        return fail(
+            Error(Code::invalid_argument,
+                  fmt::format("{} and {} cannot change names in one step", item.path, former),
+                  item.component->find("renamedFrom")->where)
+                .hint("one of them goes by a third name first, with an `up` of its own"));
       if (is_new && !recorded.contains(former) && !recorded.empty())
         item.why = fmt::format(
             "renamedFrom \"{}\" names nothing that is recorded: what lay in another "
@@ -142,10 +153,11 @@ Result<> find_moved(Plan& plan, const Input& input) {
       }
     }
     if (item.moved_from.empty()) continue;
-    // Its agent knows its works by their path.
-    if (placed(*item.component)) {
-      item.why = fmt::format("was {}, and is made anew: hosts know what runs on them by its path",
-                             std::exchange(item.moved_from, ""));
+    // Its agent knows its works by their path, and what it has started itself is recorded by it.
+    if (item.actions || placed(*item.component)) {
+      item.why = fmt::format(
+          "was {}, and is made anew: {} its path", std::exchange(item.moved_from, ""),
+          item.actions ? "what it has started is known by" : "hosts know what runs on them by");
       continue;
     }
     moved.emplace(item.path, item.moved_from);

@@ -260,7 +260,8 @@ Result<> build_steps(Plan& plan) {
   std::optional<StepId> previous;
   std::vector<StepId> deploys;
   auto active = [](const Item& item) {
-    return !item.left_out && item.change != Change::keep && item.change != Change::remove;
+    if (item.left_out) return item.resumes;
+    return item.change != Change::keep && item.change != Change::remove;
   };
   for (const Item& item : plan.items) {
     if (!active(item)) continue;
@@ -348,6 +349,12 @@ Result<Plan> make(const Input& input) {
     plan.items.push_back(std::move(item));
   }
   TRY(narrow(plan, input));
+  for (Item& item : plan.items) {
+    auto old = recorded.find(item.path);
+    if (old == recorded.end() || !old->second->ran_elsewhere) continue;
+    item.resumes = item.change == Change::adopt || (item.left_out && old->second->description);
+    if (item.left_out) item.compound = old->second->compound;
+  }
   TRY(check_limits(plan, input));
   TRY(check_names(plan));
   TRY(check_protected(plan, input));

@@ -55,7 +55,8 @@ struct Recorded {
   std::vector<std::string> needs;  ///< paths it waited for
   uint64_t position = 0;           ///< in the description's order
   bool holds = false;              ///< something is rented, or an intent is open
-  bool over = false;  ///< it ended by itself and the rest goes on: it is not made again
+  bool over = false;           ///< it ended by itself and the rest goes on: it is not made again
+  bool ran_elsewhere = false;  ///< it ran under a process that is gone: it has to be taken over
   model::ComponentPtr description = nullptr;  ///< as it was deployed, where it is known
   std::vector<std::string> drift = {};  ///< where the farm differs from it, and what comes of that
   bool repairs = false;                 ///< something of `drift` is made right by `up`
@@ -83,7 +84,11 @@ struct Item {
   std::vector<std::string> drift = {};  ///< kept; but this is not as it was made
   bool repairs = false;
   bool left_out = false;  ///< Input::scope has it not: nothing of it is touched
-  bool touched() const { return !left_out && (change != Change::keep || updates || repairs); }
+  bool resumes = false;   ///< it is taken over as it is: another process looked after it
+  bool touched() const {
+    bool stays = change == Change::keep || (change == Change::adopt && resumes);
+    return !left_out && (!stays || updates || repairs);
+  }
 };
 
 struct Limits {

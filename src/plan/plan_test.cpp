@@ -286,6 +286,35 @@ TEST_F(PlanTest, nothing_moves_while_its_old_name_is_described) {
   EXPECT_NE(plan.error().what.find("still described"), std::string::npos);
 }
 
+TEST_F(PlanTest, names_are_not_swapped_in_one_step) {
+  auto one = add(config, "one", "Image"), two = add(config, "two", "Image");
+  input.recorded = {running("app", config), running("app:one", one), running("app:two", two)};
+  one->set("renamedFrom", model::Value("two"));
+  EXPECT_TRUE(make(input));
+  two->set("renamedFrom", model::Value("one"));
+  auto plan = make(input);
+  ASSERT_FALSE(plan);
+  EXPECT_NE(plan.error().what.find("cannot change names in one step"), std::string::npos);
+}
+
+TEST_F(PlanTest, what_another_process_looked_after_is_no_change) {
+  auto image = add(config, "image", "Image");
+  input.recorded = {running("app", config), running("app:image", image)};
+  input.recorded[1].state = model::State::starting;
+  EXPECT_FALSE(make(input)->empty());
+  input.recorded[1].ran_elsewhere = true;
+  auto plan = make(input);
+  EXPECT_TRUE(plan->empty());
+  EXPECT_EQ(plan->find("app:image")->change, Change::adopt);
+  EXPECT_GT(plan->steps.size(), 0u);
+  // Left out of what is asked for it is taken over as it was.
+  input.recorded[1].description = image;
+  add(config, "other", "Image");
+  input.scope.targets = {"other"};
+  plan = make(input);
+  EXPECT_TRUE(plan->find("app:image")->left_out && plan->find("app:image")->resumes);
+}
+
 TEST_F(PlanTest, what_runs_on_a_host_is_made_anew_under_its_new_name) {
   auto fresh = add(config, "fresh", "Image");
   fresh->set("renamedFrom", model::Value("old"));

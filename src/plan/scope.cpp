@@ -85,6 +85,11 @@ Result<> narrow(Plan& plan, const Input& input) {
   };
   for (Item& item : plan.items)
     item.left_out = (!all && !has(wanted, item.path)) || has(unwanted, item.path);
+  for (const std::string& given : input.scope.targets)
+    if (std::string path = TRY(known_path(plan, given)); has(unwanted, path))
+      return fail(Error(Code::invalid_argument,
+                        fmt::format("--target {} and --exclude leave nothing of {}", given, path))
+                      .hint("--exclude leaves out what needs the excluded, too"));
   return {};
 }
 

@@ -61,6 +61,7 @@ struct Resource {
 
 /// What an application's record says where it did not end by itself.
 inline constexpr const char* down_was_asked = "down was asked for";
+inline constexpr const char* lifetime_is_over = "its lifetime is over";
 
 /// What `down` ends with. Done only when `left` is empty.
 struct DownProof {

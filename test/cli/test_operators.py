@@ -70,7 +70,15 @@ def test_roles_allow_what_they_say_and_the_trail_tells(served, tmp_path):
         told = {(e["by"], e["method"], e["target"].split("?")[0], e.get("refused", False)) for e in trail}
         assert ("rita", "POST", "/v1/applications", True) in told and ("otto", "POST", "/v1/applications", False) in told
         assert ("otto", "DELETE", "/v1/applications/remote", False) in told
+        log_in(croft, elsewhere, "read", "rosa")
+        following = elsewhere.start("events", "remote", "-f", stdin=subprocess.DEVNULL)
+        assert following.stdout.readline()
+        croft.ok("operator", "rm", "rosa")
+        assert following.wait(20) != 0, "whose token is gone follows no longer"
+        following.communicate()
+        log_in(croft, elsewhere, "own", "orla")
         elsewhere.ok("operator", "rm", "otto")
+        elsewhere.ok("operator", "rm", "orla")
         assert sorted(o["name"] for o in croft.ok("operator", "list", "--json").json["operators"]) == ["olga", "rita"]
     finally:
         farm.close()
@@ -115,6 +123,6 @@ def test_the_port_of_operators_answers_nothing_without_a_token(served):
     context = ssl._create_unverified_context()
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(url + "/v1/health", timeout=5, context=context)
-    assert refused.value.code == 403 and "a token is needed" in json.load(refused.value)["error"]["what"]
+    assert refused.value.code == 401 and "a token is needed" in json.load(refused.value)["error"]["what"]
     with pytest.raises(OSError):
         urllib.request.urlopen(url.replace("https", "http") + "/v1/health", timeout=5)

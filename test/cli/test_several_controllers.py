@@ -75,6 +75,8 @@ def test_who_joins_brings_no_keys_of_his_own(several):
         denied = fresh.run("controller", "join", reader["url"], "--fingerprint", reader["fingerprint"], stdin=reader["token"])
         assert denied.code == 1 and "takes the role own" in denied.err
         assert fresh.run("controller", "serve", "--store", "redis://x").code == 1
+        strange = fresh.run("controller", "serve", "--store", several.url(0), limit=60)
+        assert strange.code == 1 and "has other keys than the controllers of" in strange.err, strange
     finally:
         fresh.close()
 

@@ -146,7 +146,7 @@ aio::Task<Result<>> Controllers::equip(Context& context, cloud::RunInstances& wa
   // What a crash left open of the renting itself is asked again with what there is.
   bool asked =
       context.record().intent && context.record().intent->action == engine::rent_instances_intent;
-  if (!asked) CO_TRY(co_await make_agent_bucket(context, s3));
+  if (!asked) CO_TRY(co_await make_agent_bucket(context, s3, wanted.tags));
   std::string bucket = agent_bucket(context);
   std::string group_id = asked && open_group(context)
                              ? open_group(context)->id

@@ -18,6 +18,7 @@ namespace {
 
 constexpr const char* bucket_intent = "PUT agent bucket";
 constexpr const char* remove_intent = "DELETE agent bucket";
+const std::string bucket_prefix = "croft-agents-";
 constexpr const char* agent_object = "croft-agent";
 constexpr const char* rendezvous_object = "rendezvous.json";
 constexpr Duration agent_url_lasts = Duration::hours(24);
@@ -30,9 +31,12 @@ constexpr const char* rendezvous_note = "rendezvous";
 
 }  // namespace
 
-/// The same for one component and generation, and nobody else's.
+/// The same for one component and generation, and nobody else's; one that has moved keeps its own.
 std::string agent_bucket(const Context& context) {
-  return "croft-agents-" +
+  for (const engine::Rented& thing : context.record().rented)
+    if (thing.kind == "bucket" && thing.open() && thing.id.starts_with(bucket_prefix))
+      return thing.id;
+  return bucket_prefix +
          sha256_hex(context.path() + " " + context.client_token()).substr(0, name_digits);
 }
 
@@ -44,7 +48,8 @@ const engine::Rented* bucket_rented(const Context& context) {
 
 }  // namespace
 
-aio::Task<Result<>> make_agent_bucket(Context& context, cloud::S3 s3) {
+aio::Task<Result<>> make_agent_bucket(Context& context, cloud::S3 s3,
+                                      std::vector<cloud::Tag> tags) {
   if (bucket_rented(context)) co_return Result<>{};
   std::string bucket = agent_bucket(context);
   if (!host_intent_open(context))
@@ -56,11 +61,11 @@ aio::Task<Result<>> make_agent_bucket(Context& context, cloud::S3 s3) {
     if (!outcome_unknown(error)) CO_TRY(co_await context.settle({}, {}, error));
     co_return fail(std::move(error));
   }
-  CO_TRY(co_await context.settle({context.rented("bucket", bucket)}));
+  // Before it is in the record: whoever is cut off here makes it again, and tags it.
   auto tagged =
-      co_await context.outside("tag agent bucket", s3.put_bucket_tags(bucket, context.tags()));
+      co_await context.outside("tag agent bucket", s3.put_bucket_tags(bucket, std::move(tags)));
   if (!tagged && tagged.error().code != Code::unsupported) co_return tagged;
-  co_return Result<>{};
+  co_return co_await context.settle({context.rented("bucket", bucket)});
 }
 
 namespace {
@@ -107,20 +112,68 @@ bool host_intent_open(const Context& context) {
   return context.record().intent && context.record().intent->action == bucket_intent;
 }
 
-aio::Task<Result<std::string>> host_user_data(Context& context, engine::Keys keys,
-                                              std::string client_token, std::string script) {
+namespace {
+
+aio::Task<Result<>> equip_agent_bucket(Context& context, cloud::S3 s3,
+                                       std::vector<cloud::Tag> tags) {
   engine::Hosts* hosts = CO_TRY(context.hosts());
-  auto s3 = CO_TRY(co_await context.s3(keys.access_key, keys.secret_key));
-  CO_TRY(co_await make_agent_bucket(context, s3));
-  std::string bucket = agent_bucket(context);
+  CO_TRY(co_await make_agent_bucket(context, s3, std::move(tags)));
   engine::AgentProgram program = hosts->agent_program();
   context.waits("the agent is put into the bucket");
   cloud::PutObject agent;
-  agent.bucket = bucket;
+  agent.bucket = agent_bucket(context);
   agent.key = agent_object;
   agent.body = program.bytes;
   CO_TRY(co_await context.outside("PUT agent", s3.put_object(std::move(agent))));
-  CO_TRY(co_await put_rendezvous(context, s3, true));
+  co_return co_await put_rendezvous(context, s3, true);
+}
+
+aio::Task<Result<>> remove_bucket(Context& context, cloud::S3 s3, std::string bucket) {
+  context.waits("the bucket that brought the agent is removed");
+  CO_TRY(co_await context.intend(remove_intent, {{"bucket", bucket}}));
+  auto emptied = co_await context.outside("empty agent bucket", cloud::empty_bucket(s3, bucket));
+  if (!emptied && emptied.error().code != Code::not_found)
+    co_return fail(std::move(emptied).error());
+  auto gone = co_await context.outside(remove_intent, s3.delete_bucket(bucket));
+  if (!gone && gone.error().code != Code::not_found) co_return gone;
+  co_return co_await context.settle({}, {bucket});
+}
+
+}  // namespace
+
+aio::Task<Result<>> mend_agent_bucket(Context& context, engine::Keys keys, engine::Drift drift,
+                                      std::vector<cloud::Tag> tags) {
+  auto s3 = CO_TRY(co_await context.s3(keys.access_key, keys.secret_key));
+  switch (drift.kind) {
+    case engine::Drift::Kind::gone:
+      CO_TRY(co_await context.settle({}, {drift.id}));
+      co_return co_await equip_agent_bucket(context, s3, std::move(tags));
+    case engine::Drift::Kind::extra:
+      CO_TRY(co_await context.settle({context.rented("bucket", drift.id)}));
+      co_return co_await remove_bucket(context, s3, drift.id);
+    case engine::Drift::Kind::stopped:
+    case engine::Drift::Kind::tag:
+      break;
+  }
+  std::vector<cloud::Tag> all = context.tags();
+  for (cloud::Tag& tag : tags)
+    if (cloud::tag_value(all, tag.key).empty()) all.push_back(std::move(tag));
+  // S3 sets all of them at once: what others have added stays.
+  if (auto there = co_await s3.get_bucket_tags(drift.id))
+    for (cloud::Tag& tag : *there)
+      if (cloud::tag_value(all, tag.key).empty() && !tag.key.starts_with("croft:"))
+        all.push_back(std::move(tag));
+  co_return co_await context.outside("tag agent bucket",
+                                     s3.put_bucket_tags(drift.id, std::move(all)));
+}
+
+aio::Task<Result<std::string>> host_user_data(Context& context, engine::Keys keys,
+                                              std::string client_token, std::string script,
+                                              std::vector<cloud::Tag> tags) {
+  engine::Hosts* hosts = CO_TRY(context.hosts());
+  auto s3 = CO_TRY(co_await context.s3(keys.access_key, keys.secret_key));
+  CO_TRY(co_await equip_agent_bucket(context, s3, std::move(tags)));
+  std::string bucket = agent_bucket(context);
   engine::Joining joining;
   joining.application = context.application();
   joining.component = context.path();
@@ -207,14 +260,7 @@ aio::Task<Result<>> leave_hosts(Context& context, engine::Keys keys, std::string
     CO_TRY(co_await context.settle(std::move(made)));
     if (!there) co_return Result<>{};
   }
-  context.waits("the bucket that brought the agent is removed");
-  CO_TRY(co_await context.intend(remove_intent, {{"bucket", bucket}}));
-  auto emptied = co_await context.outside("empty agent bucket", cloud::empty_bucket(s3, bucket));
-  if (!emptied && emptied.error().code != Code::not_found)
-    co_return fail(std::move(emptied).error());
-  auto gone = co_await context.outside(remove_intent, s3.delete_bucket(bucket));
-  if (!gone && gone.error().code != Code::not_found) co_return gone;
-  co_return co_await context.settle({}, {bucket});
+  co_return co_await remove_bucket(context, s3, std::move(bucket));
 }
 
 }  // namespace croft::components

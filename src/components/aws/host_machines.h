@@ -14,12 +14,17 @@ namespace croft::components {
 /// The bucket by which machines get what they run: its name, the same for one component and
 /// generation and nobody else's; and that it is there. It goes with leave_hosts().
 std::string agent_bucket(const engine::Context& context);
-aio::Task<Result<>> make_agent_bucket(engine::Context& context, cloud::S3 s3);
+aio::Task<Result<>> make_agent_bucket(engine::Context& context, cloud::S3 s3,
+                                      std::vector<cloud::Tag> tags);
+/// Makes it be as it was made: of a drift whose thing is a bucket.
+aio::Task<Result<>> mend_agent_bucket(engine::Context& context, engine::Keys keys,
+                                      engine::Drift drift, std::vector<cloud::Tag> tags);
 
 /// The bucket is there with the agent in it: user data for machines rented under `client_token`,
 /// the description's own `script` included.
 aio::Task<Result<std::string>> host_user_data(engine::Context& context, engine::Keys keys,
-                                              std::string client_token, std::string script);
+                                              std::string client_token, std::string script,
+                                              std::vector<cloud::Tag> tags);
 /// The rendezvous object is where controllers are now: it is written again where they were
 /// elsewhere, and hosts are told another URL of it while theirs is good. After how long it is to be
 /// done again.
