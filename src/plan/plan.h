@@ -55,11 +55,11 @@ struct Recorded {
   std::vector<std::string> needs;  ///< paths it waited for
   uint64_t position = 0;           ///< in the description's order
   bool holds = false;              ///< something is rented, or an intent is open
-  bool over = false;           ///< it ended by itself and the rest goes on: it is not made again
-  bool ran_elsewhere = false;  ///< it ran under a process that is gone: it has to be taken over
+  bool over = false;  ///< it ended by itself and the rest goes on: it is not made again
   model::ComponentPtr description = nullptr;  ///< as it was deployed, where it is known
   std::vector<std::string> drift = {};  ///< where the farm differs from it, and what comes of that
   bool repairs = false;                 ///< something of `drift` is made right by `up`
+  bool ran_elsewhere = false;  ///< it ran under a process that is gone: it has to be taken over
 };
 
 enum class Change { create, adopt, keep, replace, remove };

@@ -14,6 +14,7 @@ inline constexpr const char* life_key = "secret-of-sim-0001";
 struct Form {
   int service = 1, other = 0;  ///< machines
   bool bucket = false;
+  bool renamed = false;  ///< machines and bucket go by their second names
   // Of a life with hosts, instead of `service` and `other`.
   int workers = 0;     ///< members of a group, each with a process
   bool front = false;  ///< a machine with two processes
@@ -24,16 +25,19 @@ struct Form {
     std::string out = fmt::format("{} of service, {} of other", service, other);
     if (workers > 0)
       out = fmt::format("{} workers{}, version {}", workers, front ? " and a front" : "", version);
-    return out + (bucket ? ", a bucket" : "");
+    return out + (bucket ? ", a bucket" : "") + (renamed ? ", by other names" : "");
   }
+  /// How service and store are called now, and how they were called if they were renamed.
+  static const char* service_name(bool renamed) { return renamed ? "unit" : "service"; }
+  static const char* store_name(bool renamed) { return renamed ? "shelf" : "store"; }
   /// Machines by component.
   std::map<std::string, int> machines() const {
     std::map<std::string, int> out;
-    for (auto [name, count] : {std::pair{"app:service", service},
-                               {"app:other", other},
-                               {"app:workers", workers},
-                               {"app:machine", front ? 1 : 0}})
-      if (count > 0) out[name] = count;
+    for (auto [name, count] : {std::pair{service_name(renamed), service},
+                               {"other", other},
+                               {"workers", workers},
+                               {"machine", front ? 1 : 0}})
+      if (count > 0) out[std::string("app:") + name] = count;
     return out;
   }
   /// Commands of the processes on a machine of that component.
@@ -67,7 +71,12 @@ sfConfig extends Compound {
     return fmt::format("{0} extends Process {{ command [\"/bin/{0}\", \"{1}\"]; {2}}}", name,
                        form.version, more);
   };
-  if (form.service > 0) out += machines("service", "ImageInstance", form.service) + "}\n";
+  auto was = [&form](const char* (*name)(bool)) {
+    return fmt::format("renamedFrom \"{}\"; ", name(!form.renamed));
+  };
+  if (form.service > 0)
+    out += machines(Form::service_name(form.renamed), "ImageInstance", form.service) +
+           was(Form::service_name) + "}\n";
   if (form.other > 0) out += machines("other", "ImageInstance", form.other) + "}\n";
   if (form.workers > 0)
     out += machines("workers", "InstanceGroup", form.workers) +
@@ -78,9 +87,9 @@ sfConfig extends Compound {
                        process("back", ""), process("front", "uses [LAZY back]; "));
   if (form.bucket)
     out += fmt::format(
-        "  store extends TransientS3Bucket {{ bucket \"sim-store\"; username \"{}\"; password "
-        "\"{}\"; }}\n",
-        life_id, life_key);
+        "  {} extends TransientS3Bucket {{ bucket \"sim-store\"; username \"{}\"; password "
+        "\"{}\"; {}}}\n",
+        Form::store_name(form.renamed), life_id, life_key, was(Form::store_name));
   return out + "}\n";
 }
 

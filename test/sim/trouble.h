@@ -60,6 +60,7 @@ class Trouble {
   Form a_form() {
     Form out;
     out.bucket = dice_.one_in(2);
+    out.renamed = dice_.one_in(3);
     if (rig_.with_hosts) {
       out.service = 0;
       out.workers = static_cast<int>(dice_.up_to(3));
