@@ -15,6 +15,13 @@ inline constexpr std::array migrations = {
     "INSERT INTO meta VALUES('format', 1), ('revision', 0);",
     // Values that are not held in memory. With a rowid: they are appended, whatever their keys.
     "CREATE TABLE cold(key BLOB NOT NULL UNIQUE, value BLOB NOT NULL);",
+    // With a rowid, too: where values lie in the tree of the keys, each search that meets a long one
+    // (a description of ten thousand components) reads all of it to compare its key.
+    "ALTER TABLE entry RENAME TO entry_of_format_2;"
+    "CREATE TABLE entry(key BLOB NOT NULL UNIQUE, value BLOB NOT NULL, created INTEGER NOT NULL,"
+    " modified INTEGER NOT NULL, lease INTEGER NOT NULL);"
+    "INSERT INTO entry SELECT * FROM entry_of_format_2 ORDER BY key;"
+    "DROP TABLE entry_of_format_2;",
 };
 inline constexpr int format_current = static_cast<int>(migrations.size());
 
